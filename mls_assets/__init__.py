@@ -1,0 +1,1 @@
+"""Replication of licensed MLS listings into DuckDB, as Dagster assets, with proof of every removal."""
