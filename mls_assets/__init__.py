@@ -1,1 +1,1 @@
-"""Replication of licensed MLS listings into DuckDB, as Dagster assets, with proof of every removal."""
+"""Replication of licensed MLS listings into DuckDB as Dagster assets, with proof of removals."""

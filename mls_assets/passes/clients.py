@@ -1,0 +1,26 @@
+"""How a pass gets a client of a source: the token is read here, at the last moment."""
+
+from mls_assets.feeds import ForgeAccess, SparkFeed, token_of
+from mls_assets.passes.settings import ForgeSettings, SparkSettings
+from mls_assets.sources import ForgeClient, SparkClient
+
+
+def spark_client(feed: SparkFeed, settings: SparkSettings) -> SparkClient:
+    """Return a client of this feed's key."""
+    return SparkClient(
+        feed.name,
+        feed.base_url,
+        token_of(feed.token_env),
+        page_size=settings.page_size,
+        relations_page_size=settings.relations_page_size,
+        select=feed.select,
+        patience=settings.patience_seconds,
+    )
+
+
+def forge_client(access: ForgeAccess, settings: ForgeSettings) -> ForgeClient:
+    """Return a client of this access to Forge."""
+    fallback = {"fields_fallback": settings.fields} if settings.fields else {}
+    return ForgeClient(
+        access.url, token_of(access.token_env), patience=settings.patience_seconds, **fallback
+    )

@@ -1,0 +1,10 @@
+"""Rewriting the warehouse without the free space in which removed content can linger."""
+
+from mls_assets.passes.site import Site
+from mls_assets.warehouse import compaction
+from mls_assets.warehouse.compaction import Compacted
+
+
+def compact(site: Site) -> Compacted:
+    """Rewrite the warehouse file and enter in the ledger that removed bytes are gone."""
+    return compaction.compact(site.warehouse, run_id=site.run_id)

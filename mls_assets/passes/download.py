@@ -1,0 +1,191 @@
+"""The first download of a Spark resource, as the guide's step 1, resumable page by page.
+
+Two walks: the records, and (for listings) their Media, Room and Unit. The position of a walk is
+stored with the page it follows, so a kill costs at most the page being stored and the one being
+fetched. The cursor is the time at which the first attempt began, however often it was resumed.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import count as numbers
+
+from mls_assets.errors import DownloadIncomplete, LinkExpired
+from mls_assets.feeds import SparkFeed
+from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.settings import SparkSettings
+from mls_assets.passes.site import Progress, Site
+from mls_assets.sources import SparkClient, ahead
+from mls_assets.values import Resource, Source
+from mls_assets.warehouse import Walk, cursors, landing
+from mls_assets.warehouse.cursors import ENDED
+
+
+@dataclass(slots=True)
+class _Download:
+    """One download under way: the parts that both of its walks need."""
+
+    site: Site
+    client: SparkClient
+    feed: SparkFeed
+    resource: Resource
+    settings: SparkSettings
+    done: Replicated
+
+    @property
+    def out_of_budget(self) -> bool:
+        return 0 < self.settings.page_budget <= self.done.pages
+
+    def report(self, stage: str, pages: int, records: int, expected: int | None) -> None:
+        self.site.progress(Progress(self.feed.name, self.resource, stage, pages, records, expected))
+
+
+def download(
+    site: Site, client: SparkClient, feed: SparkFeed, resource: Resource, settings: SparkSettings
+) -> Replicated:
+    """Begin or resume the download of a resource; the caller holds the feed's lock.
+
+    Raises DownloadIncomplete when fewer keys came than the source counts, and the typed source
+    errors; the next call resumes, or begins again where the source forgot the position.
+    """
+    work = _Download(
+        site, client, feed, resource, settings, Replicated(feed.name, resource, "download")
+    )
+    walk = _walk_records(work)
+    if walk is None:
+        return replace(work.done, complete=False)
+    seen, source_rows = _prove_complete(work, walk)
+    if resource is Resource.PROPERTY and feed.relations and not _walk_relations(work, seen):
+        return replace(work.done, complete=False)
+    cursor = walk.started_at.isoformat()
+    with site.warehouse.write() as con:
+        cursors.end_walks(con, feed.name, resource)
+        cursors.succeed(
+            con,
+            feed.name,
+            resource,
+            cursor=cursor,
+            at=client.clock or walk.started_at,
+            initial_complete=True,
+            source_rows=source_rows,
+        )
+    return replace(work.done, cursor=cursor, source_rows=source_rows)
+
+
+def _walk_records(work: _Download) -> Walk | None:
+    """Walk to the end of the records; None when the page budget ended it."""
+    for attempt in numbers():
+        with work.site.warehouse.read() as con:
+            walk = cursors.open_walk(con, work.feed.name, work.resource, "download")
+        try:
+            return _follow_records(work, walk)
+        except LinkExpired:
+            # the source forgot where we were: begin again, but not for ever
+            if walk is None or attempt:
+                raise
+            with work.site.warehouse.write() as con:
+                cursors.end_walks(con, work.feed.name, work.resource)
+    raise AssertionError("unreachable")
+
+
+def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
+    if walk and walk.next_link == ENDED:
+        return walk
+    feed, resource = work.feed.name, work.resource
+    records = 0
+    pages = work.client.pages(resource, resume=walk.next_link if walk else None)
+    for page in ahead(pages):
+        with work.site.warehouse.write() as con:
+            if walk is None:
+                walk = cursors.begin_walk(
+                    con,
+                    feed,
+                    resource,
+                    "download",
+                    started_at=page.fetched_at,
+                    count_before=page.count,
+                )
+            landed = landing.land(
+                con, page, source=Source.SPARK, walk=walk, run_id=work.site.run_id
+            )
+            walk = cursors.advance_walk(con, walk, page.next or ENDED)
+        work.done = work.done.plus(landed)
+        records += len(page.records)
+        work.report("download", walk.pages, records, walk.count_before)
+        if page.next and work.out_of_budget:
+            return None
+    return walk
+
+
+def _prove_complete(work: _Download, walk: Walk) -> tuple[int, int | None]:
+    """Hold the keys that came against the source's counts; return both.
+
+    The end of the chain alone proves nothing: on other OData servers `$top` limits the whole
+    answer and no link follows.
+    """
+    feed, resource, client = work.feed.name, work.resource, work.client
+    count_after = client.count(resource)
+    with work.site.warehouse.read() as con:
+        seen = cursors.keys_seen(con, walk)
+    if walk.count_before is None or count_after is None:
+        return seen, count_after
+    short = min(walk.count_before, count_after) - seen
+    if short > 0:
+        since = walk.started_at - timedelta(minutes=work.settings.overlap_minutes)
+        changed = client.count(resource, since=since) or 0
+        if short > changed:
+            with work.site.warehouse.write() as con:
+                cursors.end_walks(con, feed, resource)
+            raise DownloadIncomplete(
+                f"{feed} {resource}: the pages ended after {seen:,} keys, but the source counts "
+                f"{walk.count_before:,} before and {count_after:,} after. What came is kept, the "
+                "download is not complete and begins again at the next run; if the server takes "
+                "`$top` for a limit of the whole answer, raise page_size above its count."
+            )
+    return seen, count_after
+
+
+def _walk_relations(work: _Download, expected: int) -> bool:
+    """Walk the listings' child collections; False when the page budget ended it."""
+    for attempt in numbers():
+        with work.site.warehouse.read() as con:
+            walk = cursors.open_walk(con, work.feed.name, work.resource, "relations")
+        try:
+            return _follow_relations(work, walk, expected)
+        except LinkExpired:
+            if walk is None or attempt:
+                raise
+            with work.site.warehouse.write() as con:
+                cursors.end_walks(con, work.feed.name, work.resource, kind="relations")
+    raise AssertionError("unreachable")
+
+
+def _follow_relations(work: _Download, walk: Walk | None, expected: int) -> bool:
+    if walk and walk.next_link == ENDED:
+        return True
+    if work.out_of_budget:
+        return False
+    pages = work.client.relation_pages(work.feed.relations, resume=walk.next_link if walk else None)
+    listings: set[str] = set()
+    told = 0
+    for page in ahead(pages):
+        with work.site.warehouse.write() as con:
+            if walk is None:
+                walk = cursors.begin_walk(
+                    con,
+                    work.feed.name,
+                    work.resource,
+                    "relations",
+                    started_at=page.fetched_at,
+                    count_before=page.count,
+                )
+            landed = landing.land(
+                con, page, source=Source.SPARK, walk=walk, run_id=work.site.run_id
+            )
+            walk = cursors.advance_walk(con, walk, page.next or ENDED)
+        work.done = work.done.plus(landed)
+        listings = {child.listing_key for child in page.children}
+        told += len(listings)
+        work.report("relations", walk.pages, told, expected)
+        if page.next and work.out_of_budget:
+            return False
+    return True

@@ -1,0 +1,60 @@
+"""Following the event log of one Forge MLS and kind, as the guide says.
+
+Ask for what follows the last event, handle all of the answer, and only then (in the same
+transaction) store `latest_event`; go on while `remaining` is above 0.
+"""
+
+from dataclasses import replace
+
+from mls_assets.errors import CursorWentBack
+from mls_assets.feeds import ForgeAccess, mls_of
+from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.settings import ForgeSettings
+from mls_assets.passes.site import Progress, Site
+from mls_assets.sources import ForgeClient, ahead
+from mls_assets.values import Resource, Source
+from mls_assets.warehouse import cursors, landing
+
+
+def follow(
+    site: Site,
+    client: ForgeClient,
+    feed: str,
+    access: ForgeAccess,
+    resource: Resource,
+    settings: ForgeSettings,
+) -> Replicated:
+    """Handle all events after the stored one; the caller holds the feed's lock.
+
+    Raises CursorWentBack (and marks the feed `needs_resync`) when the source's log was reset,
+    and the typed source errors; every page that was stored stays stored with its event id.
+    """
+    done = Replicated(feed, resource, "events")
+    with site.warehouse.read() as con:
+        cursor = cursors.state_of(con, feed, resource).cursor
+    pages = client.pages(
+        feed, mls_of(feed), resource, after=int(cursor or 0), filter=access.filter or None
+    )
+    expected: int | None = None
+    records = 0
+    try:
+        for page in ahead(pages):
+            current = page.remaining == 0
+            with site.warehouse.write() as con:
+                cursors.expect_cursor(con, feed, resource, cursor)
+                landed = landing.land(con, page, source=Source.FORGE, walk=None, run_id=site.run_id)
+                cursor = str(page.position)
+                cursors.advance_events(
+                    con, feed, resource, cursor=cursor, at=page.fetched_at, current=current
+                )
+            done = done.plus(landed)
+            records += len(page.records) + len(page.removals)
+            expected = records + (page.remaining or 0)
+            site.progress(Progress(feed, resource, "events", done.pages, records, expected))
+            if not current and 0 < settings.page_budget <= done.pages:
+                return replace(done, complete=False, cursor=cursor)
+    except CursorWentBack:
+        with site.warehouse.write() as con:
+            cursors.needs_resync(con, feed, resource)
+        raise
+    return replace(done, cursor=cursor)

@@ -1,0 +1,71 @@
+"""Turning what landed into the RESO tables, in bounded batches, one transaction each.
+
+It can be repeated at any time: the source is not asked, and a batch is merged as a whole or not
+at all.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mls_assets import reso
+from mls_assets.passes.site import Progress, Site
+from mls_assets.values import KEYED_RESOURCES, Source
+from mls_assets.warehouse import cursors, merging
+
+
+@dataclass(slots=True)
+class Normalised:
+    """How many rows were written per table, and how many values were rejected."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    rejected: int = 0
+
+
+def normalise(site: Site, feeds: Sequence[str] | None = None) -> Normalised:
+    """Merge everything that landed and was not yet normalised, of all feeds or those given.
+
+    Takes each feed's lock: a removal must not run between reading a record and merging it.
+    """
+    if feeds is None:
+        with site.warehouse.read() as con:
+            feeds = sorted({state.feed for state in cursors.states(con)})
+    done = Normalised()
+    for feed in feeds:
+        with site.feed_lock(feed):
+            normalise_locked(site, feed, done)
+    return done
+
+
+def normalise_locked(site: Site, feed: str, done: Normalised | None = None) -> Normalised:
+    """Do the same for one feed whose lock the caller holds."""
+    done = Normalised() if done is None else done
+    source = Source(feed.partition("/")[0])
+    for resource in KEYED_RESOURCES:
+        batches = records = 0
+        while True:
+            with site.warehouse.read() as con:
+                pending = merging.pending(con, feed, resource)
+                if pending is None:
+                    break
+                mls_of = merging.mls_of(con, feed, pending)
+            ready = reso.normalise(
+                source, feed, resource, pending.records, pending.children, mls_of=mls_of
+            )
+            with site.warehouse.write() as con:
+                merged = merging.merge(
+                    con,
+                    feed,
+                    resource,
+                    frames=ready.frames,
+                    replaced=ready.replaced,
+                    rejected=ready.rejected,
+                    pending=pending,
+                )
+                cursors.recount(con, feed, resource)
+            done.rows.update(merged.rows)
+            done.rejected += merged.rejected
+            batches += 1
+            records += len(pending.records)
+            site.progress(Progress(feed, resource, "normalise", batches, records))
+    return done

@@ -1,0 +1,16 @@
+"""Writing the readers' database. The copy itself is the warehouse room's business."""
+
+from mls_assets.passes.site import Progress, Site
+from mls_assets.warehouse import publication
+from mls_assets.warehouse.publication import Published
+
+
+def publish(site: Site, *, only_if_changed: bool = False) -> Published | None:
+    """Publish; None if `only_if_changed` and nothing changed since the last publication."""
+    if only_if_changed and site.published.exists():
+        with site.warehouse.read() as con:
+            if not publication.changed_since_publication(con):
+                return None
+    done = publication.publish(site.warehouse, site.published, run_id=site.run_id)
+    site.progress(Progress("all", "all", "publish", 1, sum(done.rows.values())))
+    return done

@@ -1,0 +1,115 @@
+"""How closely each feed matches its source, and how long until a removal is overdue."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mls_assets.feeds import Feeds, forge_feed
+from mls_assets.passes.site import Site
+from mls_assets.values import Source
+from mls_assets.warehouse import cursors, publication, sweeps
+from mls_assets.warehouse.cursors import FeedState
+from mls_assets.warehouse.sweeps import SweepRow
+
+#: Hours after which a removal that the source made must be done here (RESO practice, IDX 7.58).
+REMOVAL_HOURS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """One feed and resource; `blocked` is the sweep that a guard holds back."""
+
+    state: FeedState
+    blocked: SweepRow | None
+    removal_deadline: datetime | None
+    hours_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All feeds, and when the readers' file was last written."""
+
+    feeds: tuple[FeedStatus, ...]
+    published_at: datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `mls-assets status --json` prints."""
+        return {
+            "feeds": [_as_json(entry) for entry in self.feeds],
+            "published_at": _text(self.published_at),
+        }
+
+
+def removal_deadline(
+    state: FeedState, oldest_evidence: datetime | None, hours: float = REMOVAL_HOURS
+) -> datetime | None:
+    """Return when a removal becomes overdue, or None before anything was downloaded.
+
+    The last proof is the last reconciled sweep; for Forge, whose events tell of removals, the
+    last success; for a Spark feed that was never swept, the start of its download.
+    """
+    if state.feed.startswith(f"{Source.FORGE}/"):
+        proof = state.last_success_at
+    else:
+        proof = state.reconciled_at or _moment(state.cursor)
+    moments = [moment for moment in (proof, oldest_evidence) if moment is not None]
+    return min(moments) + timedelta(hours=hours) if moments else None
+
+
+def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
+    """Read the state of everything stored, and of what is configured but still new."""
+    now = now or datetime.now(UTC)
+    with site.warehouse.read() as con:
+        states = {(state.feed, state.resource): state for state in cursors.states(con)}
+        blocked = {(row.feed, row.resource): row for row in sweeps.blocked(con)}
+        evidence = sweeps.oldest_evidence(con)
+        published_at = publication.last_published(con)
+    for feed, resource in _configured(feeds):
+        states.setdefault((feed, resource), FeedState(feed=feed, resource=resource))
+    entries = []
+    for key in sorted(states):
+        deadline = removal_deadline(states[key], evidence.get(key))
+        left = None if deadline is None else (deadline - now) / timedelta(hours=1)
+        entries.append(FeedStatus(states[key], blocked.get(key), deadline, left))
+    return Status(tuple(entries), published_at)
+
+
+def _configured(feeds: Feeds) -> list[tuple[str, Any]]:
+    pairs = [(feed.name, resource) for feed in feeds.spark.values() for resource in feed.resources]
+    if feeds.forge is not None:
+        pairs += [
+            (forge_feed(mls), resource)
+            for mls in feeds.forge.mlses
+            for resource in feeds.forge.resources
+        ]
+    return pairs
+
+
+def _as_json(entry: FeedStatus) -> dict[str, Any]:
+    state, blocked = entry.state, entry.blocked
+    return {
+        "feed": state.feed,
+        "resource": str(state.resource),
+        "state": state.state,
+        "rows": state.rows,
+        "source_rows": state.source_rows,
+        "last_success_at": _text(state.last_success_at),
+        "reconciled_at": _text(state.reconciled_at),
+        "newest_modification": _text(state.newest_modification),
+        "blocked": blocked
+        and {
+            "sweep_id": blocked.sweep_id,
+            "absent": blocked.absent,
+            "explanation": blocked.explanation,
+        },
+        "removal_deadline": _text(entry.removal_deadline),
+        "hours_left": None if entry.hours_left is None else round(entry.hours_left, 2),
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

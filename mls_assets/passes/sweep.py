@@ -1,0 +1,155 @@
+"""Reading a Spark resource's whole key set, as the guide's step 3, and proving that it is whole.
+
+Only keys are staged here; what follows from them is decided and done in `purge`.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mls_assets.errors import ConfigurationError, MlsAssetsError
+from mls_assets.feeds import SparkFeed
+from mls_assets.passes.clients import spark_client
+from mls_assets.passes.settings import SparkSettings
+from mls_assets.passes.site import Progress, Site
+from mls_assets.reconcile.proof import SweepProof
+from mls_assets.sources import SparkClient, ahead
+from mls_assets.values import Resource
+from mls_assets.warehouse import cursors, sweeps
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """A sweep that ended; `void` says why it proves nothing, and is empty if it is a proof."""
+
+    sweep_id: str
+    feed: str
+    resource: Resource
+    keys: int
+    pages: int
+    void: str = ""
+    exit_code: int = 0
+
+
+def new_sweep_id(feed: str, resource: Resource, moment: datetime) -> str:
+    """Return an id that sorts by time within a feed and can be typed."""
+    name = feed.replace("/", "-")
+    return f"{name}-{resource}-{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def sweep_keys(
+    site: Site,
+    feed: SparkFeed,
+    resource: Resource,
+    settings: SparkSettings,
+    *,
+    approve: str = "",
+) -> Swept:
+    """Walk all keys of a resource into the staging area and judge the walk.
+
+    `approve` names a blocked or void sweep that a person released (see `purge`). A sweep that
+    breaks off is void, not an error: its row in `sweeps` says why. Raises ConfigurationError
+    when there is nothing to sweep for, or the approval does not hold.
+    """
+    with site.feed_lock(feed.name), spark_client(feed, settings) as client:
+        with site.warehouse.read() as con:
+            state = cursors.state_of(con, feed.name, resource)
+            keyless_approved = (
+                bool(approve) and sweeps.approval(con, approve, feed.name, resource).keyless
+            )
+        if not state.initial_download_complete or state.state in ("new", "downloading"):
+            raise ConfigurationError(
+                f"{feed.name} {resource} was not downloaded completely yet, so there is nothing "
+                f"to purge. Run `mls-assets replicate {feed.name}` first."
+            )
+        return _sweep(site, client, feed.name, resource, keyless_approved)
+
+
+def _sweep(
+    site: Site, client: SparkClient, feed: str, resource: Resource, keyless_approved: bool
+) -> Swept:
+    started_at = datetime.now(UTC)
+    sweep_id = new_sweep_id(feed, resource, started_at)
+    with site.warehouse.write() as con:
+        sweeps.begin(con, sweep_id, feed, resource, started_at, site.run_id)
+    proof = SweepProof()
+    exit_code = 1
+    try:
+        _walk(site, client, feed, resource, sweep_id, proof)
+        if proof.paged_by_skip:
+            _walk_again(site, client, resource, sweep_id, proof)
+        count_after = client.count(resource)
+        with site.warehouse.read() as con:
+            distinct = sweeps.staged(con, sweep_id)
+            unknown = sweeps.unknown_locally(con, sweep_id)
+        reasons = proof.reasons(
+            distinct=distinct,
+            count_after=count_after,
+            unknown_locally=unknown,
+            keyless_approved=keyless_approved,
+        )
+    except MlsAssetsError as error:
+        distinct, count_after = proof.keys, None
+        reasons = (f"the walk broke off after {proof.pages} page(s): {error}",)
+        exit_code = error.exit_code
+    void = "; ".join(reasons)
+    with site.warehouse.write() as con:
+        sweeps.note(
+            con,
+            sweep_id,
+            pages=proof.pages,
+            source_keys=distinct,
+            source_count_before=proof.count_before,
+            source_count_after=count_after,
+        )
+        if void:
+            keyless_alone = (
+                proof.keyless > 0
+                and not keyless_approved
+                and len(reasons) == len(proof.keyless_breaches)
+            )
+            sweeps.close(
+                con, sweep_id, verdict="void", explanation=void, keyless_alone=keyless_alone
+            )
+    return Swept(sweep_id, feed, resource, distinct, proof.pages, void, exit_code if void else 0)
+
+
+def _walk(
+    site: Site,
+    client: SparkClient,
+    feed: str,
+    resource: Resource,
+    sweep_id: str,
+    proof: SweepProof,
+) -> None:
+    for page in ahead(client.key_pages(resource)):
+        first = proof.pages == 0
+        proof.take(page)
+        with site.warehouse.write() as con:
+            if first:
+                # the source's clock, not ours, says as of when removals will be proven
+                sweeps.note(con, sweep_id, started_at=page.fetched_at)
+            sweeps.stage(con, sweep_id, page.keys)
+        site.progress(
+            Progress(feed, resource, "sweep", proof.pages, proof.keys, proof.count_before)
+        )
+
+
+def _walk_again(
+    site: Site, client: SparkClient, resource: Resource, sweep_id: str, proof: SweepProof
+) -> None:
+    """Walk a set that is paged by offset a second time: both must show the same keys."""
+    again = f"{sweep_id}/again"
+    second = SweepProof()
+    for page in ahead(client.key_pages(resource)):
+        second.take(page)
+        with site.warehouse.write() as con:
+            sweeps.stage(con, again, page.keys)
+    with site.warehouse.write() as con:
+        differing = sweeps.staged_difference(con, sweep_id, again)
+        sweeps.unstage(con, again)
+    proof.breaches += second.breaches
+    if differing:
+        proof.breaches.append(
+            f"the set is paged by $skip, and two walks differed in {differing:,} keys"
+        )

@@ -1,0 +1,104 @@
+"""Which walks are a proof, and the words for those that are not."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mls_assets.reconcile.proof import SweepProof
+from mls_assets.values import KeyPage
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def page(*keys, more=False, count=None, keyless=0, breaches=()):
+    return KeyPage(keys, keyless, NOW, "next" if more else None, count, breaches)
+
+
+def reasons(*pages, after, unknown=0, distinct=None, keyless_approved=False):
+    proof = SweepProof()
+    for each in pages:
+        proof.take(each)
+    distinct = len({key for each in pages for key in each.keys}) if distinct is None else distinct
+    return proof.reasons(
+        distinct=distinct,
+        count_after=after,
+        unknown_locally=unknown,
+        keyless_approved=keyless_approved,
+    )
+
+
+def test_an_unbroken_ascending_walk_of_the_counted_keys_is_a_proof():
+    assert reasons(page("a", "b", more=True, count=3), page("c"), after=3) == ()
+
+
+def test_an_empty_set_that_counts_zero_is_a_proof():
+    assert reasons(page(count=0), after=0) == ()
+
+
+def test_an_empty_page_in_the_middle_is_legal():
+    assert reasons(page("a", more=True, count=2), page(more=True), page("b"), after=2) == ()
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 5), (5, 3), (3, 3), (4, 3)])
+def test_the_keys_may_lie_between_the_counts(before, after):
+    assert reasons(page("a", "b", "c", count=before), after=after) == ()
+
+
+def test_keys_that_are_new_to_us_may_exceed_the_counts():
+    assert reasons(page("a", "b", "c", count=2), after=2, unknown=1) == ()
+    (reason,) = reasons(page("a", "b", "c", count=2), after=2, unknown=0)
+    assert "3 keys came, but the source counts 2 before and 2 after" in reason
+
+
+def test_too_few_keys_are_no_proof():
+    (reason,) = reasons(page("a", "b", count=3), after=3)
+    assert "2 keys came, but the source counts 3 before and 3 after" in reason
+
+
+@pytest.mark.parametrize(("before", "after", "when"), [(None, 1, "before"), (1, None, "after")])
+def test_without_a_count_nothing_is_proven(before, after, when):
+    (reason,) = reasons(page("a", count=before), after=after)
+    assert reason == f"the source gave no usable count {when} the walk"
+
+
+def test_a_walk_that_broke_off_is_no_proof():
+    (reason,) = reasons(page("a", more=True, count=1), after=1)
+    assert "broke off after 1 page" in reason
+
+
+def test_keys_out_of_order_are_no_proof():
+    (reason,) = reasons(page("a", "c", "b", count=3), after=3)
+    assert "do not ascend" in reason
+
+
+def test_keys_of_digits_may_ascend_as_numbers():
+    assert reasons(page("9", "10", "11", count=3), after=3) == ()
+    assert reasons(page("10", "9", "11", count=3), after=3) != ()
+
+
+def test_numbers_do_not_excuse_a_text_among_them():
+    assert reasons(page("9", "10", "x", count=3), after=3) != ()
+
+
+def test_a_few_repeats_are_no_breach_but_many_are():
+    many = [f"k{number:04}" for number in range(200)]
+    assert reasons(page(*many, many[-1], count=200), after=200) == ()
+    (reason,) = reasons(page("a", "a", "b", count=2), after=2)
+    assert "1 of 3 keys came twice" in reason
+
+
+def test_a_breach_of_one_page_voids_the_sweep_and_is_named():
+    (reason,) = reasons(page("a", count=1, breaches=("code 1024",)), after=1)
+    assert reason == "page 1: code 1024"
+
+
+def test_a_keyless_record_voids_unless_a_person_released_it():
+    walk = page("a", count=2, keyless=1)
+    (reason,) = reasons(walk, after=2)
+    assert "1 record(s) without a usable key" in reason
+    assert reasons(walk, after=2, keyless_approved=True) == ()
+
+
+def test_a_thousand_broken_pages_make_few_lines():
+    pages = [page(more=True, count=0, breaches=("cut",)) for _ in range(1_000)]
+    assert len(reasons(*pages, page(), after=0)) == 5

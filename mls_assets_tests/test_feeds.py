@@ -1,0 +1,117 @@
+"""Configuration from variables and from a feeds file, and what is refused in one clear line."""
+
+import pytest
+
+from mls_assets.errors import ConfigurationError
+from mls_assets.feeds import SPARK_DEFAULT_URL, load_feeds, token_of
+from mls_assets.values import Resource
+
+
+def test_nothing_configured_is_no_error_and_no_feed():
+    assert not load_feeds({}).configured
+
+
+def test_a_spark_token_alone_gives_the_default_feed_at_the_vendors_root():
+    feeds = load_feeds({"SPARK_ACCESS_TOKEN": "t"})
+    assert feeds.spark["spark/default"].base_url == SPARK_DEFAULT_URL
+    assert feeds.forge is None
+
+
+def test_forge_needs_both_token_and_url():
+    assert load_feeds({"FORGE_API_TOKEN": "t"}).forge is None
+    assert load_feeds({"FORGE_URL": "https://forge.example/graphql"}).forge is None
+    both = load_feeds({"FORGE_API_TOKEN": "t", "FORGE_URL": "https://forge.example/graphql"})
+    assert both.forge_access().url == "https://forge.example/graphql"
+
+
+def test_no_configuration_object_shows_a_token():
+    feeds = load_feeds({"SPARK_ACCESS_TOKEN": "S3CR3T", "FORGE_API_TOKEN": "S3CR3T"})
+    assert "S3CR3T" not in repr(feeds)
+
+
+def test_a_feeds_file_names_several_feeds(tmp_path):
+    path = tmp_path / "feeds.toml"
+    path.write_text(
+        """
+        [spark.beaches]
+        token_env = "BEACHES_TOKEN"
+        resources = ["OpenHouse", "Property"]
+        select = ["City"]
+        [spark.hills]
+        token_env = "HILLS_TOKEN"
+        purge_hours = 12
+        [forge]
+        url = "https://forge.example/graphql"
+        mlses = ["armls", "rmls"]
+        filter = [{field = "City"}]
+        """
+    )
+    feeds = load_feeds({"MLS_ASSETS_FEEDS": str(path), "SPARK_ACCESS_TOKEN": "ignored"})
+    assert sorted(feeds.spark) == ["spark/beaches", "spark/hills"]
+    beaches = feeds.spark["spark/beaches"]
+    assert beaches.resources == (Resource.PROPERTY, Resource.OPEN_HOUSE)
+    assert beaches.select == ("City",)
+    assert feeds.forge_access().mlses == ("armls", "rmls")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[spark.a", "no valid TOML"),
+        ("[sparks.a]", "unknown table"),
+        ("[spark]\na = 1", "has to be a table"),
+        ("[spark.a]\ntoken = 'x'", "unknown setting(s) token"),
+        ("[spark.a]\nresources = ['Media']", "Media"),
+        ("[spark.a]\nresources = []", "resource"),
+        ("[spark.a]\nrelations = ['OpenHouse']", "OpenHouse"),
+        ("[spark.a]\nselect = 'City'", "has to be a list"),
+        ("[spark.a]\nselect = [1]", "list of texts"),
+        ("[spark.a]\nbase_url = 'http://replication.sparkapi.com/x'", "https"),
+        ("[spark.a]\nbase_url = 'https://u:p@host/x'", "host and path alone"),
+        ("[spark.a]\nbase_url = 'https://host:99999/x'", "cannot be read"),
+        ("[spark.a]\npurge_hours = 'often'", "has to be a number"),
+        ("[spark.a]\npurge_hours = 0", "at least"),
+        ("[spark.'a b']", "letters, digits"),
+        ("[forge]\nmlses = ['a']", "needs `url`"),
+        ("[forge]\nurl = 'https://h/g'\npoll_seconds = 59", "at least 60"),
+    ],
+)
+def test_a_feeds_file_that_could_not_work_is_refused_in_words(tmp_path, content, words):
+    path = tmp_path / "feeds.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError) as refusal:
+        load_feeds({"MLS_ASSETS_FEEDS": str(path)})
+    assert words in str(refusal.value)
+    assert "\n" not in str(refusal.value).strip()
+
+
+def test_a_missing_feeds_file_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.toml"):
+        load_feeds({"MLS_ASSETS_FEEDS": str(tmp_path / "nowhere.toml")})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8400/Reso/OData", "http://localhost:1/x", "http://[::1]:1/x"]
+)
+def test_plain_http_is_taken_for_loopback_addresses(url):
+    assert load_feeds({"SPARK_ACCESS_TOKEN": "t", "SPARK_BASE_URL": url}).configured
+
+
+@pytest.mark.parametrize(
+    "url", ["http://10.0.0.1/x", "http://127.0.0.1.evil.example/x", "ftp://127.0.0.1/x", "/x"]
+)
+def test_plain_http_to_anything_else_is_refused(url):
+    with pytest.raises(ConfigurationError):
+        load_feeds({"SPARK_ACCESS_TOKEN": "t", "SPARK_BASE_URL": url})
+
+
+def test_an_unknown_feed_is_answered_with_the_known_ones():
+    with pytest.raises(ConfigurationError, match="spark/default"):
+        load_feeds({"SPARK_ACCESS_TOKEN": "t"}).spark_feed("spark/other")
+
+
+@pytest.mark.parametrize("value", ["", "  ", "a b", "a\nb", "é"])
+def test_a_token_that_no_header_may_hold_is_refused_without_showing_it(value):
+    with pytest.raises(ConfigurationError) as refusal:
+        token_of("T", {"T": value})
+    assert value.strip() == "" or value not in str(refusal.value)
