@@ -15,8 +15,8 @@ from typing import Literal
 
 Role = Literal["replication", "live"]
 
-SPARK_TOKEN = "sandbox-spark-token"
-FORGE_TOKEN = "sandbox-forge-token"
+SPARK_TOKEN = "sandbox-spark-token"  # noqa: S105 - opens nothing but this sandbox
+FORGE_TOKEN = "sandbox-forge-token"  # noqa: S105 - likewise
 WINDOW = timedelta(minutes=5)
 SPARK_LIMIT = 1500
 """Requests per `WINDOW` of an IDX key on Spark; enforced only when `Access.limit` is set to it."""
@@ -79,6 +79,10 @@ class Access:
         with self._lock:
             granted = frozenset(mlses) if mlses is not None else None
             self._grants[token] = _Grant(surface, role, granted)
+
+    def knows(self, token: str) -> bool:
+        """Whether this token was ever granted."""
+        return token in self._grants
 
     def revoke(self, surface: Literal["spark", "forge"], token: str | None = None) -> int:
         """Revokes one token of a surface, or all; returns how many were valid before."""

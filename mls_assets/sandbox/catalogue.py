@@ -52,7 +52,7 @@ class Catalogue(Protocol):
         ...
 
     def head(self, resource: str, key: str) -> dict[str, Any] | None:
-        """The cheap fields (key, ModificationTimestamp, status, human number), None if invisible."""
+        """The cheap fields: key, ModificationTimestamp, status, number; None if invisible."""
         ...
 
     def record(self, resource: str, key: str) -> dict[str, Any] | None:
@@ -68,7 +68,7 @@ class Catalogue(Protocol):
         ...
 
     def children_json(self, resource: str, key: str, navigation: str, root: str) -> bytes:
-        """`children` as compact JSON text, each with its `@odata.id` (`root` has no slash at the end)."""
+        """`children` as JSON text, each with its `@odata.id`; `root` has no slash at its end."""
         ...
 
     def modified_since(self, resource: str, moment: datetime) -> Iterator[str]:

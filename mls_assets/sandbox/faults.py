@@ -91,6 +91,7 @@ class Fault:
     hits: int = 0
 
     def matches(self, surface: str, resource: str | None, stage: str, query: str) -> bool:
+        """Whether a request is one that this fault waits for."""
         return (
             self.surface == surface
             and KNOWN[self.surface][self.name] == stage
@@ -99,6 +100,7 @@ class Fault:
         )
 
     def as_dict(self) -> dict[str, Any]:
+        """The form in which the control API shows it."""
         own = {name: getattr(self, name) for name in ("id", *_OWN, "hits")}
         return {**own, **self.params}
 
@@ -165,6 +167,7 @@ class Faults:
         return None
 
     def active(self) -> list[Fault]:
+        """The faults that are on, oldest first."""
         with self._lock:
             return list(self._active)
 
