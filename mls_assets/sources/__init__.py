@@ -1,0 +1,22 @@
+"""The two APIs as iterators of pages: hardened HTTP, paging, vendor errors, and nothing else.
+
+Nothing here stores, compares or removes anything, and nothing knows DuckDB or Dagster.
+"""
+
+from mls_assets.sources.forge import ForgeClient, Position
+from mls_assets.sources.forge_schema import LISTING_FIELDS, ForgeShape, Mls
+from mls_assets.sources.prefetch import ahead
+from mls_assets.sources.spark import LookupPage, SparkClient
+from mls_assets.sources.transport import Limits
+
+__all__ = [
+    "LISTING_FIELDS",
+    "ForgeClient",
+    "ForgeShape",
+    "Limits",
+    "LookupPage",
+    "Mls",
+    "Position",
+    "SparkClient",
+    "ahead",
+]

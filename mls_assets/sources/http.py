@@ -1,0 +1,315 @@
+"""One hardened HTTP session: who gets the token, how long to try, what an answer must be.
+
+Every request of the sources goes through `HttpSession`. It knows nothing of OData or GraphQL;
+what a good body is, its caller says with a `read` function, which raises AnswerBroken.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Generic, NoReturn, TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+import requests
+import urllib3
+from tenacity import Retrying, retry_if_exception_type
+
+from mls_assets.errors import (
+    AnswerBroken,
+    ConfigurationError,
+    SourceError,
+    SourceRefused,
+    SourceUnreachable,
+)
+from mls_assets.sources.effort import RATE_LIMIT_PAUSE, Effort, TryAgain, failure_for
+from mls_assets.sources.links import Origin, is_loopback, place, shown
+from mls_assets.sources.transport import (
+    MIB,
+    BodyTruncated,
+    Deadline,
+    Limits,
+    PunctualAdapter,
+    certificates,
+    failure_of,
+    proxies,
+    read_body,
+    server_date,
+)
+from mls_assets.sources.vendor_errors import Verdict, classify, pause_told
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_ERROR_BODY = Limits(body_bytes=MIB)
+_BROKEN_OFF = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+    BodyTruncated,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """A proper answer (status 200), read.
+
+    `content` is what the caller's `read` made of the body; `size` (bytes, inflated) and
+    `sha256` are the body's. `began_at` is when the request began by the server's clock: its
+    Date header less the time until the header came, so never too late; the local clock where
+    there is no such header. `retried` holds the reasons of the failures before this answer,
+    such as "503/1024" or "timeout".
+    """
+
+    content: T
+    began_at: datetime
+    size: int
+    sha256: str
+    retried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    method: str
+    url: str
+    accept: str
+    payload: bytes | None = None
+    continuation: bool = False
+
+
+class HttpSession:
+    """Requests to one origin with one token; safe for several threads (each has its own pool).
+
+    `patience` is for how many seconds of fruitless trying a source may be out of reach; waits
+    that the source itself asks for come on top. Raises TokenRefused, SourceRefused (also for
+    redirects), LinkExpired, AnswerBroken, SourceUnreachable. The token goes to `origin_url`'s
+    scheme, host and port only, and never into a text.
+
+    `sleep`, `clock` (monotonic seconds) and `now` (aware UTC) can be replaced in tests.
+    """
+
+    def __init__(
+        self,
+        origin_url: str,
+        token: str,
+        *,
+        patience: float = 30.0,
+        limits: Limits | None = None,
+        user_agent: str = "mls-assets",
+        sleep: Callable[[float], object] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.origin = Origin.of(origin_url)
+        self.patience = patience
+        self.limits = limits or Limits()
+        self._token = token.strip()
+        if not self._token or not all("!" <= c <= "~" for c in self._token):
+            raise ConfigurationError(
+                f"The token for {self.origin.host} is empty or holds characters that no token "
+                "has (spaces, line ends, accents); set it again."
+            )
+        self._user_agent = user_agent
+        self._closed = threading.Event()
+        self.sleep = sleep or self._closed.wait
+        self._clock, self._now = clock, now
+        self._verify = certificates()
+        self._proxies = {} if is_loopback(self.origin.host) else proxies(origin_url)
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: list[requests.Session] = []
+        self._running: set[Deadline] = set()
+        self.clock: datetime | None = None  # of the newest answer's request, by the server
+
+    def __repr__(self) -> str:
+        return f"HttpSession({str(self.origin)!r})"
+
+    def __enter__(self) -> "HttpSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection; what another thread is still fetching breaks off."""
+        self._closed.set()
+        with self._lock:
+            for deadline in self._running:
+                deadline.expire()
+            for session in self._sessions:
+                session.close()
+            self._sessions.clear()
+
+    def get(
+        self,
+        url: str,
+        read: Callable[[bytes], T],
+        *,
+        accept: str = "application/json",
+        continuation: bool = False,
+    ) -> Answer[T]:
+        """GET `url` verbatim. With `continuation`, 400, 409 and 410 raise LinkExpired."""
+        return self._ask(_Question("GET", url, accept, continuation=continuation), read)
+
+    def post(self, url: str, payload: dict[str, Any], read: Callable[[bytes], T]) -> Answer[T]:
+        """POST `payload` as JSON. It is tried again like a GET: all our POSTs are queries."""
+        body = msgspec.json.encode(payload)
+        return self._ask(_Question("POST", url, "application/json", body), read)
+
+    def scrub(self, text: str) -> str:
+        """`text` without the token, should a server have sent it back to us."""
+        return text.replace(self._token, "***").replace(quote(self._token, safe=""), "***")
+
+    def _ask(self, question: _Question, read: Callable[[bytes], T]) -> Answer[T]:
+        effort = Effort(self.patience, self.limits, self._clock)
+        retrying = Retrying(
+            retry=retry_if_exception_type(TryAgain),
+            stop=effort.is_spent,
+            wait=effort.pause,
+            sleep=self._wait,
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, question, read, effort)
+        except TryAgain as last:
+            raise effort.given_up(last, place(question.url)) from None
+
+    def _wait(self, seconds: float) -> None:
+        if seconds >= RATE_LIMIT_PAUSE:
+            log.warning("%s asks for a pause; waiting %.0f s", self.origin, seconds)
+        self.sleep(seconds)
+
+    def _once(self, question: _Question, read: Callable[[bytes], T], effort: Effort) -> Answer[T]:
+        try:
+            return self._exchange(question, read, effort.reasons)
+        except TryAgain as failure:
+            if self._closed.is_set():
+                text = f"{place(question.url)}: broken off, since the session was closed."
+                raise SourceError(text) from None
+            effort.note(failure)
+            raise
+
+    def _exchange(
+        self, question: _Question, read: Callable[[bytes], T], retried: list[str]
+    ) -> Answer[T]:
+        """One try. Raises TryAgain for what may pass, and lasting errors as they are."""
+        where = place(question.url)
+        began = self._clock()
+        with Deadline(self.limits.total_seconds) as deadline:
+            self._enlist(deadline)
+            try:
+                with self._send(question) as response:
+                    answered_at = server_date(response) or self._now()
+                    began_at = answered_at - timedelta(seconds=self._clock() - began)
+                    status = response.status_code
+                    if 300 <= status < 400:
+                        raise SourceRefused(self._redirected(response, where))
+                    limits = self.limits if status == 200 else _ERROR_BODY
+                    body = self._body(response, limits, status, where)
+                if deadline.expired:  # an end that we made ourselves can look like a proper one
+                    raise BodyTruncated
+            except _BROKEN_OFF as error:
+                self._failed(error, deadline, where)
+            finally:
+                with self._lock:
+                    self._running.discard(deadline)
+        digest = hashlib.sha256(body).hexdigest()
+        verdict = classify(status, body, continuation=question.continuation)
+        if verdict is not None:
+            told = pause_told(response.headers, answered_at, self.limits.retry_after_seconds)
+            self.judge(verdict, where, pause=told, digest=digest)
+        try:
+            content = read(body)
+        except AnswerBroken as error:
+            media = response.headers.get("Content-Type", "of no type").split(";")[0]
+            text = (
+                f"{where} answered with what is no proper answer: {self.scrub(str(error))} "
+                f"({len(body):,} bytes, {shown(media, 60)}, sha256 {digest[:12]}). "
+                "Nothing of it was applied."
+            )
+            raise TryAgain("broken", AnswerBroken(text), digest=digest) from None
+        self.clock = began_at
+        return Answer(content, began_at, len(body), digest, tuple(retried))
+
+    def _send(self, question: _Question) -> requests.Response:
+        """Send the request to exactly the URL given, if the origin permits it."""
+        self.origin.permit(question.url)
+        headers = {"Accept": question.accept}
+        if question.payload is not None:
+            headers["Content-Type"] = "application/json"
+        session = self._session()
+        request = session.prepare_request(
+            requests.Request(question.method, question.url, headers=headers, data=question.payload)
+        )
+        request.url = question.url  # verbatim: `requests` re-encodes what it prepares
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return session.send(
+            request,
+            stream=True,
+            allow_redirects=False,
+            timeout=(self.limits.connect_seconds, self.limits.read_seconds),
+            verify=self._verify,
+            proxies=self._proxies,
+        )
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False  # a ~/.netrc entry would replace the token
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            session.headers.clear()
+            session.headers.update({"User-Agent": self._user_agent, "Accept-Encoding": "gzip"})
+            session.mount("http://", PunctualAdapter())
+            session.mount("https://", PunctualAdapter())
+            self._local.session = session
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+    def _enlist(self, deadline: Deadline) -> None:
+        with self._lock:
+            if self._closed.is_set():
+                raise SourceError(f"The session with {self.origin} is closed.")
+            self._running.add(deadline)
+
+    def _body(self, response: requests.Response, limits: Limits, status: int, where: str) -> bytes:
+        try:
+            return read_body(response, limits)
+        except AnswerBroken as error:
+            if status != 200:
+                return b""  # the status says enough
+            raise AnswerBroken(f"{where}: {error}. Nothing of it was applied.") from None
+
+    def _failed(self, error: BaseException, deadline: Deadline, where: str) -> NoReturn:
+        failure = failure_of(error)
+        if deadline.expired and not self._closed.is_set():
+            clause = f"its answer took longer than {self.limits.total_seconds:g} s"
+            raise TryAgain("deadline", SourceUnreachable(clause)) from None
+        if failure.lasting:
+            raise SourceRefused(f"{where}: {failure.clause}. Nothing was fetched.") from None
+        unreachable = SourceUnreachable(failure.clause)
+        raise TryAgain(failure.reason, unreachable, reached=failure.reached) from None
+
+    def _redirected(self, response: requests.Response, where: str) -> str:
+        target = response.headers.get("Location", "")
+        try:
+            host = urlsplit(target).hostname or self.origin.host
+        except ValueError:
+            host = "an unreadable address"
+        return (
+            f"{where} redirects ({response.status_code}) to {shown(self.scrub(host))}; it was not "
+            "followed, and nothing was sent there. If the source has moved, configure its new "
+            "address."
+        )
+
+    def judge(
+        self, verdict: Verdict, where: str, *, pause: float | None = None, digest: str = ""
+    ) -> NoReturn:
+        """Raise what a verdict calls for; also for verdicts that a `read` function reached."""
+        raise failure_for(verdict, where, self.scrub(verdict.sentence()), pause, digest)

@@ -1,0 +1,163 @@
+"""OData questions and paging rules: pure text and bookkeeping, no request.
+
+What is built here follows Spark's replication guide: `$top`, `$count` and `$select` only for a
+first download, the default order by key, `%20` for a space (strict servers refuse `+`).
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from mls_assets.errors import AnswerBroken, PagingLoop
+from mls_assets.sources.links import place
+from mls_assets.sources.split import Unpacked, unpack
+
+KEYS_A_QUESTION = 50
+URL_BYTES = 7_000
+
+_NEXT_LINKS = ("@odata.nextLink", "@odata.nextlink", "@nextLink", "odata.nextLink")
+_COUNTS = ("@odata.count", "@count")
+_PLAIN = "$,:()'*"
+_MOST_COUNTED = 10**12
+_SAME_KEYS = 3
+_EMPTY_PAGES = 100
+
+
+def url_of(base: str, resource: str, options: Mapping[str, str | None]) -> str:
+    """The URL of a question about an entity set; options without a value are left out."""
+    query = "&".join(
+        f"{name}={quote(value, safe=_PLAIN)}" for name, value in options.items() if value
+    )
+    return f"{base}/{resource}?{query}" if query else f"{base}/{resource}"
+
+
+def timestamp(moment: datetime) -> str:
+    """An OData literal: UTC, whole seconds (rounded down), unquoted, as in all vendor samples."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def changed_between(since: datetime, until: datetime | None) -> str:
+    """The filter of an update. A window without width is a 400 on Spark, so it stays open."""
+    clause = f"ModificationTimestamp gt {timestamp(since)}"
+    if until is not None and timestamp(until) > timestamp(since):
+        clause += f" and ModificationTimestamp lt {timestamp(until)}"
+    return clause
+
+
+def keys_filter(key_field: str, keys: Sequence[str], *, with_in: bool) -> str:
+    """The filter that asks for records by key, with `in` or as a chain of `eq`."""
+    quoted = ["'" + key.replace("'", "''") + "'" for key in keys]
+    if with_in:
+        return f"{key_field} in ({','.join(quoted)})"
+    return " or ".join(f"{key_field} eq {key}" for key in quoted)
+
+
+def batches(key_field: str, keys: Sequence[str], *, with_in: bool) -> Iterator[list[str]]:
+    """Keys in batches whose filter stays within what servers take in a URL."""
+    batch: list[str] = []
+    size = 0
+    for key in keys:
+        alone = len(quote(keys_filter(key_field, [key], with_in=with_in), safe=_PLAIN)) + 8
+        if batch and (len(batch) >= KEYS_A_QUESTION or size + alone > URL_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(key)
+        size += alone
+    if batch:
+        yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An OData collection: its items verbatim, the link to the next page, the count if usable."""
+
+    elements: tuple[bytes, ...]
+    next_link: str | None
+    count: int | None
+
+
+def envelope_of(body: bytes, resource: str) -> Envelope:
+    """Read a collection's answer. Raises AnswerBroken if it is none, or one of another set."""
+    answer = unpack(body, ("value",))
+    if answer.elements is None:
+        raise AnswerBroken("it has no list of records")
+    if answer.member(0, "error"):
+        raise AnswerBroken("it holds an error beside its records")
+    context = answer.member(0, "@odata.context")
+    if isinstance(context, str) and (found := _entity_set(context)) not in ("", resource):
+        raise AnswerBroken(f"it is about {found}, and {resource} was asked for")
+    return Envelope(answer.elements, _next_link(answer), _count(answer))
+
+
+def _entity_set(context: str) -> str:
+    """The entity set that a context URL names, "" unless it is one of those we ask for."""
+    name = context.rpartition("#")[2].partition("(")[0].partition("/")[0]
+    return name if name in ("Property", "Member", "Office", "OpenHouse", "Lookup") else ""
+
+
+def _next_link(answer: Unpacked) -> str | None:
+    for name in _NEXT_LINKS:
+        link = answer.member(0, name)
+        if isinstance(link, str):
+            if link.strip():
+                return link.strip()
+        elif link is not None:
+            raise AnswerBroken("its link to the next page is no text")
+    return None
+
+
+def _count(answer: Unpacked) -> int | None:
+    for name in _COUNTS:
+        count = answer.member(0, name)
+        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < _MOST_COUNTED:
+            return count
+    return None
+
+
+def pages_by_skip(link: str | None) -> bool:
+    """Whether a link pages by offset, so that rows can shift from page to page."""
+    names = [name for name, _ in parse_qsl(urlsplit(link or "").query, keep_blank_values=True)]
+    return "$skip" in names and "$skiptoken" not in names
+
+
+class Trail:
+    """The way a walk has come, to notice that it does not get on. Keeps hashes only."""
+
+    def __init__(self, first: str, most_pages: int) -> None:
+        self._place = place(first)
+        self._links = {_digest(first)}
+        self._key_lists: Counter[bytes] = Counter()
+        self._most_pages = most_pages
+        self._pages = self._empty = 0
+
+    def step(self, keys: Sequence[str], next_link: str | None) -> None:
+        """Note a page. Raises PagingLoop if following its link would lead nowhere new."""
+        self._pages += 1
+        self._empty = 0 if keys else self._empty + 1
+        if next_link is None:
+            return
+        if _digest(next_link) in self._links:
+            raise self._loop("the link to the next page had been followed before")
+        self._links.add(_digest(next_link))
+        if self._empty > _EMPTY_PAGES:
+            raise self._loop(f"{self._empty} pages in a row were empty")
+        if keys:
+            same = _digest("\n".join(keys))
+            self._key_lists[same] += 1
+            if self._key_lists[same] >= _SAME_KEYS:
+                raise self._loop(f"{_SAME_KEYS} pages held the same {len(keys):,} keys")
+        if self._pages >= self._most_pages:
+            raise self._loop(f"{self._pages:,} pages are the limit of one walk")
+
+    def _loop(self, reason: str) -> PagingLoop:
+        return PagingLoop(
+            f"{self._place}: the walk does not get on at page {self._pages:,}: {reason}. "
+            "That page was not applied; run again, and tell the source if it stays so."
+        )
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,340 @@
+"""Spark's RESO Web API as iterators of pages, exactly as its replication guide asks.
+
+Walks, questions by key, and counts. What a page means for the tables is decided elsewhere:
+nothing here stores, compares or removes. One client serves one feed.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from mls_assets.errors import AnswerBroken
+from mls_assets.sources.http import Answer, HttpSession
+from mls_assets.sources.links import follow, place
+from mls_assets.sources.odata import (
+    Envelope,
+    Trail,
+    batches,
+    changed_between,
+    envelope_of,
+    keys_filter,
+    pages_by_skip,
+    url_of,
+)
+from mls_assets.sources.spark_answers import (
+    MODIFIED,
+    RELATIONS,
+    STATUS,
+    Step,
+    child_sets,
+    page_of,
+    relation_page_of,
+    wanted_of,
+)
+from mls_assets.sources.split import Head, head_of
+from mls_assets.sources.transport import Limits
+from mls_assets.sources.vendor_errors import QuestionRefused
+from mls_assets.values import (
+    KEY_FIELDS,
+    ChildSet,
+    KeyPage,
+    Page,
+    Resource,
+)
+
+log = logging.getLogger(__name__)
+
+_NOT_IN_SYNC = "/1024"
+
+#: Always asked for with a configured `select`: key, timestamps, and the status that can say
+#: "Delete".
+_ALWAYS_SELECTED = ("ListingKey", MODIFIED, STATUS, "PhotosChangeTimestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class LookupPage:
+    """One answer of the Lookup set: records verbatim, and the link to the next ones."""
+
+    records: tuple[bytes, ...]
+    fetched_at: datetime
+    next: str | None = None
+
+
+class SparkClient:
+    """One Spark feed. Use it as a context manager; it is safe for several threads.
+
+    `select` names the Property fields to ask for (none: all); key and timestamps are added.
+    Raises ConfigurationError for an unusable address or token, and everything that
+    `HttpSession` raises; walks raise PagingLoop and LinkExpired too. A page that raises was
+    not yielded, so the link of the page before it is still the one to resume from.
+    """
+
+    def __init__(
+        self,
+        feed: str,
+        base_url: str,
+        token: str,
+        *,
+        page_size: int = 1000,
+        relations_page_size: int = 250,
+        select: tuple[str, ...] = (),
+        patience: float = 30.0,
+        limits: Limits | None = None,
+        session: HttpSession | None = None,
+    ) -> None:
+        self.feed = feed
+        self._base = base_url.strip().rstrip("/")
+        self._http = session or HttpSession(base_url, token, patience=patience, limits=limits)
+        self._page_size = page_size
+        self._relations_page_size = relations_page_size
+        self._select = select
+        self._with_in = True
+
+    def __repr__(self) -> str:
+        return f"SparkClient({self.feed!r}, {self._base!r})"
+
+    def __enter__(self) -> "SparkClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; what another thread is still fetching breaks off."""
+        self._http.close()
+
+    @property
+    def clock(self) -> datetime | None:
+        """When the request of the newest answer began, by the source's clock; None before any."""
+        return self._http.clock
+
+    # Walks ------------------------------------------------------------------------------
+
+    def pages(
+        self,
+        resource: Resource,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        resume: str | None = None,
+    ) -> Iterator[Page]:
+        """All records (guide, step 1), or those modified after `since` (step 2).
+
+        `resume` goes on from the `next` of an earlier page. Never filtered by status: changes
+        to Closed or Withdrawn have to arrive too.
+        """
+        url = resume or self._url(
+            resource,
+            top=self._page_size,
+            count=True,
+            select=self._selected(resource),
+            where=changed_between(since, until) if since is not None else None,
+        )
+        steps = self._walk(url, resource, wanted_of(resource), continuation=resume is not None)
+        yield from map(partial(page_of, self.feed, resource), steps)
+
+    def relation_pages(
+        self, relations: Sequence[str], *, resume: str | None = None
+    ) -> Iterator[Page]:
+        """The child collections of all listings: a walk that selects the key and expands.
+
+        Its pages carry `children` only. A listing without a collection's member gets no
+        ChildSet for it: some servers ignore an expansion, and only `[]` means "none".
+        """
+        url = resume or self._url(
+            Resource.PROPERTY,
+            top=self._relations_page_size,
+            select=(KEY_FIELDS[Resource.PROPERTY],),
+            expand=relations,
+        )
+        warned = False
+        for step in self._walk(
+            url, Resource.PROPERTY, tuple(RELATIONS), continuation=resume is not None
+        ):
+            children = child_sets(step, relations)
+            if step.keys and not children and not warned:
+                warned = True
+                log.warning("%s: the source leaves out %s", self.feed, ", ".join(relations))
+            yield relation_page_of(self.feed, step, children)
+
+    def key_pages(self, resource: Resource) -> Iterator[KeyPage]:
+        """The key sweep (guide, step 3): step 1 again with only the key selected."""
+        key_field = KEY_FIELDS[resource]
+        url = self._url(resource, top=self._page_size, count=True, select=(key_field,))
+        for step in self._walk(url, resource, ()):
+            breaches = ()
+            if any(reason.endswith(_NOT_IN_SYNC) for reason in step.answer.retried):
+                breaches = ("code 1024: the source was not in step with the MLS",)
+            yield KeyPage(
+                keys=tuple(step.keys),
+                keyless=len(step.rejects),
+                fetched_at=step.answer.began_at,
+                next=step.next,
+                count=step.count,
+                breaches=breaches,
+                paged_by_skip=pages_by_skip(step.next),
+            )
+
+    def lookups(self, *, resume: str | None = None) -> Iterator[LookupPage]:
+        """The Lookup set, which Spark pages by offset."""
+        url = resume or url_of(self._base, "Lookup", {"$top": str(self._page_size)})
+        for step in self._walk(url, "Lookup", (), continuation=resume is not None):
+            records = tuple(head.body for head in step.heads if isinstance(head, Head))
+            yield LookupPage(records, step.answer.began_at, step.next)
+
+    # Questions by key -------------------------------------------------------------------
+
+    def records(self, resource: Resource, keys: Sequence[str]) -> Iterator[Page]:
+        """These records, in batches; a key that the source does not answer is in no page."""
+        steps = self._by_key(resource, keys, self._selected(resource), wanted_of(resource))
+        yield from map(partial(page_of, self.feed, resource), steps)
+
+    def present(self, resource: Resource, keys: Sequence[str]) -> set[str]:
+        """Which of these keys the source answers.
+
+        Raises AnswerBroken if any record of an answer cannot be read: absence would then prove
+        nothing. The caller mixes in keys that must be answered, as a control.
+        """
+        found: set[str] = set()
+        for step in self._by_key(resource, keys, (KEY_FIELDS[resource],), ()):
+            if step.rejects:
+                raise AnswerBroken(
+                    f"{self._base}/{resource}: {len(step.rejects):,} records of a confirmation "
+                    f"could not be read ({step.rejects[0].problem}), so it proves no absence."
+                )
+            found.update(step.keys)
+        return found
+
+    def children(
+        self, listing_keys: Sequence[str], relations: Sequence[str]
+    ) -> tuple[list[ChildSet], set[str]]:
+        """The collections of these listings, and which of the listings were answered."""
+        children: list[ChildSet] = []
+        answered: set[str] = set()
+        key_field = KEY_FIELDS[Resource.PROPERTY]
+        for step in self._by_key(
+            Resource.PROPERTY, listing_keys, (key_field,), tuple(RELATIONS), expand=relations
+        ):
+            children += child_sets(step, relations)
+            answered.update(step.keys)
+        return children, answered
+
+    # Small questions --------------------------------------------------------------------
+
+    def count(self, resource: Resource, *, since: datetime | None = None) -> int | None:
+        """How many records the source counts; None where it gives no usable count."""
+        url = self._url(
+            resource,
+            top=1,
+            count=True,
+            select=(KEY_FIELDS[resource],),
+            where=changed_between(since, None) if since is not None else None,
+        )
+        return self._get(url, resource).content.count
+
+    def newest_than(self, resource: Resource, since: datetime) -> bool:
+        """Whether anything was modified after `since`; one small request."""
+        url = self._url(
+            resource, top=1, select=(KEY_FIELDS[resource],), where=changed_between(since, None)
+        )
+        return bool(self._get(url, resource).content.elements)
+
+    # ------------------------------------------------------------------------------------
+
+    def _url(
+        self,
+        resource: Resource,
+        *,
+        top: int,
+        count: bool = False,
+        select: Sequence[str] = (),
+        expand: Sequence[str] = (),
+        where: str | None = None,
+    ) -> str:
+        options = {
+            "$top": str(top),
+            "$count": "true" if count else None,
+            "$select": ",".join(select),
+            "$expand": ",".join(expand),
+            "$filter": where,
+        }
+        return url_of(self._base, resource, options)
+
+    def _selected(self, resource: Resource) -> tuple[str, ...]:
+        if resource is not Resource.PROPERTY or not self._select:
+            return ()
+        return tuple(dict.fromkeys((*_ALWAYS_SELECTED, *self._select)))
+
+    def _get(self, url: str, resource: str, *, continuation: bool = False) -> Answer[Envelope]:
+        read = partial(envelope_of, resource=resource)
+        return self._http.get(url, read, continuation=continuation)
+
+    def _walk(
+        self, url: str, resource: str, wanted: tuple[str, ...], *, continuation: bool = False
+    ) -> Iterator[Step]:
+        """Ask for `url`, then for every next link, verbatim, until an answer has none."""
+        trail = Trail(url, self._http.limits.pages)
+        asked: str | None = url
+        while asked is not None:
+            answer = self._get(asked, resource, continuation=continuation)
+            link = answer.content.next_link
+            following = follow(link, asked, self._http.origin) if link is not None else None
+            key_field = KEY_FIELDS[resource] if isinstance(resource, Resource) else "LookupKey"
+            heads = tuple(head_of(item, key_field, wanted) for item in answer.content.elements)
+            step = Step(heads, following, answer.content.count, answer)
+            trail.step(step.keys, following)
+            yield step
+            del answer, heads, step  # a page is not kept while the next one travels
+            asked, continuation = following, True
+
+    def _by_key(
+        self,
+        resource: Resource,
+        keys: Sequence[str],
+        select: Sequence[str],
+        wanted: tuple[str, ...],
+        *,
+        expand: Sequence[str] = (),
+    ) -> Iterator[Step]:
+        """Ask for records by key. A server that refuses `in` is asked with `eq` from then on."""
+        key_field = KEY_FIELDS[resource]
+        waiting = [*batches(key_field, list(dict.fromkeys(keys)), with_in=self._with_in)][::-1]
+        while waiting:
+            batch = waiting.pop()
+            with_in = self._with_in
+            url = self._url(
+                resource,
+                top=len(batch),
+                select=select,
+                expand=expand,
+                where=keys_filter(key_field, batch, with_in=with_in),
+            )
+            try:
+                steps = self._asked_only(url, resource, wanted, set(batch))
+            except QuestionRefused as refusal:
+                half = len(batch) // 2
+                if refusal.too_long and half:
+                    waiting += [batch[half:], batch[:half]]
+                elif with_in and not refusal.too_long:
+                    self._with_in = False
+                    waiting += [*batches(key_field, batch, with_in=False)][::-1]
+                else:
+                    raise
+            else:
+                yield from steps
+
+    def _asked_only(
+        self, url: str, resource: Resource, wanted: tuple[str, ...], keys: set[str]
+    ) -> list[Step]:
+        """The answer to one question by key; AnswerBroken if the server ignored the filter."""
+        steps = []
+        for step in self._walk(url, resource, wanted):
+            if strangers := len(set(step.keys) - keys):
+                raise AnswerBroken(
+                    f"{place(url)} answered {strangers:,} records that were not asked for, so "
+                    "it ignores $filter. Nothing of it was applied."
+                )
+            steps.append(step)
+        return steps

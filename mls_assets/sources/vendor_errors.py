@@ -1,0 +1,255 @@
+"""What a vendor's error answer means: a pure table from status, headers and body to a verdict.
+
+Spark speaks with three tongues (the OData error, the native `D` envelope, XML), Forge in
+GraphQL's `errors`, and gateways in HTML; numbers come as numbers or texts. Codes are from the
+vendor's error table; where code and status disagree, the code decides, for statuses have moved.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from mls_assets.errors import SourceRefused
+from mls_assets.sources.links import shown
+
+
+class Kind(Enum):
+    """What to do about an error answer."""
+
+    RETRY = "ask again"
+    LIMITED = "wait, then ask again"
+    BROKEN = "no proper answer, and the same again if asked again gets the same"
+    ACCESS = "the token is refused"
+    QUESTION = "the question is refused, another one may not be"
+    EXPIRED = "the continuation link is no longer valid"
+    REFUSED = "asking again cannot help"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`reason` is like "503/1024", `meaning` a clause, `said` the server's own words or ""."""
+
+    kind: Kind
+    reason: str
+    meaning: str
+    said: str = ""
+    code: int | None = None
+
+    def sentence(self) -> str:
+        """The verdict in words, with the server's own."""
+        quoted = f' (it said: "{self.said}")' if self.said else ""
+        return f"{self.reason}: {self.meaning}{quoted}"
+
+
+class QuestionRefused(SourceRefused):
+    """The source refused this very question (400, 413, 414, 501): a simpler one may be answered.
+
+    `too_long` says that it is its length that the source objects to.
+    """
+
+    def __init__(self, message: str, *, too_long: bool = False) -> None:
+        super().__init__(message)
+        self.too_long = too_long
+
+
+_CODES: Mapping[int, tuple[Kind, str]] = {
+    1000: (Kind.ACCESS, "the token is not valid"),
+    1005: (Kind.ACCESS, "the key is not set up; ask the vendor"),
+    1010: (Kind.ACCESS, "the key is disabled"),
+    1013: (Kind.ACCESS, "the key may not sign in with a bearer token"),
+    1015: (Kind.ACCESS, "the user of the key is unknown, inactive or switched off"),
+    1017: (Kind.REFUSED, "the key may only read"),
+    1019: (Kind.ACCESS, "the key is tied to certain addresses or user agents"),
+    1020: (Kind.ACCESS, "the token has expired"),
+    1021: (
+        Kind.ACCESS,
+        "a replication key works on the replication host only; set "
+        "SPARK_BASE_URL=https://replication.sparkapi.com/Reso/OData",
+    ),
+    1023: (Kind.RETRY, "the key's account is not ready yet"),
+    1024: (Kind.RETRY, "the data are not yet in step with the MLS"),
+    1026: (Kind.RETRY, "the source has a problem with these data"),
+    1030: (Kind.ACCESS, "the source wants https"),
+    1040: (Kind.QUESTION, "the filter is invalid or names an unknown field"),
+    1041: (Kind.QUESTION, "the filter is too long"),
+    1500: (Kind.ACCESS, "the key's service level does not include this"),
+    1505: (Kind.ACCESS, "the MLS has switched this off for the key's user"),
+    1510: (Kind.RETRY, "the source is out of service for the moment"),
+    1515: (Kind.RETRY, "the source broke the query off; a smaller page may help"),
+    1516: (Kind.RETRY, "the source broke the query off; a smaller page may help"),
+    1550: (Kind.LIMITED, "too many requests"),
+    3000: (Kind.REFUSED, "the source does not offer the dictionary version in the address"),
+}
+
+_STATUSES: Mapping[int, tuple[Kind, str]] = {
+    400: (Kind.QUESTION, "the source does not accept the question"),
+    401: (Kind.ACCESS, "the token is not accepted"),
+    403: (Kind.ACCESS, "the token has no access to this"),
+    404: (Kind.REFUSED, "there is nothing at this address; check the configured address"),
+    405: (Kind.REFUSED, "the source does not allow this kind of request"),
+    407: (Kind.REFUSED, "the proxy asks for credentials; put them into HTTPS_PROXY"),
+    408: (Kind.RETRY, "the source waited too long for the request"),
+    413: (Kind.QUESTION, "the question is too long"),
+    414: (Kind.QUESTION, "the question is too long"),
+    425: (Kind.RETRY, "the source wants to be asked again"),
+    429: (Kind.LIMITED, "too many requests"),
+    501: (Kind.QUESTION, "the source cannot do what the question asks"),
+}
+
+#: GraphQL's `extensions.code` where it says that asking again, or another token, would help.
+_GRAPHQL_CODES: Mapping[str, tuple[Kind, str]] = {
+    "TIMEOUT": (Kind.RETRY, "the source took too long"),
+    "GATEWAY_TIMEOUT": (Kind.RETRY, "the source took too long"),
+    "UNAVAILABLE": (Kind.RETRY, "the source is out of service for the moment"),
+    "SERVICE_UNAVAILABLE": (Kind.RETRY, "the source is out of service for the moment"),
+    "TRY_AGAIN": (Kind.RETRY, "the source wants to be asked again"),
+    "RATE_LIMITED": (Kind.LIMITED, "too many requests"),
+    "THROTTLED": (Kind.LIMITED, "too many requests"),
+    "TOO_MANY_REQUESTS": (Kind.LIMITED, "too many requests"),
+    "UNAUTHENTICATED": (Kind.ACCESS, "the token is not accepted"),
+    "UNAUTHORIZED": (Kind.ACCESS, "the token is not accepted"),
+    "FORBIDDEN": (Kind.ACCESS, "the token has no access to this"),
+}
+
+# A longer 200 is data; an error at the end of it is for the reader of its envelope to see.
+_LONGEST_ERROR = 64 * 1024
+_CONTINUATION_GONE = (400, 409, 410)
+_XML_CODE = re.compile(rb"<(?:\w+:)?code[^>]*>\s*(\d{3,4})\s*<", re.IGNORECASE)
+_XML_MESSAGE = re.compile(rb"<(?:\w+:)?message[^>]*>([^<]{1,2000})<", re.IGNORECASE)
+
+
+def classify(status: int, body: bytes, *, continuation: bool = False) -> Verdict | None:
+    """Judge an answer. None means that it is no error: a 200 without an error object in it."""
+    if status == 200 and len(body) > _LONGEST_ERROR:
+        return None
+    code, said = _error_in(body, graphql=status != 200)
+    if status == 200:
+        if code is None and (said is None or _is_markup(body)):
+            return None  # a page of HTML is for the reader of records to complain about
+        if code is not None and 300 <= code < 600:
+            status = code  # the OData error object repeats an HTTP status as its code
+    reason = f"{status}/{code}" if code is not None and code >= 1000 else str(status)
+    kind, meaning = _CODES.get(code or 0) or _by_status(status)
+    if continuation and status in _CONTINUATION_GONE and kind is not Kind.ACCESS:
+        kind, meaning = Kind.EXPIRED, "the link to the next page is no longer valid"
+    return Verdict(kind, reason, meaning, said or "", code)
+
+
+def _by_status(status: int) -> tuple[Kind, str]:
+    if status in _STATUSES:
+        return _STATUSES[status]
+    if status == 200:
+        return Kind.REFUSED, "the source answered with an error"
+    if status < 300:
+        return Kind.BROKEN, "that is no whole answer"
+    if 400 <= status < 500:
+        return Kind.REFUSED, "the source refused"
+    return Kind.RETRY, "the source has a problem"
+
+
+def classify_graphql(errors: list[Any], *, partial: bool) -> Verdict:
+    """Judge the `errors` of a GraphQL answer; `partial` says that `data` came along.
+
+    Without data the question was refused as a whole. With data a resolver failed, which a
+    second try may mend.
+    """
+    first = errors[0] if errors and isinstance(errors[0], dict) else {}
+    extensions = first.get("extensions")
+    word = str(extensions.get("code", "")) if isinstance(extensions, dict) else ""
+    said = shown(str(first.get("message", "")))
+    if word.upper() in _GRAPHQL_CODES:
+        kind, meaning = _GRAPHQL_CODES[word.upper()]
+        return Verdict(kind, shown(word, 40), meaning, said)
+    if partial:
+        return Verdict(Kind.BROKEN, "errors", "only a part of the query was answered", said)
+    return Verdict(Kind.REFUSED, "errors", "the source refused the query", said)
+
+
+def _error_in(body: bytes, *, graphql: bool) -> tuple[int | None, str | None]:
+    """The code and message of an error body; (None, None) where there is no error object.
+
+    GraphQL's list of `errors` is read too, where asked for.
+    """
+    if _is_markup(body):
+        if re.search(rb"<html|<!doctype html", body[:2000], re.IGNORECASE):
+            return None, "an HTML page"
+        code, message = _XML_CODE.search(body), _XML_MESSAGE.search(body)
+        text = message[1].decode("utf-8", "replace") if message else "an XML page"
+        return (int(code[1]) if code else None), shown(text)
+    try:
+        top = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None, None
+    for name in ("error", "odata.error", "D"):
+        if name in top and (error := _object(top[name])) is not None:
+            if name == "D" and error.get("Success") is True:
+                continue
+            return _number(error.get("code", error.get("Code"))), _message(error)
+    if graphql and (listed := _errors(top.get("errors"))):
+        return None, _message(listed[0])
+    return None, None
+
+
+def _is_markup(body: bytes) -> bool:
+    return body[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def _errors(raw: msgspec.Raw | None) -> list[dict[str, Any]]:
+    try:
+        return msgspec.json.decode(raw or b"[]", type=list[dict[str, Any]])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return []
+
+
+def _object(raw: msgspec.Raw) -> dict[str, Any] | None:
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    if isinstance(value, str) and value:
+        return {"message": value}
+    return value if isinstance(value, dict) else None
+
+
+def _number(code: object) -> int | None:
+    if isinstance(code, int) and not isinstance(code, bool):
+        return code
+    return int(code) if isinstance(code, str) and code.isascii() and code.isdigit() else None
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    message = error.get("message", error.get("Message", ""))
+    if isinstance(message, dict):  # OData v3: {"lang": ..., "value": ...}
+        message = message.get("value", "")
+    return shown(str(message))
+
+
+def pause_told(headers: Mapping[str, str], now: datetime, limit: float) -> float | None:
+    """The seconds that Retry-After asks for, in either form, within 1 and `limit`.
+
+    None where the header is absent or says nothing usable (a past date, -1, "soon").
+    """
+    told = headers.get("Retry-After", "").strip()
+    if not told:
+        return None
+    try:
+        seconds = float(told)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(told)
+        except (ValueError, TypeError, OverflowError):
+            return None
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        seconds = (until - now).total_seconds()
+        if seconds <= 0:
+            return None
+    if math.isnan(seconds) or seconds < 0:
+        return None
+    return min(max(seconds, 1.0), limit)
