@@ -1,0 +1,9 @@
+"""RESO Data Dictionary 2.0: fields, tables, and the normaliser from a source's JSON to rows.
+
+Pure: no SQL, no HTTP, no Dagster.
+"""
+
+from mls_assets.reso.normalise import Normalised, normalise
+from mls_assets.reso.tables import BRIEF_COLUMNS, RESO_TABLES
+
+__all__ = ["BRIEF_COLUMNS", "RESO_TABLES", "Normalised", "normalise"]

@@ -1,0 +1,50 @@
+"""Spark's dialect: annotations of withheld fields, inline relations, the MLS by its own name.
+
+Which field is what belongs here, as observed on Spark's RESO Web API (payload v2 and v3); how
+values are decoded does not.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+from mls_assets.reso import dictionary
+from mls_assets.reso.filing import Filing, Role
+from mls_assets.values import Resource
+
+_WITHHELD = "@Core.Permissions"
+_CONTROL = "@odata."
+
+#: Collections of a listing that the landing stores as child sets, by Spark's names and RESO's.
+_CHILDREN = frozenset({"Media", "Room", "Rooms", "Unit", "UnitTypes"})
+#: Spark's name of a relation that RESO calls by another (open houses come from their own set).
+_OPEN_HOUSES = frozenset({"OpenHouse"})
+
+
+@cache
+def filing(resource: Resource) -> Filing:
+    """How Spark's records of this resource are filed."""
+    columns = dictionary.fields(resource)
+    children = _CHILDREN if resource is Resource.PROPERTY else frozenset()
+    expansions = dictionary.expansions(resource)
+    if resource is Resource.PROPERTY:
+        expansions |= _OPEN_HOUSES
+
+    def role(name: str) -> Role:
+        if name in columns:
+            return Role.COLUMN
+        if name.endswith(_WITHHELD):
+            return Role.WITHHELD
+        if _CONTROL in name:
+            return Role.ENVELOPE
+        if name in children:
+            return Role.CHILDREN
+        if name in expansions:
+            return Role.EXPANSION
+        return Role.LOCAL
+
+    return Filing(tuple(columns), role, lambda name: name.removesuffix(_WITHHELD))
+
+
+def mls(feed: str, originating_systems: Sequence[str | None]) -> list[str]:
+    """The MLS of each record: the OriginatingSystemName it gives, else the feed's name."""
+    return [name if name and name.strip() else feed for name in originating_systems]

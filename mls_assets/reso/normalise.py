@@ -1,0 +1,227 @@
+"""Landed records and child sets to the rows of the RESO tables, by one exact path.
+
+What makes a row a table's row belongs here: its key, its MLS, what is taken apart into other
+tables. How an object is read is `rows`' matter, what a value becomes `convert`'s. No SQL, no I/O.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from mls_assets.reso import tables
+from mls_assets.reso.convert import Misfit
+from mls_assets.reso.decode import series
+from mls_assets.reso.dialects import forge, spark
+from mls_assets.reso.rejects import Item, Rejects
+from mls_assets.reso.rows import Rows, frame, origin, read
+from mls_assets.reso.split import elements
+from mls_assets.values import (
+    KEY_FIELDS,
+    TABLES,
+    LandedChildren,
+    LandedRecord,
+    Resource,
+    Source,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """A batch ready to be merged.
+
+    `frames` has a frame per table, in exactly the columns and types of `RESO_TABLES`: always the
+    resource's own table, and a child table where a listing's set is replaced. `replaced` lists
+    those listings per child table: their rows are the ones in the frame, also if there are none.
+    `rejected` has the columns of `rejected_values`; children's rows carry their listing's key as
+    `record_key`, those of Forge's photos also the resource Property.
+    """
+
+    frames: dict[str, pl.DataFrame]
+    replaced: dict[str, list[str]]
+    rejected: pl.DataFrame
+
+
+def normalise(
+    source: Source,
+    feed: str,
+    resource: Resource,
+    records: Sequence[LandedRecord],
+    children: Sequence[LandedChildren] = (),
+    *,
+    mls_of: Mapping[str, str] | None = None,
+) -> Normalised:
+    """Turn landed records, and child sets of listings, into rows.
+
+    Every record with a JSON object for a body becomes a row under the key that it landed with,
+    whatever is in it. `mls_of` maps listing keys to the MLS that their stored rows have, so that
+    children and open houses agree with them; listings of this batch need not be in it. Keys are
+    unique in `records`, and so are (listing, resource) in `children`.
+    """
+    rejects = Rejects(feed)
+    items = [Item(record.key, record.body, record.page_id, record.landed_at) for record in records]
+    rows = read(source, feed, resource, items, rejects)
+    keys = [item.record_key for item in rows.items]
+    _set_key(rows, KEY_FIELDS[resource], keys, rejects)
+    listing_mls = dict(mls_of or {})
+    mls = _mls_of_records(source, feed, rows, listing_mls)
+    rows.columns["mls"] = series("mls", mls, "VARCHAR")
+    frames: dict[str, pl.DataFrame] = {}
+    replaced: dict[str, list[str]] = {}
+    if resource is Resource.PROPERTY:
+        listing_mls.update(zip(keys, mls, strict=True))
+        if source is Source.FORGE:
+            _set_features(rows, rejects)
+            _add_photos(feed, rows, rejects, frames, replaced)
+    frames[TABLES[resource]] = rows.frame()
+    for kind in dict.fromkeys(children_set.resource for children_set in children):
+        sets = [children_set for children_set in children if children_set.resource is kind]
+        frames[TABLES[kind]], told = _children(source, feed, kind, sets, listing_mls, rejects)
+        if told:
+            replaced[TABLES[kind]] = told
+    return Normalised(frames, replaced, rejects.frame())
+
+
+def _set_key(rows: Rows, name: str, keys: Sequence[str], rejects: Rejects) -> None:
+    """Set the key under which rows landed; one whose body says another is told on."""
+    said = rows.texts(name)
+    for position, key in enumerate(keys):
+        if said[position] is not None and said[position] != key:
+            token = bytes(rows.tokens[name][position] or b"null")
+            problem = "not the key that this landed under, which counts"
+            rejects.add(rows.resource, rows.items[position], name, token, problem)
+    rows.columns[name] = series(name, keys, "VARCHAR")
+
+
+def _mls_of_records(
+    source: Source, feed: str, rows: Rows, listing_mls: Mapping[str, str]
+) -> list[str]:
+    """Each row's MLS; an open house that names none belongs to that of its listing."""
+    if source is Source.FORGE:
+        return [forge.mls(feed)] * len(rows.items)
+    names = rows.texts("OriginatingSystemName")
+    if rows.resource is Resource.OPEN_HOUSE:
+        listings = rows.texts("ListingKey")
+        names = [
+            name if name and name.strip() else listing_mls.get(listing or "")
+            for name, listing in zip(names, listings, strict=True)
+        ]
+    return spark.mls(feed, names)
+
+
+def _set_features(rows: Rows, rejects: Rejects) -> None:
+    found: list[list[dict[str, str | None]] | None] = []
+    for item, raw in zip(rows.items, rows.tokens[forge.FEATURES], strict=True):
+        features, token = None, bytes(raw or b"null")
+        try:
+            features, problem = forge.features(token)
+        except Misfit as misfit:
+            problem = str(misfit)
+        if problem:
+            rejects.add(rows.resource, item, forge.FEATURES, token, problem)
+        found.append(features)
+    name = tables.FORGE_FEATURES
+    rows.columns[name] = series(name, found, tables.FEATURES_TYPE)
+
+
+def _add_photos(
+    feed: str,
+    rows: Rows,
+    rejects: Rejects,
+    frames: dict[str, pl.DataFrame],
+    replaced: dict[str, list[str]],
+) -> None:
+    """Make media rows of the photos of each listing that tells of them."""
+    told: list[str] = []
+    owners: list[Item] = []
+    places: list[int] = []
+    addresses: list[str] = []
+    for item, raw in zip(rows.items, rows.tokens[forge.PHOTOS], strict=True):
+        token = bytes(raw or b"null")
+        try:
+            photos = forge.photos(token)
+        except Misfit as misfit:
+            rejects.add(rows.resource, item, forge.PHOTOS, token, str(misfit))
+            continue
+        if photos is None:
+            continue
+        told.append(item.record_key)
+        for place, address in photos.addresses:
+            owners.append(item)
+            places.append(place)
+            addresses.append(address)
+        for photo, problem in photos.rejected:
+            rejects.add(rows.resource, item, forge.PHOTOS, photo, problem)
+    if told:
+        frames[TABLES[Resource.MEDIA]] = _photo_frame(feed, owners, places, addresses)
+        replaced[TABLES[Resource.MEDIA]] = told
+
+
+def _photo_frame(
+    feed: str, owners: Sequence[Item], places: Sequence[int], addresses: Sequence[str]
+) -> pl.DataFrame:
+    count = len(owners)
+    listings = [item.record_key for item in owners]
+    keys = [f"{listing}-{place}" for listing, place in zip(listings, places, strict=True)]
+    texts = {
+        "mls": [forge.mls(feed)] * count,
+        "ListingKey": listings,
+        "MediaKey": keys,
+        "MediaURL": addresses,
+        "MediaCategory": ["Photo"] * count,
+        "ResourceName": [str(Resource.PROPERTY)] * count,
+        "ResourceRecordKey": listings,
+    }
+    columns = origin(Source.FORGE, feed, owners)
+    columns |= {name: series(name, values, "VARCHAR") for name, values in texts.items()}
+    columns["Order"] = series("Order", places, "BIGINT")
+    return frame(Resource.MEDIA, columns, count)
+
+
+def _children(
+    source: Source,
+    feed: str,
+    resource: Resource,
+    sets: Sequence[LandedChildren],
+    listing_mls: Mapping[str, str],
+    rejects: Rejects,
+) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of child sets, and the listings whose sets they replace."""
+    told: list[str] = []
+    items: list[Item] = []
+    for one in sets:
+        whole = Item(one.listing_key, one.body, one.page_id, one.landed_at)
+        members = elements(one.body)
+        if members is None:
+            problem = "no list of records, so the stored ones stay"
+            rejects.add(resource, whole, None, one.body, problem)
+            continue
+        told.append(one.listing_key)
+        items += [Item(one.listing_key, body, one.page_id, one.landed_at) for body in members]
+    rows = read(source, feed, resource, items, rejects)
+    listings = [item.record_key for item in rows.items]
+    _set_key(rows, "ListingKey", listings, rejects)
+    own = rows.texts("OriginatingSystemName")
+    mls = [listing_mls.get(listing, name) for listing, name in zip(listings, own, strict=True)]
+    mls = [forge.mls(feed)] * len(mls) if source is Source.FORGE else spark.mls(feed, mls)
+    rows.columns["mls"] = series("mls", mls, "VARCHAR")
+    return rows.frame().filter(_usable(rows, rejects)), told
+
+
+def _usable(rows: Rows, rejects: Rejects) -> pl.Series:
+    """Which children have a key that is theirs alone in their listing; the last one counts."""
+    name = KEY_FIELDS[rows.resource]
+    seen: set[tuple[str, str]] = set()
+    usable = [False] * len(rows.items)
+    pairs = list(zip(rows.items, rows.texts(name), strict=True))
+    for position in range(len(pairs) - 1, -1, -1):
+        item, key = pairs[position]
+        if not key or not key.strip():
+            rejects.add(rows.resource, item, name, item.body, f"a record without {name}")
+        elif (item.record_key, key) in seen:
+            problem = f"its {name} comes again in this listing; the last one counts"
+            rejects.add(rows.resource, item, name, item.body, problem)
+        else:
+            seen.add((item.record_key, key))
+            usable[position] = True
+    return pl.Series(usable, dtype=pl.Boolean)

@@ -1,0 +1,55 @@
+"""What the tests of this room share: running the normaliser on a batch, a record, a child set."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from mls_assets.reso import Normalised, normalise
+from mls_assets.values import (
+    KEY_FIELDS,
+    TABLES,
+    LandedChildren,
+    LandedRecord,
+    Resource,
+    Source,
+)
+from mls_assets_tests.reso.pages import LANDED_AT, landed
+
+SPARK = "spark/default"
+FORGE = "forge/armls"
+
+
+def run(
+    records: Sequence[LandedRecord],
+    children: Sequence[LandedChildren] = (),
+    *,
+    resource: Resource = Resource.PROPERTY,
+    source: Source = Source.SPARK,
+    **more: Any,
+) -> Normalised:
+    """Normalise a batch of the default feed of a source."""
+    feed = SPARK if source is Source.SPARK else FORGE
+    return normalise(source, feed, resource, records, children, **more)
+
+
+def one(
+    members: dict[str, Any] | str,
+    *,
+    resource: Resource = Resource.PROPERTY,
+    source: Source = Source.SPARK,
+    record_key: str = "K1",
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Normalise one record; its row and its rejected values. A key is added where none is."""
+    if isinstance(members, dict):
+        members = {KEY_FIELDS[resource]: record_key, **members}
+    done = run([landed(1, members, record_key)], resource=resource, source=source)
+    (row,) = done.frames[TABLES[resource]].rows(named=True)
+    return row, done.rejected.rows(named=True)
+
+
+def child_set(
+    listing: str, items: list[Any] | str, resource: Resource = Resource.MEDIA
+) -> LandedChildren:
+    """A child set as it waits in the warehouse; `items` is an array or its text."""
+    text = items if isinstance(items, str) else json.dumps(items)
+    return LandedChildren(listing, resource, text.encode(), 7, LANDED_AT)
