@@ -2,7 +2,7 @@
 
 from mls_assets.feeds import ForgeAccess, SparkFeed, token_of
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
-from mls_assets.sources import ForgeClient, SparkClient
+from mls_assets.sources import LISTING_FIELDS, ForgeClient, SparkClient
 
 
 def spark_client(feed: SparkFeed, settings: SparkSettings) -> SparkClient:
@@ -20,7 +20,9 @@ def spark_client(feed: SparkFeed, settings: SparkSettings) -> SparkClient:
 
 def forge_client(access: ForgeAccess, settings: ForgeSettings) -> ForgeClient:
     """Return a client of this access to Forge."""
-    fallback = {"fields_fallback": settings.fields} if settings.fields else {}
     return ForgeClient(
-        access.url, token_of(access.token_env), patience=settings.patience_seconds, **fallback
+        access.url,
+        token_of(access.token_env),
+        patience=settings.patience_seconds,
+        fields_fallback=settings.fields or LISTING_FIELDS,
     )

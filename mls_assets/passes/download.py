@@ -92,6 +92,9 @@ def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
         return walk
     feed, resource = work.feed.name, work.resource
     records = 0
+    if walk is not None:
+        with work.site.warehouse.read() as con:
+            records = cursors.keys_seen(con, walk)
     pages = work.client.pages(resource, resume=walk.next_link if walk else None)
     for page in ahead(pages):
         with work.site.warehouse.write() as con:
@@ -125,7 +128,8 @@ def _prove_complete(work: _Download, walk: Walk) -> tuple[int, int | None]:
     feed, resource, client = work.feed.name, work.resource, work.client
     count_after = client.count(resource)
     with work.site.warehouse.read() as con:
-        seen = cursors.keys_seen(con, walk)
+        # what was refused or told as removed came too: the source counts it
+        seen = cursors.keys_seen(con, walk) + cursors.not_kept(con, walk)
     if walk.count_before is None or count_after is None:
         return seen, count_after
     short = min(walk.count_before, count_after) - seen

@@ -7,6 +7,7 @@ nothing lands between the plan and the removal but what this pass itself fetches
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from mls_assets.errors import MlsAssetsError, SweepVoid
 from mls_assets.passes.normalise import normalise_locked
@@ -24,6 +25,9 @@ CONTROLS = 3
 
 #: How far back a normal pass must have returned a key for it to be a canary.
 CANARY_WINDOW = timedelta(hours=1)
+
+#: By how much an open house's end may lie ahead of the source's clock and count as over.
+_MARGIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class _Case:
     def name(self) -> str:
         return f"{self.row.feed} {self.row.resource}"
 
-    def close(self, verdict: str, explanation: str, **columns: object) -> Judged:
+    def close(self, verdict: str, explanation: str, **columns: Any) -> Judged:
         """Store the verdict in the sweep's row and return it."""
         with self.site.warehouse.write() as con:
             sweeps.close(
@@ -138,6 +142,10 @@ def judge(
     with site.warehouse.read() as con:
         row = sweeps.row(con, sweep_id)
     case = _Case(site, row, evidence)
+    if row.verdict != "running":
+        return case.judged(
+            "void", f"{case.name}: {sweep_id} was judged before ({row.verdict}); sweep again"
+        )
     try:
         normalise_locked(site, row.feed)
         return _judge(case, thresholds, dry_run, approve)
@@ -253,17 +261,12 @@ def _confirm(case: _Case, plan: Plan) -> list[str]:
     if row.resource is Resource.OPEN_HOUSE and confirmed:
         # an open house that ended while we walked is history, not removed
         with site.warehouse.read() as con:
-            over = sweeps.over_by_now(con, row.feed, confirmed, _source_now(case))
+            elapsed = datetime.now(UTC) - sweeps.began_here_at(con, row.sweep_id)
+            over = sweeps.over_by_now(con, row.feed, confirmed, row.started_at + elapsed + _MARGIN)
         case.changed.update(over)
         confirmed = [key for key in confirmed if key not in over]
     case.facts["confirmed_absent"] = len(confirmed)
     return confirmed
-
-
-def _source_now(case: _Case) -> datetime:
-    with case.site.warehouse.read() as con:
-        elapsed = datetime.now(UTC) - sweeps.began_here_at(con, case.row.sweep_id)
-    return case.row.started_at + max(elapsed, timedelta(0)) + timedelta(minutes=1)
 
 
 def _remove(case: _Case, keys: Sequence[str]) -> None:

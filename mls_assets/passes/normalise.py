@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from mls_assets import reso
 from mls_assets.passes.site import Progress, Site
-from mls_assets.values import KEYED_RESOURCES, Source
-from mls_assets.warehouse import cursors, merging
+from mls_assets.values import KEYED_RESOURCES, Resource, Source
+from mls_assets.warehouse import Connection, cursors, merging
+from mls_assets.warehouse.merging import Pending
 
 
 @dataclass(slots=True)
@@ -41,31 +42,37 @@ def normalise_locked(site: Site, feed: str, done: Normalised | None = None) -> N
     """Do the same for one feed whose lock the caller holds."""
     done = Normalised() if done is None else done
     source = Source(feed.partition("/")[0])
-    for resource in KEYED_RESOURCES:
-        batches = records = 0
-        while True:
-            with site.warehouse.read() as con:
-                pending = merging.pending(con, feed, resource)
-                if pending is None:
-                    break
-                mls_of = merging.mls_of(con, feed, pending)
-            ready = reso.normalise(
-                source, feed, resource, pending.records, pending.children, mls_of=mls_of
+    batches = records = 0
+    while True:
+        with site.warehouse.read() as con:
+            found = _next_pending(con, feed)
+            if found is None:
+                return done
+            resource, pending = found
+            mls_of = merging.mls_of(con, feed, pending)
+        ready = reso.normalise(
+            source, feed, resource, pending.records, pending.children, mls_of=mls_of
+        )
+        with site.warehouse.write() as con:
+            merged = merging.merge(
+                con,
+                feed,
+                resource,
+                frames=ready.frames,
+                replaced=ready.replaced,
+                rejected=ready.rejected,
+                pending=pending,
             )
-            with site.warehouse.write() as con:
-                merged = merging.merge(
-                    con,
-                    feed,
-                    resource,
-                    frames=ready.frames,
-                    replaced=ready.replaced,
-                    rejected=ready.rejected,
-                    pending=pending,
-                )
-                cursors.recount(con, feed, resource)
-            done.rows.update(merged.rows)
-            done.rejected += merged.rejected
-            batches += 1
-            records += len(pending.records)
-            site.progress(Progress(feed, resource, "normalise", batches, records))
-    return done
+        done.rows.update(merged.rows)
+        done.rejected += merged.rejected
+        batches += 1
+        records += len(pending.records)
+        site.progress(Progress(feed, resource, "normalise", batches, records))
+
+
+def _next_pending(con: Connection, feed: str) -> tuple[Resource, Pending] | None:
+    for resource in KEYED_RESOURCES:
+        pending = merging.pending(con, feed, resource)
+        if pending is not None:
+            return resource, pending
+    return None

@@ -18,10 +18,7 @@ from mls_assets.warehouse import sweeps
 def _evidence(site: Site, client: SparkClient, feed: SparkFeed) -> Evidence:
     def fetch(resource: Resource, keys: Sequence[str]) -> Iterator[Page]:
         for page in client.records(resource, keys):
-            if resource is Resource.PROPERTY and feed.relations:
-                yield with_children(site, client, feed, page)
-            else:
-                yield page
+            yield with_children(site, client, feed, page)
 
     return Evidence(Source.SPARK, Reason.ABSENT_FROM_SWEEP, client.present, fetch)
 

@@ -5,6 +5,7 @@ The passes themselves stand in `download`, `update`, `events` and `replay`.
 
 import hashlib
 import math
+from dataclasses import replace
 
 from mls_assets.errors import SweepBlocked, SweepVoid
 from mls_assets.feeds import ForgeAccess, SparkFeed
@@ -16,7 +17,7 @@ from mls_assets.passes.site import Site
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import Mls
 from mls_assets.values import Resource, Source
-from mls_assets.warehouse import cursors, origins
+from mls_assets.warehouse import FeedState, cursors, origins
 
 #: States in which what is stored cannot be brought up to date, but has to be downloaded.
 _DOWNLOAD_DUE = ("new", "downloading", "needs_resync")
@@ -31,15 +32,13 @@ def replicate_spark(
     call goes on from there.
     """
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
-        notes = _claim(
+        state, notes = _claim(
             site, feed.name, Source.SPARK, feed.base_url, resource, feed.question(resource)
         )
-        with site.warehouse.read() as con:
-            state = cursors.state_of(con, feed.name, resource)
         if state.state in _DOWNLOAD_DUE or state.cursor is None:
             done = download.download(site, client, feed, resource, settings)
         else:
-            done = update.update(site, client, feed, resource, settings)
+            done = update.update(site, client, feed, resource, settings, state)
     return done.noting(notes)
 
 
@@ -51,9 +50,13 @@ def replicate_forge(
     A feed that needs a resync is replayed from event 0 under the guard of a purge.
     """
     with site.feed_lock(feed), forge_client(access, settings) as client:
-        notes = _claim(site, feed, Source.FORGE, access.url, resource, access.question(resource))
-        with site.warehouse.read() as con:
-            state = cursors.state_of(con, feed, resource)
+        if resource is Resource.MEMBER and client.shape("agents") is None:
+            # the guide speaks of agents but shows no query: not every schema may have one
+            note = f"{feed}: the source's schema has no query for agents, so there are none here"
+            return Replicated(feed, resource, "events", notes=(note,))
+        state, notes = _claim(
+            site, feed, Source.FORGE, access.url, resource, access.question(resource)
+        )
         if state.state == "needs_resync":
             judged = replay.replay_locked(site, client, feed, access, resource, Thresholds())
             if judged.verdict == "blocked":
@@ -76,19 +79,22 @@ def forge_feeds(access: ForgeAccess, settings: ForgeSettings) -> list[Mls]:
 
 def _claim(
     site: Site, feed: str, source: Source, origin: str, resource: Resource, question: str
-) -> tuple[str, ...]:
-    """Hold the feed to the source it was first filled from, and notice a changed question."""
+) -> tuple[FeedState, tuple[str, ...]]:
+    """Hold the feed to the source it was first filled from, and notice a changed question.
+
+    Returns the state to go on from, and what the user should be told.
+    """
     sha = hashlib.sha256(question.encode()).hexdigest()
     with site.warehouse.write() as con:
-        if origins.claim(con, feed, source, origin, resource, sha) != "asked_otherwise":
-            return ()
+        claimed = origins.claim(con, feed, source, origin, resource, sha)
         state = cursors.state_of(con, feed, resource)
-        if state.state == "new":
-            return ()
+        if claimed != "asked_otherwise" or state.state == "new":
+            return state, ()
         cursors.needs_resync(con, feed, resource)
-    pages = math.ceil(max(state.rows, state.source_rows or 0) / 1000)
-    return (
-        f"{feed} {resource}: the question changed, so it is downloaded afresh "
-        f"(about {max(pages, 1):,} requests and as many again for relations); old rows stay "
-        "until that ends",
+    pages = max(math.ceil(max(state.rows, state.source_rows or 0) / 1000), 1)
+    note = (
+        f"{feed} {resource}: the question changed, so it is downloaded afresh (about {pages:,} "
+        f"requests for records{', and more for relations' if source is Source.SPARK else ''}); "
+        "old rows stay until that ends"
     )
+    return replace(state, state="needs_resync"), (note,)

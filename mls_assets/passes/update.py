@@ -8,7 +8,7 @@ fetched before their page is stored and land in its transaction.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mls_assets.errors import LinkExpired
@@ -19,53 +19,64 @@ from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.sources import SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
-from mls_assets.warehouse import Walk, cursors, landing
+from mls_assets.warehouse import FeedState, Walk, cursors, landing
+
+
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """One update under way; `cursor` is the stored one that it started from."""
+
+    site: Site
+    client: SparkClient
+    feed: SparkFeed
+    resource: Resource
+    settings: SparkSettings
+    cursor: str
+    source_rows: int | None
 
 
 def update(
-    site: Site, client: SparkClient, feed: SparkFeed, resource: Resource, settings: SparkSettings
-) -> Replicated:
-    """Bring a downloaded resource up to date; the caller holds the feed's lock.
-
-    Raises the typed source errors; the cursor moves only when everything has landed.
-    """
-    done = Replicated(feed.name, resource, "update")
-    source_rows = client.count(resource)
-    with site.warehouse.read() as con:
-        state = cursors.state_of(con, feed.name, resource)
-        walk = cursors.open_walk(con, feed.name, resource, "update")
-    if walk is not None:
-        try:
-            return _follow(site, client, feed, resource, settings, done, walk, source_rows)
-        except LinkExpired:
-            # the source forgot where we were: ask the whole window again
-            with site.warehouse.write() as con:
-                cursors.end_walks(con, feed.name, resource)
-    since = datetime.fromisoformat(state.cursor or "") - timedelta(minutes=settings.overlap_minutes)
-    return _follow(site, client, feed, resource, settings, done, since, source_rows)
-
-
-def _follow(
     site: Site,
     client: SparkClient,
     feed: SparkFeed,
     resource: Resource,
     settings: SparkSettings,
-    done: Replicated,
-    start: Walk | datetime,
-    source_rows: int | None,
+    state: FeedState,
 ) -> Replicated:
-    walk = start if isinstance(start, Walk) else None
+    """Bring a downloaded resource up to date from `state`; the caller holds the feed's lock.
+
+    Raises the typed source errors; the cursor moves only when everything has landed.
+    """
+    if state.cursor is None:
+        raise ValueError("an update starts from a cursor")
+    work = _Update(
+        site, client, feed, resource, settings, state.cursor, client.count(resource)
+    )
     with site.warehouse.read() as con:
-        cursor_before = cursors.state_of(con, feed.name, resource).cursor
+        walk = cursors.open_walk(con, feed.name, resource, "update")
+    if walk is not None:
+        try:
+            return _follow(work, walk, client.pages(resource, resume=walk.next_link))
+        except LinkExpired:
+            # the source forgot where we were: ask the whole window again
+            with site.warehouse.write() as con:
+                cursors.end_walks(con, feed.name, resource)
+    since = datetime.fromisoformat(state.cursor) - timedelta(minutes=settings.overlap_minutes)
+    until = client.clock if settings.two_sided_window else None
+    return _follow(work, None, client.pages(resource, since=since, until=until))
+
+
+def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicated:
+    site, feed, resource = work.site, work.feed.name, work.resource
+    done = Replicated(feed, resource, "update", cursor=work.cursor)
     records = 0
-    for page in ahead(_pages(site, client, feed, resource, settings, start)):
+    for page in ahead(_told_with_children(work, pages)):
         with site.warehouse.write() as con:
-            cursors.expect_cursor(con, feed.name, resource, cursor_before)
+            cursors.expect_cursor(con, feed, resource, work.cursor)
             if walk is None:
                 walk = cursors.begin_walk(
                     con,
-                    feed.name,
+                    feed,
                     resource,
                     "update",
                     started_at=page.fetched_at,
@@ -75,51 +86,36 @@ def _follow(
             if page.next:
                 walk = cursors.advance_walk(con, walk, page.next)
             else:
-                cursors.end_walks(con, feed.name, resource)
+                cursors.end_walks(con, feed, resource)
                 cursors.succeed(
                     con,
-                    feed.name,
+                    feed,
                     resource,
                     cursor=walk.started_at.isoformat(),
-                    at=client.clock or page.fetched_at,
-                    source_rows=source_rows,
+                    at=page.fetched_at,
+                    source_rows=work.source_rows,
                 )
         done = done.plus(landed)
         records += len(page.records)
-        site.progress(
-            Progress(feed.name, resource, "update", done.pages, records, walk.count_before)
-        )
-        if page.next and 0 < settings.page_budget <= done.pages:
-            return replace(done, complete=False, cursor=cursor_before)
-    cursor = walk.started_at.isoformat() if walk else cursor_before
-    return replace(done, cursor=cursor, source_rows=source_rows).noting(
-        _went_back(cursor_before, cursor)
-    )
+        site.progress(Progress(feed, resource, "update", done.pages, records, walk.count_before))
+        if page.next and 0 < work.settings.page_budget <= done.pages:
+            return replace(done, complete=False)
+    if walk is None:
+        raise AssertionError("a walk has at least one page")
+    cursor = walk.started_at.isoformat()
+    done = replace(done, cursor=cursor, source_rows=work.source_rows)
+    return done.noting(_went_back(work.cursor, cursor))
 
 
-def _pages(
-    site: Site,
-    client: SparkClient,
-    feed: SparkFeed,
-    resource: Resource,
-    settings: SparkSettings,
-    start: Walk | datetime,
-) -> Iterator[Page]:
-    """Yield the pages of the window, each with the child sets that its listings ask for."""
-    if isinstance(start, Walk):
-        pages = client.pages(resource, resume=start.next_link)
-    else:
-        until = client.clock if settings.two_sided_window else None
-        pages = client.pages(resource, since=start, until=until)
+def _told_with_children(work: _Update, pages: Iterator[Page]) -> Iterator[Page]:
     for page in pages:
-        if resource is Resource.PROPERTY and feed.relations:
-            yield with_children(site, client, feed, page)
-        else:
-            yield page
+        yield with_children(work.site, work.client, work.feed, page)
 
 
 def with_children(site: Site, client: SparkClient, feed: SparkFeed, page: Page) -> Page:
     """Return the page with the child sets that its listings ask for (see `children.due`)."""
+    if page.resource is not Resource.PROPERTY or not feed.relations or not page.records:
+        return page
     keys = [record.key for record in page.records]
     with site.warehouse.read() as con:
         before = landing.bodies(con, feed.name, page.resource, keys)
@@ -142,9 +138,7 @@ def with_children(site: Site, client: SparkClient, feed: SparkFeed, page: Page) 
     return replace(page, children=tuple(children))
 
 
-def _went_back(before: str | None, after: str | None) -> tuple[str, ...]:
-    if not before or not after:
-        return ()
+def _went_back(before: str, after: str) -> tuple[str, ...]:
     back = datetime.fromisoformat(before) - datetime.fromisoformat(after)
     if back <= timedelta(0):
         return ()

@@ -1,0 +1,27 @@
+"""The only room that speaks SQL: the warehouse file, its tables, and what is written from it.
+
+Pages land (`landing`), wait for normalisation and are merged (`merging`), keys leave with an
+entry (`ledger`), readers get a copy (`publication`), free blocks go (`compaction`). No request
+to a source, no decoding of records, no judgement about a sweep: those are other rooms.
+"""
+
+from mls_assets.warehouse.connection import Warehouse
+from mls_assets.warehouse.cursors import FeedState, Walk
+from mls_assets.warehouse.landing import Landing
+from mls_assets.warehouse.locks import FeedLock, Holder, holder
+from mls_assets.warehouse.queries import Connection, rows, scalar
+from mls_assets.warehouse.schema import PIPELINE_TABLES
+
+__all__ = [
+    "PIPELINE_TABLES",
+    "Connection",
+    "FeedLock",
+    "FeedState",
+    "Holder",
+    "Landing",
+    "Walk",
+    "Warehouse",
+    "holder",
+    "rows",
+    "scalar",
+]

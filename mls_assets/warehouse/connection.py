@@ -1,0 +1,221 @@
+"""Opening the warehouse: who may, in what order, and what is refused. No table is touched here.
+
+DuckDB lets one process in, and even a reader elsewhere keeps the writer out, so everybody who
+opens the file takes the kernel's lock beside it first, holds it for one batch, and makes no
+request to a source meanwhile.
+"""
+
+import contextlib
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from mls_assets.errors import WarehouseBusy, WarehouseRefused
+from mls_assets.values import Table
+from mls_assets.warehouse import ddl
+from mls_assets.warehouse.ddl import STORAGE_VERSION, Schema
+from mls_assets.warehouse.files import discard, explained, replace
+from mls_assets.warehouse.locks import Holder, KernelLock
+from mls_assets.warehouse.queries import Connection, transaction
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+#: Bytes at the start of a DuckDB file that are no blocks: three headers.
+_HEADERS = 3 * 4096
+_LOCKED = "Could not set lock on file"
+
+
+class Warehouse:
+    """The pipeline's database file: `read()` and `write()` open it for one batch each.
+
+    `patience` is how long to wait for another holder, in seconds; `holder` names this run to
+    those who wait for it; `memory` is what DuckDB may use before it spills to disk.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        reso_tables: Mapping[str, Table],
+        brief_columns: Sequence[str],
+        *,
+        patience: float = 60.0,
+        holder: str = "",
+        memory: str = "2GB",
+    ) -> None:
+        self.path = path.resolve()
+        self.schema = Schema(reso_tables, tuple(brief_columns))
+        self.patience = patience
+        self.holder = holder
+        self.memory = memory
+        self._checked: tuple[int, ...] | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open for reading; raises WarehouseBusy or WarehouseRefused."""
+        with self.locked(), self.connect(read_only=True) as con:
+            yield con
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open for writing in one transaction: committed at the end, rolled back on any exception.
+
+        Raises WarehouseBusy or WarehouseRefused, and DiskFull when there is no room.
+        """
+        with self.locked(), self.connect() as con, transaction(con):
+            yield con
+
+    @contextmanager
+    def locked(self, run_id: str = "") -> Iterator[None]:
+        """Hold the kernel's lock of the warehouse without opening it, in the name of a run.
+
+        Whoever waits stands at the queue's lock, so that a run that opens the file batch after
+        batch lets others in between.
+        """
+        run_id = run_id or self.holder
+        lock = KernelLock(self.path.with_name(f"{self.path.name}.lock"), run_id)
+        queue = KernelLock(self.path.with_name(f"{self.path.name}.queue"), run_id)
+        deadline = time.monotonic() + self.patience
+        try:
+            try:
+                taken = queue.acquire(self.patience) and lock.acquire(
+                    max(deadline - time.monotonic(), 0.0)
+                )
+            finally:
+                queue.release()
+        except OSError as error:
+            raise WarehouseRefused(
+                f"{self.path} cannot be used: {error.strerror} ({error.filename}). Nothing was "
+                "done; name a folder that can be written."
+            ) from None
+        if not taken:
+            raise self._busy(str(lock.holder() or Holder()))
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def connect(self, *, read_only: bool = False) -> Iterator[Connection]:
+        """Open the file, without a transaction, for a caller that holds the lock.
+
+        The file is made if there is none, and brought to the newest schema; before anything is
+        written it is looked at by reading only, so that one that is refused stays as it is.
+        """
+        self._discard_leftovers()
+        with explained(self.path):
+            if not self.path.exists():
+                self._create()
+            if self._checked != self._identity():
+                self._check()
+            con = self._open(self.path, read_only=read_only)
+            try:
+                yield con
+            finally:
+                with contextlib.suppress(duckdb.Error):
+                    con.close()
+        self._checked = self._identity()
+
+    @property
+    def fresh(self) -> Path:
+        """Where a new version of the file is prepared."""
+        return self.path.with_name(f"{self.path.name}.new")
+
+    def put_in_place(self) -> None:
+        """Replace the closed file by the prepared one, for a caller that holds the lock."""
+        replace(self.fresh, self.path)
+        self._checked = None
+
+    def _create(self) -> None:
+        con = self._open(self.fresh)
+        try:
+            ddl.migrate(con, self.schema, 0)
+        finally:
+            con.close()
+        self.put_in_place()
+
+    def _check(self) -> None:
+        con = self._open(self.path, read_only=True)
+        try:
+            # free blocks at the end need not be there
+            size = con.execute(
+                "select block_size * used_blocks from pragma_database_size() "
+                "where database_name = current_database()"
+            ).fetchall()[0][0]
+            there = self.path.stat().st_size
+            if there < size + _HEADERS:
+                raise WarehouseRefused(
+                    f"it is {there:,} bytes long but should have {size + _HEADERS:,}"
+                )
+            outdated = ddl.is_outdated(con, self.schema)
+            version = ddl.version_of(con)
+        finally:
+            con.close()
+        if outdated:
+            con = self._open(self.path)
+            try:
+                ddl.migrate(con, self.schema, version)
+            finally:
+                con.close()
+
+    def _open(self, path: Path, *, read_only: bool = False) -> Connection:
+        config: dict[str, Any] = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            # joining small row groups at each checkpoint would rewrite all that landed, in pauses
+            # of many seconds (measured: 32 s after 16,000 records of 25 kB); compaction does it
+            "max_vacuum_tasks": "0",
+            "memory_limit": self.memory,
+            "storage_compatibility_version": STORAGE_VERSION,
+            "temp_directory": str(self._spill),
+            "wal_autocheckpoint": "1GB",
+        }
+        deadline = time.monotonic() + self.patience
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                con = duckdb.connect(str(path), read_only=read_only, config=config)
+            except duckdb.IOException as error:
+                if _LOCKED not in str(error):
+                    raise
+                # somebody opened the file by hand, past our lock
+                if time.monotonic() + pause > deadline:
+                    raise self._busy(_pid_in(str(error))) from None
+                time.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                con.execute("set timezone = 'UTC'")
+                return con
+
+    @property
+    def _spill(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.tmp")
+
+    def _discard_leftovers(self) -> None:
+        """Delete what a killed holder left beside the file; it can hold listing content."""
+        discard(self.fresh)
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    def _identity(self) -> tuple[int, ...] | None:
+        wal = self.path.with_name(f"{self.path.name}.wal")
+        identity: list[int] = []
+        for path in (self.path, wal):
+            with contextlib.suppress(FileNotFoundError):
+                stat = path.stat()
+                identity += (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return tuple(identity)
+
+    def _busy(self, who: str) -> WarehouseBusy:
+        return WarehouseBusy(
+            f"{self.path} is held by {who}; waited {self.patience:.0f} s. Nothing was done; try "
+            "again when it has ended, and open the published file for reading, never this one."
+        )
+
+
+def _pid_in(message: str) -> str:
+    found = re.search(r"\(PID (\d+)\)", message)
+    return f"process {found[1]}, which opened it by hand" if found else "another process"

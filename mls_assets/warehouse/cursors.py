@@ -1,0 +1,290 @@
+"""How far each resource of a feed is replicated: its state, its cursor, its unfinished walks.
+
+A cursor is written in the transaction that stores the data it stands for. No data here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from mls_assets.errors import FeedBusy
+from mls_assets.values import TABLES, Resource
+from mls_assets.warehouse import counters
+from mls_assets.warehouse.ddl import column_list
+from mls_assets.warehouse.queries import Connection, rows, scalar
+from mls_assets.warehouse.schema import FEEDS, RAW_TABLES
+
+State = Literal["new", "downloading", "current", "needs_resync", "blocked"]
+WalkKind = Literal["download", "update", "relations", "events", "replay"]
+
+#: The `next_link` of a walk whose last page is stored.
+ENDED = ""
+
+_WALKS = next(table for table in RAW_TABLES if table.name == "raw.walks")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """A row of `feeds`; the fields are its columns."""
+
+    feed: str
+    resource: Resource
+    state: State = "new"
+    cursor: str | None = None
+    initial_download_complete: bool = False
+    last_poll_at: datetime | None = None
+    last_success_at: datetime | None = None
+    reconciled_at: datetime | None = None
+    newest_modification: datetime | None = None
+    rows: int = 0
+    source_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A walk over pages that is not finished; `next_link` is None before the first page."""
+
+    walk_id: int
+    feed: str
+    resource: Resource
+    kind: WalkKind
+    started_at: datetime
+    since: datetime | None = None
+    next_link: str | None = None
+    pages: int = 0
+    count_before: int | None = None
+    cursor_before: str | None = None
+
+
+def states(con: Connection, feed: str | None = None) -> list[FeedState]:
+    """Return the states of all feeds, or of one, in order."""
+    found = rows(
+        con,
+        f"select {column_list(FEEDS)} from feeds where feed = coalesce(?, feed) "
+        "order by feed, resource",
+        [feed],
+    )
+    return [FeedState(row[0], Resource(row[1]), *row[2:]) for row in found]
+
+
+def state_of(con: Connection, feed: str, resource: Resource) -> FeedState:
+    """Return the state of a resource; `new` when nothing is known of it."""
+    found = [state for state in states(con, feed) if state.resource == resource]
+    return found[0] if found else FeedState(feed, resource)
+
+
+def save(con: Connection, state: FeedState) -> None:
+    """Store a state as it is given."""
+    con.execute("delete from feeds where feed = ? and resource = ?", [state.feed, state.resource])
+    marks = ", ".join("?" * len(FEEDS.columns))
+    con.execute(f"insert into feeds ({column_list(FEEDS)}) values ({marks})", astuple(state))
+
+
+def note_poll(con: Connection, feed: str, resource: Resource, at: datetime) -> None:
+    """Note that the source was asked; readers are not told before something changes."""
+    save(con, replace(state_of(con, feed, resource), last_poll_at=at))
+
+
+def note_modification(
+    con: Connection, feed: str, resource: Resource, modified_at: Iterable[datetime | None]
+) -> None:
+    """Note how new the newest record is that came."""
+    state = state_of(con, feed, resource)
+    known = [moment for moment in (*modified_at, state.newest_modification) if moment]
+    save(con, replace(state, newest_modification=max(known, default=None)))
+
+
+def reconciled(
+    con: Connection, feed: str, resource: Resource, *, at: datetime, source_rows: int | None
+) -> None:
+    """Store that removals are proven as of a time, which never goes back; a block ends."""
+    state = state_of(con, feed, resource)
+    save(
+        con,
+        replace(
+            state,
+            state="current" if state.state == "blocked" else state.state,
+            reconciled_at=max(at, state.reconciled_at or at),
+            source_rows=state.source_rows if source_rows is None else source_rows,
+        ),
+    )
+    counters.changed(con)
+
+
+def block(con: Connection, feed: str, resource: Resource) -> None:
+    """Mark that a guard holds a purge back; updates go on, and a resync stays due."""
+    state = state_of(con, feed, resource)
+    if state.state == "current":
+        save(con, replace(state, state="blocked"))
+    counters.changed(con)
+
+
+def recount(con: Connection, feed: str, resource: Resource) -> int:
+    """Store and return how many rows the table of a resource holds."""
+    count = _rows_held(con, feed, resource)
+    save(con, replace(state_of(con, feed, resource), rows=count))
+    return count
+
+
+def succeed(
+    con: Connection,
+    feed: str,
+    resource: Resource,
+    *,
+    cursor: str,
+    at: datetime,
+    initial_complete: bool | None = None,
+    source_rows: int | None = None,
+) -> None:
+    """Store that a resource is current as of `at`, with the cursor to go on from.
+
+    `initial_complete` and `source_rows` are left as they are when None; a purge that a guard
+    holds back stays `blocked`.
+    """
+    state = state_of(con, feed, resource)
+    if initial_complete is None:
+        initial_complete = state.initial_download_complete
+    save(
+        con,
+        replace(
+            state,
+            state="blocked" if state.state == "blocked" else "current",
+            cursor=cursor,
+            initial_download_complete=initial_complete,
+            last_poll_at=at,
+            last_success_at=at,
+            rows=_rows_held(con, feed, resource),
+            source_rows=state.source_rows if source_rows is None else source_rows,
+        ),
+    )
+    if state.state not in ("current", "blocked"):
+        counters.changed(con)
+
+
+def advance_events(
+    con: Connection, feed: str, resource: Resource, *, cursor: str, at: datetime, current: bool
+) -> None:
+    """Store a Forge event id with its page; `current` says that no event remained."""
+    if current:
+        succeed(con, feed, resource, cursor=cursor, at=at, initial_complete=True)
+        return
+    state = state_of(con, feed, resource)
+    under_way: State = "downloading" if state.state == "new" else state.state
+    save(con, replace(state, state=under_way, cursor=cursor, last_poll_at=at))
+
+
+def needs_resync(con: Connection, feed: str, resource: Resource) -> None:
+    """Mark that what is stored cannot be brought up to date; unfinished walks are dropped."""
+    end_walks(con, feed, resource)
+    save(con, replace(state_of(con, feed, resource), state="needs_resync"))
+    counters.changed(con)
+
+
+def expect_cursor(con: Connection, feed: str, resource: Resource, cursor: str | None) -> None:
+    """Raise FeedBusy if the stored cursor is not the one that this pass started from."""
+    stored = state_of(con, feed, resource).cursor
+    if stored != cursor:
+        raise FeedBusy(
+            f"{feed} {resource}: the cursor moved from {cursor} to {stored} meanwhile, so another "
+            "run is at work. This page was not stored; the next run goes on from there."
+        )
+
+
+def open_walk(con: Connection, feed: str, resource: Resource, kind: WalkKind) -> Walk | None:
+    """Return the unfinished walk of a kind, if there is one."""
+    found = rows(
+        con,
+        f"select {column_list(_WALKS)} from raw.walks where feed = ? and resource = ? "
+        "and kind = ? order by walk_id desc limit 1",
+        [feed, resource, kind],
+    )
+    if not found:
+        return None
+    columns = dict(zip(_WALKS.column_names, found[0], strict=True))
+    return Walk(**{**columns, "resource": Resource(columns["resource"])})
+
+
+def begin_walk(
+    con: Connection,
+    feed: str,
+    resource: Resource,
+    kind: WalkKind,
+    *,
+    started_at: datetime,
+    since: datetime | None = None,
+    count_before: int | None = None,
+) -> Walk:
+    """Begin a walk in place of an unfinished one of the same kind.
+
+    A download marks its resource as `downloading`.
+    """
+    end_walks(con, feed, resource, kind=kind)
+    state = state_of(con, feed, resource)
+    walk = Walk(
+        counters.take(con, "walk_id"),
+        feed,
+        resource,
+        kind,
+        started_at,
+        since,
+        count_before=count_before,
+        cursor_before=state.cursor,
+    )
+    marks = ", ".join("?" * len(_WALKS.columns))
+    con.execute(f"insert into raw.walks ({column_list(_WALKS)}) values ({marks})", astuple(walk))
+    if kind == "download":
+        save(con, replace(state, state="downloading", last_poll_at=started_at))
+    return walk
+
+
+def advance_walk(con: Connection, walk: Walk, next_link: str) -> Walk:
+    """Store the position after one more page; `ENDED` after the last.
+
+    Raises FeedBusy if another process moved or ended the walk meanwhile.
+    """
+    where = "walk_id = ? and pages = ? and next_link is not distinct from ?"
+    params = [walk.walk_id, walk.pages, walk.next_link]
+    if not scalar(con, f"select count(*) from raw.walks where {where}", params):
+        raise FeedBusy(
+            f"{walk.feed} {walk.resource}: another run moved this {walk.kind} on meanwhile. This "
+            "page was not stored; the next run goes on from there."
+        )
+    con.execute(
+        "update raw.walks set pages = pages + 1, next_link = ? where walk_id = ?",
+        [next_link, walk.walk_id],
+    )
+    return replace(walk, pages=walk.pages + 1, next_link=next_link)
+
+
+def end_walks(
+    con: Connection, feed: str, resource: Resource, *, kind: WalkKind | None = None
+) -> None:
+    """Drop the unfinished walks of a resource, of one kind or of all."""
+    con.execute(
+        "delete from raw.walks where feed = ? and resource = ? and kind = coalesce(?, kind)",
+        [feed, resource, kind],
+    )
+
+
+def keys_seen(con: Connection, walk: Walk) -> int:
+    """Return how many distinct keys that are here came last in pages of this walk."""
+    return scalar(
+        con,
+        "select count(*) from raw.records where feed = ? and resource = ? and seen_page_id in "
+        "(select page_id from raw.pages where walk_id = ?)",
+        [walk.feed, walk.resource, walk.walk_id],
+    )
+
+
+def not_kept(con: Connection, walk: Walk) -> int:
+    """Return how many records of this walk were refused, or told that they are removed."""
+    return scalar(
+        con,
+        "select coalesce(sum(rejects + removals), 0)::bigint from raw.pages where walk_id = ?",
+        [walk.walk_id],
+    )
+
+
+def _rows_held(con: Connection, feed: str, resource: Resource) -> int:
+    return scalar(con, f"select count(*) from {TABLES[resource]} where feed = ?", [feed])

@@ -1,0 +1,200 @@
+"""What makes the tables from their declarations, and the versions of the schema.
+
+No column is declared here and no data written. Only SQL that DuckDB 1.5, DuckDB 2 and DuckLake
+all understand: no keys, checks, indexes, sequences or defaults.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from mls_assets.errors import WarehouseRefused
+from mls_assets.values import TABLES, Column, Table
+from mls_assets.warehouse.queries import Connection, transaction
+from mls_assets.warehouse.schema import PIPELINE_TABLES, RAW_TABLES
+
+#: Written by DuckDB 1.5 and later, read by 1.5 and later.
+STORAGE_VERSION = "v1.5.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All tables of a warehouse: the pipeline's own, and the RESO tables it was given."""
+
+    reso: Mapping[str, Table]
+    brief_columns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        missing = set(TABLES.values()) - set(self.reso)
+        if missing:
+            raise ValueError(f"no declaration of the RESO tables {', '.join(sorted(missing))}")
+        object.__setattr__(self, "reso", MappingProxyType(dict(self.reso)))
+
+    @property
+    def published(self) -> tuple[Table, ...]:
+        """The tables that readers get."""
+        return (*self.reso.values(), *PIPELINE_TABLES)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables, those of schema `raw` with their schema in the name."""
+        return (*self.published, *RAW_TABLES)
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text for SQL that takes no parameters (COMMENT, ATTACH)."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def column_list(table: Table) -> str:
+    """Return the table's columns, quoted and joined, in declared order."""
+    return ", ".join(map(quoted, table.column_names))
+
+
+def create_tables(con: Connection, tables: Sequence[Table]) -> None:
+    """Make tables with their comments."""
+    con.execute("create schema if not exists raw")
+    for table in tables:
+        columns = ", ".join(map(_column, table.columns))
+        con.execute(f"create table {table.name} ({columns})")
+        con.execute(f"comment on table {table.name} is {literal(f'One row per {table.grain}.')}")
+        for column in table.columns:
+            if column.comment:
+                con.execute(
+                    f"comment on column {table.name}.{quoted(column.name)} "
+                    f"is {literal(column.comment)}"
+                )
+
+
+def copy_tables(con: Connection, catalog: str, *, raw: bool) -> None:
+    """Make the same tables, empty, in an attached database; those of `raw` if asked for.
+
+    A hundred times as fast as making them one comment after the other.
+    """
+    here = con.execute("select current_database()").fetchall()[0][0]
+    con.execute(f"copy from database {quoted(here)} to {quoted(catalog)} (schema)")
+    if not raw:
+        con.execute(f"drop schema {quoted(catalog)}.raw cascade")
+
+
+def _column(column: Column) -> str:
+    # a packed body must be readable by itself, without its neighbours
+    storage = " using compression uncompressed" if column.name == "body" else ""
+    return f"{quoted(column.name)} {column.type}{storage}"
+
+
+def create_brief(con: Connection, schema: Schema, catalog: str) -> None:
+    """Make the view `listings_brief` in an attached database."""
+    columns = ", ".join(map(quoted, schema.brief_columns))
+    name = f"{quoted(catalog)}.main.listings_brief"
+    con.execute(f"create view {name} as select {columns} from main.listings")
+    con.execute(
+        f"comment on view {name} is 'One row per listing: the columns that are asked for first.'"
+    )
+
+
+def m001_create_all(con: Connection, schema: Schema) -> None:
+    """Make all tables as they are declared now, so a new warehouse needs no other step."""
+    create_tables(con, schema.tables)
+    con.execute("insert into raw.meta values ('schema_version', 0)")
+
+
+#: What brings a warehouse from version n-1 to n, in order; only ever appended to.
+MIGRATIONS: tuple[Callable[[Connection, Schema], None], ...] = (m001_create_all,)
+
+
+def newest_version() -> int:
+    """Return the version of the schema that this program writes."""
+    return len(MIGRATIONS)
+
+
+def migrate(con: Connection, schema: Schema, version: int) -> None:
+    """Bring the schema from `version` to the newest, each step in a transaction of its own.
+
+    RESO columns that a newer dictionary brought are added last; what landed is then normalised
+    again, which fills them.
+    """
+    if version == 0:
+        with transaction(con):
+            m001_create_all(con, schema)
+            _set_version(con, newest_version())
+        return
+    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+        with transaction(con):
+            step(con, schema)
+            _set_version(con, number)
+    found = columns_in(con)
+    added = [
+        (table, column)
+        for table in schema.reso.values()
+        for column in table.columns
+        if column.name not in found[table.name]
+    ]
+    if added:
+        with transaction(con):
+            for table, column in added:
+                con.execute(f"alter table {table.name} add column {_column(column)}")
+        con.execute("checkpoint")
+        con.execute("update raw.normalised set through = 0")
+
+
+def _set_version(con: Connection, version: int) -> None:
+    con.execute("update raw.meta set value = ? where name = 'schema_version'", [version])
+
+
+def is_outdated(con: Connection, schema: Schema) -> bool:
+    """Tell whether `migrate` has something to do, by reading only.
+
+    Raises WarehouseRefused for a database that is not ours or from a newer version.
+    """
+    version = version_of(con)
+    if version > newest_version():
+        raise WarehouseRefused(
+            f"its schema is version {version}, this program knows up to {newest_version()}; "
+            "use the newer program"
+        )
+    if version < newest_version():
+        return True
+    found = columns_in(con)
+    outdated = False
+    for table in schema.reso.values():
+        declared = {column.name: column for column in table.columns}
+        columns = found.get(table.name, {})
+        unknown = sorted(columns.keys() - declared.keys())
+        if unknown:
+            raise WarehouseRefused(
+                f"its table {table.name} has {len(unknown):,} columns that this program does not "
+                f"know ({', '.join(unknown[:3])}); use the newer program"
+            )
+        outdated = outdated or len(columns) < len(declared)
+    return outdated
+
+
+def version_of(con: Connection) -> int:
+    """Return the schema's version; raises WarehouseRefused for a database that has none."""
+    ours = con.execute(
+        "select count(*) from duckdb_tables() where database_name = current_database() "
+        "and schema_name = 'raw' and table_name = 'meta'"
+    ).fetchall()
+    if ours != [(1,)]:
+        raise WarehouseRefused("it is a DuckDB database, but not a warehouse of mls_assets")
+    found = con.execute("select value from raw.meta where name = 'schema_version'").fetchall()
+    if len(found) != 1:
+        raise WarehouseRefused("its schema's version cannot be told")
+    return found[0][0]
+
+
+def columns_in(con: Connection) -> dict[str, dict[str, str]]:
+    """Return the columns and their types of each table in schema `main`."""
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, kind in con.execute(
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() and schema_name = 'main' and not internal"
+    ).fetchall():
+        tables.setdefault(table, {})[column] = kind
+    return tables

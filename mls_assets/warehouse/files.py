@@ -1,0 +1,103 @@
+"""The warehouse as a file: putting one in place, deleting one, and what its faults mean. No SQL."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from mls_assets.errors import MlsAssetsError, WarehouseRefused
+
+_BROKEN = (
+    "not a valid DuckDB database file",
+    "version number",
+    "Could not read enough bytes",
+    "Corrupt database file",
+    "Corrupt WAL file",
+    "Failure while replaying WAL",
+    "Failed to deserialize",
+    "Serialization Error",
+)
+_NO_SPACE = ("No space left on device", "Could not write all bytes", "Disk quota exceeded")
+
+
+class DiskFull(MlsAssetsError):
+    """There is no room for what was to be written; the transaction was rolled back."""
+
+
+class WarehouseFault(MlsAssetsError):
+    """DuckDB refused a statement; the transaction was rolled back."""
+
+
+def ensure_space(folder: Path, needed: int) -> None:
+    """Raise DiskFull unless `needed` bytes are free."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DiskFull(
+            f"{folder} has {free:,} bytes free, {needed:,} are needed. Nothing was done; make room."
+        )
+
+
+def discard(path: Path) -> None:
+    """Delete a database file and its log, if there."""
+    for file in (path, path.with_name(f"{path.name}.wal")):
+        file.unlink(missing_ok=True)
+
+
+def replace(fresh: Path, path: Path) -> None:
+    """Put a closed, checkpointed database file in the place of another, durably.
+
+    A log that belonged to the old file goes, or DuckDB would apply it to the new one.
+    """
+    _sync(fresh)
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+    fresh.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors into ours; their texts can quote values, so they are cut."""
+    try:
+        yield
+    except WarehouseRefused as error:
+        if str(path) in str(error):
+            raise
+        raise _refused(path, str(error)) from None
+    except duckdb.Error as error:
+        text = str(error)
+        if any(sign in text for sign in _NO_SPACE):
+            free = shutil.disk_usage(path.parent).free
+            size = path.stat().st_size if path.exists() else 0
+            raise DiskFull(
+                f"The disk of {path} is full: {free:,} bytes free, the file has {size:,}. The "
+                "transaction was rolled back, what was stored before is safe; make room."
+            ) from None
+        if any(sign in text for sign in _BROKEN):
+            raise _refused(path, _without_values(text)) from None
+        raise WarehouseFault(
+            f"DuckDB refused a statement on {path} ({type(error).__name__}: "
+            f"{_without_values(text)}). The transaction was rolled back."
+        ) from None
+
+
+def _refused(path: Path, why: str) -> WarehouseRefused:
+    return WarehouseRefused(
+        f"{path} is refused: {why}. It was left as it is; move it away, or restore a backup."
+    )
+
+
+def _without_values(text: str) -> str:
+    """Keep an error's text up to the first quotation mark, where a value could begin."""
+    return re.split(r"['\"\n]", text, maxsplit=1)[0].strip(" .:")[:200]

@@ -1,0 +1,48 @@
+"""Which source a feed was first filled from, and what it was asked: a feed is its source."""
+
+from typing import Literal
+
+from mls_assets.errors import ConfigurationError
+from mls_assets.values import Resource, Source
+from mls_assets.warehouse.queries import Connection, scalar
+
+
+def claim(
+    con: Connection, feed: str, source: Source, origin: str, resource: Resource, question_sha: str
+) -> Literal["new", "same", "asked_otherwise"]:
+    """Hold a feed to its origin, and note what is asked of it now.
+
+    `asked_otherwise` is said once: the new question is stored in this transaction, in which the
+    caller marks the resource `needs_resync`. Raises ConfigurationError for another origin.
+    """
+    known = scalar(con, "select origin from raw.origins where feed = ?", [feed])
+    if known is None:
+        con.execute("insert into raw.origins values (?, ?, ?)", [feed, source, origin])
+    elif known != origin:
+        raise ConfigurationError(
+            f"{feed} was filled from {known}, but is configured for {origin}. Nothing was done; "
+            f"give the other source a name of its own, or end this one with "
+            f"`mls-assets erase {feed} --yes`."
+        )
+    asked = scalar(
+        con,
+        "select question_sha from raw.questions where feed = ? and resource = ?",
+        [feed, resource],
+    )
+    if asked == question_sha:
+        return "same"
+    con.execute("delete from raw.questions where feed = ? and resource = ?", [feed, resource])
+    con.execute("insert into raw.questions values (?, ?, ?)", [feed, resource, question_sha])
+    return "new" if asked is None else "asked_otherwise"
+
+
+def source_of(con: Connection, feed: str) -> Source:
+    """Return the kind of source of a feed, by its origin, else by its name."""
+    known = scalar(con, "select source from raw.origins where feed = ?", [feed])
+    return Source(known or feed.partition("/")[0])
+
+
+def forget(con: Connection, feed: str) -> None:
+    """Forget where a feed came from, so that its name is free."""
+    con.execute("delete from raw.origins where feed = ?", [feed])
+    con.execute("delete from raw.questions where feed = ?", [feed])

@@ -1,0 +1,190 @@
+"""Writing the database for readers beside the old one, and renaming it into place.
+
+It is copied row by row, never as a file: DuckDB keeps deleted bytes in a file's free blocks,
+and what was removed must not be in the published bytes either.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Resource, Table
+from mls_assets.warehouse import counters, ddl
+from mls_assets.warehouse.connection import Warehouse
+from mls_assets.warehouse.ddl import STORAGE_VERSION, column_list, literal, quoted
+from mls_assets.warehouse.files import discard, ensure_space, replace
+from mls_assets.warehouse.queries import Connection, rows, scalar, transaction
+from mls_assets.warehouse.schema import LEDGER
+
+_CATALOG = "published"
+_SLICE = 50_000
+#: Columns of an entry that are set later, so they are no part of the ledger's digest.
+_SET_LATER = ("raw_scrubbed_at", "published_at")
+_RESOURCE_OF = {table: resource for resource, table in TABLES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the published file holds.
+
+    `ledger_digest` is the SHA-256 of the entries without the two times that are set later;
+    `published_entries` counts the removals that readers are rid of since this publication.
+    """
+
+    rows: Mapping[str, int]
+    ledger_entries: int
+    ledger_digest: str
+    published_entries: int
+    bytes: int
+
+
+def publish(warehouse: Warehouse, target: Path, *, run_id: str) -> Published:
+    """Write the readers' database to `target`; nobody who has the old one open is disturbed.
+
+    Readers see the old or the new file, never a half. Raises DiskFull, WarehouseBusy, or
+    WarehouseRefused; then the old file is still in place.
+    """
+    target = target.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f"{target.name}.new")
+    with warehouse.locked(run_id), warehouse.connect() as con:
+        # what a dead run was about to put in place is settled before its file is deleted
+        _settle(con, target)
+        discard(fresh)
+        ensure_space(target.parent, target.stat().st_size if target.exists() else 0)
+        changes = counters.current(con, "changes")
+        now = datetime.now(UTC)
+        try:
+            with transaction(con):
+                _plan_entries(con, now)
+            counts = _write(con, warehouse.schema, fresh)
+            with transaction(con):
+                counters.mark(con, "publishing_file", fresh.stat().st_ino)
+            replace(fresh, target)
+        finally:
+            discard(fresh)
+        with transaction(con):
+            counters.mark(con, "published_changes", changes)
+            counters.mark_moment(con, "published_at", now)
+        entries = _settle(con, target)
+        return Published(
+            rows=counts,
+            ledger_entries=counts[LEDGER.name],
+            ledger_digest=ledger_digest(con),
+            published_entries=entries,
+            bytes=target.stat().st_size,
+        )
+
+
+def changed_since_publication(con: Connection) -> bool:
+    """Tell whether readers would see anything new."""
+    return counters.current(con, "changes") != counters.current(con, "published_changes")
+
+
+def last_published(con: Connection) -> datetime | None:
+    """Return when was published last, None before the first time."""
+    return counters.moment(con, "published_at")
+
+
+def ledger_digest(con: Connection) -> str:
+    """Return the SHA-256 of all entries, in order, one a line, columns parted by tabs."""
+    columns = [name for name in LEDGER.column_names if name not in _SET_LATER]
+    line = ", ".join(f"coalesce({quoted(name)}::varchar, '')" for name in columns)
+    sha256 = hashlib.sha256()
+    after = 0
+    while True:
+        found = rows(
+            con,
+            f"select entry_id, concat_ws(chr(9), {line}) from deletion_ledger "
+            f"where entry_id > ? order by entry_id limit {_SLICE}",
+            [after],
+        )
+        for _, text in found:
+            sha256.update(f"{text}\n".encode())
+        if len(found) < _SLICE:
+            return sha256.hexdigest()
+        after = found[-1][0]
+
+
+def _plan_entries(con: Connection, now: datetime) -> None:
+    """Note which removals the new file will be without: those whose key is not in it."""
+    con.execute("delete from raw.publishing")
+    for resource in KEYED_RESOURCES:
+        con.execute(
+            "insert into raw.publishing select entry_id, ? from deletion_ledger entry "
+            "where event = 'removed' and published_at is null and resource = ? and not exists "
+            f"(from {TABLES[resource]} held where held.feed = entry.feed "
+            f"and held.{quoted(KEY_FIELDS[resource])} = entry.record_key)",
+            [now, resource],
+        )
+
+
+def _write(con: Connection, tables: ddl.Schema, fresh: Path) -> dict[str, int]:
+    con.execute(
+        f"attach {literal(str(fresh))} as {_CATALOG} (storage_version {literal(STORAGE_VERSION)})"
+    )
+    try:
+        with transaction(con):
+            ddl.copy_tables(con, _CATALOG, raw=False)
+            ddl.create_brief(con, tables, _CATALOG)
+        counts = {}
+        for table in tables.published:
+            con.execute(
+                f"insert into {_CATALOG}.main.{table.name} ({column_list(table)}) {_select(table)}"
+            )
+            counts[table.name] = scalar(con, f"select count(*) from {_CATALOG}.main.{table.name}")
+        con.execute(f"checkpoint {_CATALOG}")
+    finally:
+        con.execute(f"detach {_CATALOG}")
+    return counts
+
+
+def _select(table: Table) -> str:
+    """Return the query for what readers get of a table."""
+    if table is LEDGER:
+        columns = ", ".join(
+            "coalesce(entry.published_at, going.published_at)"
+            if name == "published_at"
+            else f"entry.{quoted(name)}"
+            for name in table.column_names
+        )
+        return (
+            f"select {columns} from deletion_ledger entry left join raw.publishing going "
+            "using (entry_id) order by entry_id"
+        )
+    query = f"select {column_list(table)} from main.{table.name} held"
+    resource = _RESOURCE_OF.get(table.name)
+    if resource is None:
+        return query
+    hidden = [(resource, KEY_FIELDS[resource])]
+    if "ListingKey" in table.column_names and resource is not Resource.PROPERTY:
+        hidden.append((Resource.PROPERTY, KEY_FIELDS[Resource.PROPERTY]))
+    return query + "".join(
+        f"{' and' if number else ' where'} not exists (from raw.hidden where "
+        f"hidden.feed = held.feed and hidden.resource = {literal(owner)} "
+        f"and hidden.record_key = held.{quoted(key)})"
+        for number, (owner, key) in enumerate(hidden)
+    )
+
+
+def _settle(con: Connection, target: Path) -> int:
+    """Take over the times that stand in the published file, if it is the one last prepared.
+
+    Done after each publication; when a crash came between, the next one does it. The file is
+    told by its inode and not opened: a notebook may hold it open for writing by mistake.
+    """
+    in_place = target.stat().st_ino if target.exists() else 0
+    if not in_place or counters.current(con, "publishing_file") != in_place:
+        return 0
+    with transaction(con):
+        count = scalar(con, "select count(*) from raw.publishing")
+        con.execute(
+            "update deletion_ledger set published_at = going.published_at "
+            "from raw.publishing going where deletion_ledger.entry_id = going.entry_id "
+            "and deletion_ledger.published_at is null"
+        )
+        con.execute("delete from raw.publishing")
+        counters.mark(con, "publishing_file", 0)
+    return count

@@ -1,0 +1,48 @@
+"""Running SQL with the client's traps covered: whole results, lent frames, transactions.
+
+No statement of any table stands here.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+
+Connection = duckdb.DuckDBPyConnection
+
+
+@contextmanager
+def transaction(con: Connection) -> Iterator[None]:
+    """Commit at the end, roll back on any exception."""
+    con.begin()
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):
+            con.rollback()
+        raise
+    con.commit()
+
+
+def rows(con: Connection, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """Return all rows of a query, so that no result is left unfinished on the connection."""
+    return con.execute(sql, list(params)).fetchall()
+
+
+def scalar(con: Connection, sql: str, params: Sequence[object] = ()) -> Any:
+    """Return the first column of the first row, None if there is no row."""
+    found = rows(con, sql, params)
+    return found[0][0] if found else None
+
+
+@contextmanager
+def framed(con: Connection, **frames: object) -> Iterator[None]:
+    """Lend Arrow tables or polars frames to SQL under their names."""
+    for name, frame in frames.items():
+        con.register(name, frame)
+    yield
+    # after an exception the connection is rolled back and closed: no need to clean up
+    for name in frames:
+        con.unregister(name)

@@ -1,0 +1,104 @@
+"""What a guard holds back: the suspects of blocked sweeps, and a person's word to let them go.
+
+An approval names one blocked (or keyless) sweep, counts once and for a day. Judging is the
+business of another room.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from mls_assets.errors import ConfigurationError
+from mls_assets.values import Resource
+from mls_assets.warehouse import arrow, counters
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
+from mls_assets.warehouse.sweeps.verdicts import get
+
+#: How long a blocked sweep can be approved.
+VALID_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person released: the suspects of a blocked sweep, or a sweep's keyless records."""
+
+    sweep_id: str
+    keys: frozenset[str]
+    keyless: bool
+
+
+def keep_suspects(con: Connection, sweep_id: str, keys: Sequence[str]) -> None:
+    """Keep the keys that a blocked sweep would have removed, for an approval to release."""
+    with framed(con, suspected=arrow.of_keys(keys)):
+        con.execute("insert into raw.suspects select ?, record_key from suspected", [sweep_id])
+
+
+def forget_suspects(con: Connection, feed: str, resource: Resource) -> None:
+    """Drop all suspects of a resource, once it is reconciled; nothing is hidden any more."""
+    con.execute(
+        "delete from raw.suspects where sweep_id in "
+        "(select sweep_id from sweeps where feed = ? and resource = ?)",
+        [feed, resource],
+    )
+    con.execute("delete from raw.hidden where feed = ? and resource = ?", [feed, resource])
+
+
+def approval(con: Connection, sweep_id: str, feed: str, resource: Resource) -> Approval:
+    """Return what approving a sweep releases.
+
+    Raises ConfigurationError for a sweep that is unknown, another's, not held back, used, or
+    older than a day.
+    """
+    row = get(con, sweep_id)
+    if row is None or (row["feed"], row["resource"]) != (feed, resource):
+        raise _refused(sweep_id, f"no sweep of {feed} {resource} has this id")
+    keyless = bool(
+        scalar(con, "select keyless_alone from raw.sweep_marks where sweep_id = ?", [sweep_id])
+    )
+    if row["verdict"] != "blocked" and not keyless:
+        raise _refused(sweep_id, f"it is {row['verdict']}, there is nothing to approve")
+    used_by = scalar(con, "select used_by from raw.approvals where sweep_id = ?", [sweep_id])
+    if used_by:
+        raise _refused(sweep_id, f"its approval was used up by sweep {used_by}; it counts once")
+    age = datetime.now(UTC) - row["finished_at"]
+    if age > VALID_FOR:
+        hours = age / timedelta(hours=1)
+        raise _refused(sweep_id, f"it ended {hours:.0f} hours ago; an approval counts for 24")
+    keys = rows(con, "select record_key from raw.suspects where sweep_id = ?", [sweep_id])
+    return Approval(sweep_id, frozenset(key for (key,) in keys), keyless)
+
+
+def use_approval(con: Connection, sweep_id: str, used_by: str) -> None:
+    """Use an approval up for the sweep that acts on it."""
+    con.execute(
+        "insert into raw.approvals values (?, ?, ?)", [sweep_id, datetime.now(UTC), used_by]
+    )
+
+
+def oldest_evidence(con: Connection) -> dict[tuple[str, Resource], datetime]:
+    """Return when keys that are held back and still here were first found absent, where any are."""
+    found = rows(
+        con,
+        "select sweep.feed, sweep.resource, min(sweep.started_at) from sweeps sweep "
+        "join raw.suspects suspect using (sweep_id) join raw.records held on "
+        "held.feed = sweep.feed and held.resource = sweep.resource "
+        "and held.record_key = suspect.record_key group by sweep.feed, sweep.resource",
+    )
+    return {(feed, Resource(resource)): moment for feed, resource, moment in found}
+
+
+def hide(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> None:
+    """Let publication leave these keys of a resource out, and no others, until it reconciles."""
+    con.execute("delete from raw.hidden where feed = ? and resource = ?", [feed, resource])
+    with framed(con, suspected=arrow.of_keys(keys)):
+        con.execute(
+            "insert into raw.hidden select ?, ?, record_key from suspected", [feed, resource]
+        )
+    counters.changed(con)
+
+
+def _refused(sweep_id: str, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Sweep {sweep_id} cannot be approved: {why}. Nothing was removed; `mls-assets status` "
+        "names the sweeps that wait for approval."
+    )

@@ -1,0 +1,166 @@
+"""The keys that a sweep was told, and the keys held here, as sorted streams to hold side by side.
+
+Streams are read in slices, so that memory stays bounded however many keys there are.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from mls_assets.values import KEY_FIELDS, TABLES, Resource
+from mls_assets.warehouse import arrow
+from mls_assets.warehouse.ddl import quoted
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
+from mls_assets.warehouse.sweeps.verdicts import row
+
+_SLICE = 100_000
+#: When an open house is over. A date has no zone: its day ends everywhere 36 hours after it
+#: began in UTC.
+_OVER = (
+    'coalesce(held."OpenHouseEndTime", held."OpenHouseStartTime", '
+    'held."OpenHouseDate"::timestamptz + interval 36 hour) < ?'
+)
+
+
+def stage(con: Connection, sweep_id: str, keys: Sequence[str]) -> None:
+    """Keep keys as the source gave them, repeated ones too."""
+    with framed(con, told=arrow.table_of(record_key=arrow.of_texts(keys))):
+        con.execute("insert into raw.sweep_keys select ?, record_key from told", [sweep_id])
+
+
+def stage_events(
+    con: Connection, sweep_id: str, *, alive: Sequence[str], gone: Sequence[str]
+) -> None:
+    """Keep what a page of an event log leaves alive; later pages win over earlier ones."""
+    with framed(con, told=arrow.of_keys([*alive, *gone])):
+        con.execute(
+            "delete from raw.sweep_keys where sweep_id = ? "
+            "and record_key in (select record_key from told)",
+            [sweep_id],
+        )
+    stage(con, sweep_id, list(dict.fromkeys(alive)))
+
+
+def unstage(con: Connection, sweep_id: str) -> None:
+    """Drop the keys that a sweep was told."""
+    con.execute("delete from raw.sweep_keys where sweep_id = ?", [sweep_id])
+
+
+def staged(con: Connection, sweep_id: str) -> int:
+    """Count the different keys that a sweep was told."""
+    return scalar(
+        con,
+        "select count(distinct record_key) from raw.sweep_keys where sweep_id = ?",
+        [sweep_id],
+    )
+
+
+def staged_difference(con: Connection, sweep_id: str, other: str) -> int:
+    """Count the keys that one of two walks was told and the other was not."""
+    return scalar(
+        con,
+        "select count(*) from (select record_key from raw.sweep_keys where sweep_id in (?, ?) "
+        "group by record_key having count(distinct sweep_id) = 1)",
+        [sweep_id, other],
+    )
+
+
+def sample_staged(con: Connection, sweep_id: str, how_many: int) -> list[str]:
+    """Return a few keys that the sweep was told and that are held here, spread over the set."""
+    table, key = _table_of(con, sweep_id)
+    found = rows(
+        con,
+        "select distinct record_key from raw.sweep_keys where sweep_id = ? and record_key in "
+        f"(select {key} from {table}) order by hash(record_key) limit ?",
+        [sweep_id, how_many],
+    )
+    return [sampled for (sampled,) in found]
+
+
+def unknown_locally(con: Connection, sweep_id: str) -> int:
+    """Count the different keys that a sweep was told and that have not landed here."""
+    about = row(con, sweep_id)
+    return scalar(
+        con,
+        "select count(distinct record_key) from raw.sweep_keys where sweep_id = ? and record_key "
+        "not in (select record_key from raw.records where feed = ? and resource = ?)",
+        [sweep_id, about.feed, about.resource],
+    )
+
+
+def sorted_staged(con: Connection, sweep_id: str) -> Iterator[str]:
+    """Yield the different keys that a sweep was told, in bytewise order.
+
+    Left out are keys that the source lists as deleted and that are not held here: they are
+    accounted for.
+    """
+    about = row(con, sweep_id)
+    table, key = _table_of(con, sweep_id)
+    query = (
+        "select distinct record_key as key from raw.sweep_keys where sweep_id = ? and not ("
+        "record_key in (select record_key from raw.status_deletes where feed = ? and resource = ?) "
+        f"and record_key not in (select {key} from {table} where feed = ?))"
+    )
+    params = [sweep_id, about.feed, about.resource, about.feed]
+    for (found,) in _slices(con, query, params):
+        yield found
+
+
+def sorted_local(con: Connection, sweep_id: str) -> Iterator[tuple[str, bool]]:
+    """Yield the keys held here in bytewise order, each with whether it was known before.
+
+    Known before is a key that no page has brought since the sweep began. Open houses that were
+    over when it began are left out unless it was told of them: sources drop them in time.
+    """
+    about = row(con, sweep_id)
+    table, key = _table_of(con, sweep_id)
+    watermark = scalar(con, "select watermark from raw.sweep_marks where sweep_id = ?", [sweep_id])
+    query = (
+        f"select held.{key} as key, coalesce(landed.seen_page_id <= ?, true) as known_before "
+        f"from {table} held left join raw.records landed on landed.feed = held.feed and "
+        f"landed.resource = ? and landed.record_key = held.{key} where held.feed = ?"
+    )
+    params: list[object] = [watermark, about.resource, about.feed]
+    if about.resource is Resource.OPEN_HOUSE:
+        query += (
+            f" and (({_OVER}) is not true or held.{key} in "
+            "(select record_key from raw.sweep_keys where sweep_id = ?))"
+        )
+        params += [about.started_at, sweep_id]
+    yield from _slices(con, query, params)
+
+
+def over_by_now(con: Connection, feed: str, keys: Sequence[str], moment: datetime) -> set[str]:
+    """Return those of some open houses that are over at a time."""
+    table, key = TABLES[Resource.OPEN_HOUSE], quoted(KEY_FIELDS[Resource.OPEN_HOUSE])
+    with framed(con, asked=arrow.of_keys(keys)):
+        found = rows(
+            con,
+            f"select {key} from {table} held where feed = ? and {_OVER} "
+            f"and {key} in (select record_key from asked)",
+            [feed, moment],
+        )
+    return {over for (over,) in found}
+
+
+def _table_of(con: Connection, sweep_id: str) -> tuple[str, str]:
+    resource = row(con, sweep_id).resource
+    return TABLES[resource], quoted(KEY_FIELDS[resource])
+
+
+def _slices(con: Connection, query: str, params: Sequence[object]) -> Iterator[Any]:
+    """Yield rows in the order of their `key`, a slice at a time, each slice read to its end.
+
+    So the connection is free between two rows, and two streams can be read in turn.
+    """
+    after = ""
+    while True:
+        found = rows(
+            con,
+            f"select * from ({query}) where key > ? order by key limit {_SLICE}",
+            [*params, after],
+        )
+        yield from found
+        if len(found) < _SLICE:
+            return
+        after = found[-1][0]

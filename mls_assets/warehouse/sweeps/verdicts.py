@@ -1,0 +1,200 @@
+"""The rows of `sweeps`: written while a sweep runs, closed by its verdict, and read back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mls_assets.values import Reason, Resource
+from mls_assets.warehouse import counters
+from mls_assets.warehouse.ddl import column_list, quoted
+from mls_assets.warehouse.queries import Connection, rows, scalar
+from mls_assets.warehouse.schema import SWEEPS
+
+_SUPERSEDED = (
+    "It never came to a verdict: its process ended, or a newer sweep began first. Nothing was "
+    "removed; the newer sweep counts."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRow:
+    """A row of `sweeps`; the fields are its columns."""
+
+    sweep_id: str
+    feed: str
+    resource: Resource
+    started_at: datetime
+    finished_at: datetime | None
+    pages: int | None
+    source_keys: int | None
+    source_count_before: int | None
+    source_count_after: int | None
+    local_keys_before: int | None
+    absent: int | None
+    confirmed_absent: int | None
+    removed: int | None
+    spared: int | None
+    missing_locally: int | None
+    refetched: int | None
+    local_keys_after: int | None
+    changed_keys: list[str] | None
+    source_digest: str | None
+    local_digest: str | None
+    verdict: str
+    explanation: str | None
+
+
+def begin(
+    con: Connection,
+    sweep_id: str,
+    feed: str,
+    resource: Resource,
+    started_at: datetime,
+    run_id: str,
+) -> None:
+    """Write the `running` row, and remember which pages came before it.
+
+    The caller holds the feed's lock, so an earlier sweep that still runs is void.
+    """
+    for (left,) in rows(
+        con,
+        "select sweep_id from sweeps where feed = ? and resource = ? and verdict = 'running'",
+        [feed, resource],
+    ):
+        close(con, left, verdict="void", explanation=_SUPERSEDED)
+    con.execute(
+        "insert into sweeps (sweep_id, feed, resource, started_at, verdict) "
+        "values (?, ?, ?, ?, 'running')",
+        [sweep_id, feed, resource, started_at],
+    )
+    con.execute(
+        "insert into raw.sweep_marks (sweep_id, watermark, began_here_at, run_id) "
+        "values (?, ?, ?, ?)",
+        [sweep_id, counters.current(con, "page_id"), datetime.now(UTC), run_id],
+    )
+    counters.changed(con)
+
+
+def note(con: Connection, sweep_id: str, **columns: object) -> None:
+    """Fill in columns of a sweep's row while it runs."""
+    unknown = columns.keys() - set(SWEEPS.column_names)
+    if unknown:
+        raise ValueError(f"sweeps has no columns {', '.join(sorted(unknown))}")
+    assignments = ", ".join(f"{quoted(name)} = ?" for name in columns)
+    con.execute(
+        f"update sweeps set {assignments} where sweep_id = ?", [*columns.values(), sweep_id]
+    )
+
+
+def close(
+    con: Connection,
+    sweep_id: str,
+    *,
+    verdict: str,
+    explanation: str,
+    keyless_alone: bool = False,
+    **columns: object,
+) -> None:
+    """Store a sweep's verdict and drop the keys it was told.
+
+    `keyless_alone` says that only records without a key made it void, which a person may release.
+    """
+    facts: Mapping[str, object] = {
+        "finished_at": datetime.now(UTC),
+        "verdict": verdict,
+        "explanation": explanation,
+        **columns,
+    }
+    note(con, sweep_id, **facts)
+    con.execute(
+        "update raw.sweep_marks set keyless_alone = ? where sweep_id = ?",
+        [keyless_alone, sweep_id],
+    )
+    con.execute("delete from raw.sweep_keys where sweep_id = ?", [sweep_id])
+    counters.changed(con)
+
+
+def row(con: Connection, sweep_id: str) -> SweepRow:
+    """Return a sweep's row; raises ValueError when there is none."""
+    found = _rows(con, "sweep_id = ?", [sweep_id])
+    if not found:
+        raise ValueError(f"no sweep {sweep_id} has begun")
+    return found[0]
+
+
+def get(con: Connection, sweep_id: str) -> dict[str, Any] | None:
+    """Return a sweep's row by column, None when it is unknown."""
+    return _by_column(_rows(con, "sweep_id = ?", [sweep_id]))
+
+
+def latest(con: Connection, feed: str, resource: Resource) -> dict[str, Any] | None:
+    """Return the newest sweep's row by column, None when there was none."""
+    return _by_column(
+        _rows(con, "feed = ? and resource = ? order by started_at desc limit 1", [feed, resource])
+    )
+
+
+def blocked(con: Connection) -> list[SweepRow]:
+    """Return, of each feed and resource, the newest judged sweep if a guard holds it back."""
+    return _rows(
+        con,
+        "verdict in ('reconciled', 'unequal', 'blocked') qualify verdict = 'blocked' and "
+        "row_number() over (partition by feed, resource order by started_at desc) = 1",
+        [],
+    )
+
+
+def waiting(con: Connection, feed: str, *, hours: float = 1.0) -> list[SweepRow]:
+    """Return the sweeps of a feed that were proven lately and have no verdict yet."""
+    return _rows(
+        con,
+        "feed = ? and verdict = 'running' and source_keys is not null and sweep_id in "
+        "(select sweep_id from raw.sweep_marks where began_here_at >= ?) order by started_at",
+        [feed, datetime.now(UTC) - timedelta(hours=hours)],
+    )
+
+
+def began_here_at(con: Connection, sweep_id: str) -> datetime:
+    """Return when a sweep began by the local clock."""
+    return scalar(con, "select began_here_at from raw.sweep_marks where sweep_id = ?", [sweep_id])
+
+
+def removed_since(con: Connection, feed: str, resource: Resource, since: datetime) -> int:
+    """Count the keys that sweeps removed since a time."""
+    return scalar(
+        con,
+        "select count(*) from deletion_ledger where feed = ? and resource = ? "
+        "and event = 'removed' and reason = ? and removed_at >= ?",
+        [feed, resource, Reason.ABSENT_FROM_SWEEP, since],
+    )
+
+
+def recently_seen(
+    con: Connection, feed: str, resource: Resource, since: datetime, until: datetime
+) -> list[str]:
+    """Return the keys that came last in pages asked for in a span of the source's clock."""
+    found = rows(
+        con,
+        "select record_key from raw.records where feed = ? and resource = ? and seen_page_id in "
+        "(select page_id from raw.pages where feed = ? and resource = ? "
+        "and fetched_at >= ? and fetched_at < ?)",
+        [feed, resource, feed, resource, since, until],
+    )
+    return [key for (key,) in found]
+
+
+def _rows(con: Connection, where: str, params: Sequence[object]) -> list[SweepRow]:
+    return [
+        SweepRow(
+            **{
+                **dict(zip(SWEEPS.column_names, found, strict=True)),
+                "resource": Resource(found[2]),
+            }
+        )
+        for found in rows(con, f"select {column_list(SWEEPS)} from sweeps where {where}", params)
+    ]
+
+
+def _by_column(found: Sequence[SweepRow]) -> dict[str, Any] | None:
+    return {name: getattr(found[0], name) for name in SWEEPS.column_names} if found else None

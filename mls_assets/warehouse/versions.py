@@ -1,0 +1,57 @@
+"""Which version of a record counts, told without reading the stored one. Pure; no SQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from mls_assets.values import RawRecord
+from mls_assets.warehouse import arrow
+
+
+class Stored(NamedTuple):
+    """What is known of a stored version without reading it."""
+
+    digest: bytes
+    modified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The records of a page, by what they mean for what is stored."""
+
+    new: tuple[RawRecord, ...]
+    changed: tuple[RawRecord, ...]
+    unchanged: tuple[RawRecord, ...]
+    stale: tuple[RawRecord, ...]
+
+
+def judge(
+    records: Sequence[RawRecord],
+    stored: Mapping[str, Stored],
+    *,
+    in_event_order: bool = False,
+) -> Judged:
+    """Sort records by what they mean for what is stored. Pure; the last of a key counts.
+
+    With equal timestamps, or one missing, the later fetch counts; `in_event_order` it always
+    does.
+    """
+    new, changed, unchanged, stale = [], [], [], []
+    for record in {record.key: record for record in records}.values():
+        before = stored.get(record.key)
+        if before is None:
+            new.append(record)
+        elif not in_event_order and _is_older(record, before):
+            stale.append(record)
+        elif arrow.digest_of(record.body) == before.digest:
+            unchanged.append(record)
+        else:
+            changed.append(record)
+    return Judged(tuple(new), tuple(changed), tuple(unchanged), tuple(stale))
+
+
+def _is_older(record: RawRecord, before: Stored) -> bool:
+    if record.modified_at is None or before.modified_at is None:
+        return False
+    return record.modified_at < before.modified_at

@@ -1,0 +1,148 @@
+"""A sandbox, a data folder and the passes, in the words the tests use."""
+
+import json
+import shutil
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed, forge_feed, load_feeds
+from mls_assets.passes.normalise import normalise
+from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.purge import purge
+from mls_assets.passes.replay import replay
+from mls_assets.passes.replicate import replicate_forge, replicate_spark
+from mls_assets.passes.settings import ForgeSettings, SparkSettings
+from mls_assets.passes.site import Site
+from mls_assets.passes.sweep import sweep_keys
+from mls_assets.reconcile.guard import Thresholds
+from mls_assets.sandbox.server import SandboxServer
+from mls_assets.values import KEY_FIELDS, TABLES, Resource
+from mls_assets.warehouse import rows
+
+SPARK = "spark/default"
+ARMLS = forge_feed("armls")
+#: Small pages, so that small markets have several.
+PAGES = SparkSettings(page_size=25, relations_page_size=25, patience_seconds=2)
+
+
+@dataclass
+class Place:
+    """Everything a test of a pass needs; `spark` and `forge` are the configured feeds."""
+
+    sandbox: SandboxServer
+    folder: Path
+    settings: SparkSettings = PAGES
+    run: int = 0
+    feeds: Feeds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.feeds = load_feeds(self.sandbox.environment())
+
+    @property
+    def spark(self) -> SparkFeed:
+        return self.feeds.spark[SPARK]
+
+    @property
+    def forge(self) -> ForgeAccess:
+        return self.feeds.forge_access()
+
+    @property
+    def site(self) -> Site:
+        return Site.open(self.folder, run_id=f"run-{self.run}", patience=10)
+
+    def control(self, verb: str, **body: Any) -> dict[str, Any]:
+        request = urllib.request.Request(
+            f"{self.sandbox.control_url}/{verb}", json.dumps(body).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def fault(self, name: str, surface: str = "spark", **params: Any) -> None:
+        self.control("faults", name=name, surface=surface, **params)
+
+    def truth(self, resource: Resource = Resource.PROPERTY, feed: str = SPARK) -> set[str]:
+        url = f"{self.sandbox.control_url}/truth?feed={feed}&resource={resource}&format=text"
+        with urllib.request.urlopen(url) as answer:
+            return set(answer.read().decode().split())
+
+    def replicate(
+        self, *resources: Resource, settings: SparkSettings | None = None
+    ) -> list[Replicated]:
+        """Replicate (all) resources of the Spark feed and normalise."""
+        self.run += 1
+        site = self.site
+        done = [
+            replicate_spark(site, self.spark, resource, settings or self.settings)
+            for resource in resources or self.spark.resources
+        ]
+        normalise(site)
+        return done
+
+    def follow(self, feed: str = ARMLS, resource: Resource = Resource.PROPERTY) -> Replicated:
+        """Follow a Forge event log and normalise."""
+        self.run += 1
+        site = self.site
+        done = replicate_forge(site, feed, self.forge, resource, ForgeSettings(2))
+        normalise(site)
+        return done
+
+    def purge(self, resource: Resource = Resource.PROPERTY, **how: Any) -> Any:
+        """Sweep and judge; returns the Judged, or the Swept if it is void."""
+        self.run += 1
+        site = self.site
+        thresholds = how.pop("thresholds", Thresholds())
+        swept = sweep_keys(
+            site, self.spark, resource, self.settings, approve=how.get("approve", "")
+        )
+        if swept.void:
+            return swept
+        return purge(site, self.spark, swept.sweep_id, self.settings, thresholds, **how)
+
+    def replay(self, feed: str = ARMLS, resource: Resource = Resource.PROPERTY, **how: Any) -> Any:
+        self.run += 1
+        thresholds = how.pop("thresholds", Thresholds())
+        return replay(self.site, feed, self.forge, resource, ForgeSettings(2), thresholds, **how)
+
+    def rows(self, sql: str, *params: object) -> list[tuple[Any, ...]]:
+        with self.site.warehouse.read() as con:
+            return rows(con, sql, params)
+
+    def keys(self, resource: Resource = Resource.PROPERTY, feed: str = SPARK) -> set[str]:
+        found = self.rows(
+            f'select "{KEY_FIELDS[resource]}" from {TABLES[resource]} where feed = ?', feed
+        )
+        keys = [key for (key,) in found]
+        assert len(keys) == len(set(keys)), "a key stands in the table twice"
+        return set(keys)
+
+    def state(self, resource: Resource = Resource.PROPERTY, feed: str = SPARK) -> dict[str, Any]:
+        columns = "state, cursor, initial_download_complete, rows, source_rows, reconciled_at"
+        found = self.rows(
+            f"select {columns} from feeds where feed = ? and resource = ?", feed, resource
+        )
+        return dict(zip(columns.split(", "), found[0], strict=True)) if found else {}
+
+    def ledger(self, **where: str) -> list[tuple[str, str, str]]:
+        """Return (record_key, event, reason) in order, of one feed or resource if named."""
+        found = self.rows(
+            "select record_key, event, reason, feed, resource from deletion_ledger "
+            "order by entry_id"
+        )
+        return [
+            row[:3]
+            for row in found
+            if row[3] == where.get("feed", row[3]) and row[4] == where.get("resource", row[4])
+        ]
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return the sorted content of all RESO tables, as text."""
+        return {
+            table: sorted(map(repr, self.rows(f"select * from {table}")))
+            for table in TABLES.values()
+        }
+
+    def copy_to(self, folder: Path) -> "Place":
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return Place(self.sandbox, folder, self.settings, self.run)

@@ -1,0 +1,269 @@
+"""Sweeps and purges of a Spark feed: what is removed, and the many ways in which nothing is."""
+
+import hashlib
+
+import pytest
+
+from mls_assets.errors import ConfigurationError
+from mls_assets.passes.judge import Judged
+from mls_assets.passes.normalise import normalise
+from mls_assets.passes.purge import purge
+from mls_assets.passes.replicate import replicate_spark
+from mls_assets.passes.sweep import Swept, sweep_keys
+from mls_assets.reconcile.guard import Thresholds
+from mls_assets.sources import SparkClient
+from mls_assets.values import KEYED_RESOURCES, Resource
+
+
+def row_of(place, judged):
+    columns = (
+        "verdict, explanation, source_keys, local_keys_before, absent, confirmed_absent, removed, "
+        "spared, missing_locally, refetched, local_keys_after, changed_keys, source_digest, "
+        "local_digest, started_at, finished_at"
+    )
+    ((*values,),) = place.rows(f"select {columns} from sweeps where sweep_id = ?", judged.sweep_id)
+    return dict(zip(columns.split(", "), values, strict=True))
+
+
+def test_after_a_purge_both_key_sets_are_equal_and_every_removal_is_explained(place):
+    place.replicate()
+    gone = place.control("remove", count=4)["keys"]
+    for resource in KEYED_RESOURCES:
+        judged = place.purge(resource)
+        assert judged.verdict == "reconciled", judged.explanation
+        assert place.keys(resource) == place.truth(resource)
+    entries = place.ledger(resource="Property")
+    assert sorted(entries) == [(key, "removed", "absent_from_sweep") for key in sorted(gone)]
+    for table in ("media", "rooms", "unit_types", "open_houses"):
+        assert place.rows(
+            f'select count(*) from {table} where "ListingKey" in (select unnest(?::varchar[]))',
+            gone,
+        ) == [(0,)]
+
+
+def test_the_digests_of_a_reconciled_sweep_are_those_of_the_sources_keys(place):
+    place.replicate(Resource.PROPERTY)
+    row = row_of(place, place.purge())
+    text = "".join(f"{key}\n" for key in sorted(place.truth()))
+    assert row["source_digest"] == hashlib.sha256(text.encode()).hexdigest()
+    assert row["local_digest"] == row["source_digest"]
+    assert row["source_keys"] == row["local_keys_after"] == 60
+    assert place.state()["reconciled_at"] == row["started_at"]
+
+
+def test_what_is_missing_locally_is_fetched_with_its_children(place):
+    place.replicate(Resource.PROPERTY)
+    (lost,) = place.rows("select min(record_key) from raw.records")[0]
+    with place.site.warehouse.write() as con:
+        con.execute("delete from raw.records where record_key = ?", [lost])
+        con.execute("delete from raw.children where listing_key = ?", [lost])
+        for table in ("listings", "media", "rooms", "unit_types"):
+            con.execute(f'delete from {table} where "ListingKey" = ?', [lost])
+    judged = place.purge()
+    assert (judged.verdict, judged.missing_locally, judged.refetched) == ("reconciled", 1, 1)
+    assert place.keys() == place.truth()
+    assert place.rows('select count(*) > 0 from media where "ListingKey" = ?', lost) == [(True,)]
+
+
+def test_a_listing_that_arrives_during_the_sweep_is_no_suspect(place):
+    place.replicate(Resource.PROPERTY)
+    swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
+    (key,) = place.control("add", count=1)["keys"]
+    place.replicate(Resource.PROPERTY)
+    judged = purge(place.site, place.spark, swept.sweep_id, place.settings, Thresholds())
+    assert judged.verdict == "reconciled"
+    assert key in place.keys()
+    assert row_of(place, judged)["changed_keys"] == [key]
+
+
+def test_a_suspect_that_answers_by_key_is_spared(place):
+    place.replicate(Resource.PROPERTY)
+    (key,) = place.control("remove", count=1)["keys"]
+    swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
+    place.control("restore", keys=[key])
+    judged = purge(place.site, place.spark, swept.sweep_id, place.settings, Thresholds())
+    assert (judged.verdict, judged.absent, judged.spared, judged.removed) == ("reconciled", 1, 1, 0)
+    assert row_of(place, judged)["changed_keys"] == [key]
+    assert place.ledger() == []
+
+
+def test_a_source_that_does_not_answer_for_known_keys_confirms_nothing(place, monkeypatch):
+    place.replicate(Resource.PROPERTY)
+    place.control("remove", count=2)
+    monkeypatch.setattr(SparkClient, "present", lambda *_: set())
+    judged = place.purge()
+    assert judged.verdict == "void"
+    assert "proves nothing" in judged.explanation
+    assert place.ledger() == []
+    assert len(place.keys()) == 60
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("status_401", "broke off"),
+        ("status_403_1021", "broke off"),
+        ("status_404", "broke off"),
+        ("html_200", "broke off"),
+        ("truncated_body", "broke off"),
+        ("truncated_gzip", "broke off"),
+        ("link_loop", "broke off"),
+        ("expired_skiptoken", "broke off"),
+        ("status_502", "broke off"),
+        ("status_503_1024", "1024"),
+        ("empty_page", "the source counts"),
+        ("page_without_link", "the source counts"),
+        ("missing_key", "without a usable key"),
+        ("numeric_key", "without a usable key"),
+        ("null_key", "without a usable key"),
+        ("count_off", "the source counts"),
+        ("order_broken", "do not ascend"),
+    ],
+)
+def test_a_sweep_that_proves_nothing_removes_nothing_and_says_why(place, fault, words):
+    place.replicate(Resource.PROPERTY)
+    place.control("remove", count=3)
+    before = place.keys()
+    once = ("status_503_1024", "empty_page", "page_without_link", "order_broken")
+    params = {"by": -10} if fault == "count_off" else {}
+    after = 0 if fault == "count_off" else 1
+    place.fault(fault, resource="Property", after=after, times=1 if fault in once else 0, **params)
+    result = place.purge()
+    place.sandbox.faults.clear()
+    explanation = result.void if isinstance(result, Swept) else result.explanation
+    assert words in explanation
+    assert place.rows("select verdict from sweeps") == [("void",)]
+    assert place.keys() == before
+    assert place.ledger() == []
+    # and the next one is not hindered by it
+    assert place.purge().verdict == "reconciled"
+    assert len(place.ledger()) == 3
+
+
+def test_too_many_removals_at_once_are_blocked_and_updates_go_on(place):
+    place.replicate(Resource.PROPERTY)
+    gone = place.control("remove", count=27)["keys"]
+    judged = place.purge()
+    assert (judged.verdict, judged.exit_code, judged.removed) == ("blocked", 3, 0)
+    assert "--approve" in judged.explanation
+    assert place.state()["state"] == "blocked"
+    assert set(gone) <= place.keys()
+    place.control("change", count=2, what="price")
+    (done,) = place.replicate(Resource.PROPERTY)
+    assert (done.kind, done.changed) == ("update", 2)
+    assert place.state()["state"] == "blocked"
+
+
+def test_an_approval_lets_exactly_the_blocked_keys_go_once(place):
+    place.replicate(Resource.PROPERTY)
+    gone = place.control("remove", count=27)["keys"]
+    blocked = place.purge()
+    place.control("restore", keys=gone[:2])
+    judged = place.purge(approve=blocked.sweep_id)
+    assert (judged.verdict, judged.removed) == ("reconciled", 25)
+    assert place.keys() == place.truth()
+    assert place.state()["state"] == "current"
+    with pytest.raises(ConfigurationError):
+        place.purge(approve=blocked.sweep_id)
+
+
+def test_an_approval_does_not_release_other_keys(place):
+    place.replicate(Resource.PROPERTY)
+    place.control("remove", count=27)
+    blocked = place.purge()
+    place.control("remove", count=30)
+    judged = place.purge(approve=blocked.sweep_id)
+    assert judged.verdict == "blocked"
+    assert place.ledger() == []
+
+
+@pytest.mark.parametrize("approval", ["no-such-sweep", "{reconciled}"])
+def test_an_approval_that_does_not_hold_is_refused_before_anything_is_asked(place, approval):
+    place.replicate(Resource.PROPERTY)
+    reconciled = place.purge()
+    with pytest.raises(ConfigurationError):
+        place.purge(approve=approval.format(reconciled=reconciled.sweep_id))
+    assert place.rows("select count(*) from sweeps") == [(1,)]
+
+
+def test_an_empty_source_is_blocked_and_empty_against_empty_reconciles(place):
+    place.replicate(Resource.OFFICE)
+    offices = sorted(place.truth(Resource.OFFICE))
+    place.control("remove", resource="Office", keys=offices)
+    judged = place.purge(Resource.OFFICE)
+    assert judged.verdict == "blocked"
+    assert "no key at all" in judged.explanation
+    approved = place.purge(Resource.OFFICE, approve=judged.sweep_id)
+    assert approved.verdict == "reconciled", approved.explanation
+    assert place.keys(Resource.OFFICE) == set()
+    assert place.purge(Resource.OFFICE).verdict == "reconciled"
+
+
+def test_a_dry_run_leaves_a_planned_row_and_removes_nothing(place):
+    place.replicate(Resource.PROPERTY)
+    place.control("remove", count=3)
+    judged = place.purge(dry_run=True)
+    assert (judged.verdict, judged.exit_code, judged.absent) == ("planned", 0, 3)
+    assert row_of(place, judged)["verdict"] == "planned"
+    assert len(place.keys()) == 60
+    place.control("remove", count=25)
+    assert place.purge(dry_run=True).exit_code == 3
+    assert place.ledger() == []
+
+
+def test_nothing_is_swept_before_a_download_is_complete(place):
+    with pytest.raises(ConfigurationError, match="replicate spark/default"):
+        place.purge()
+    assert place.rows("select count(*) from sweeps") == [(0,)]
+
+
+def test_an_open_house_that_is_over_is_history_and_no_suspect(place):
+    place.replicate()
+    held = place.keys(Resource.OPEN_HOUSE)
+    assert held
+    place.control("clock", advance_minutes=60 * 24 * 30)
+    coming = place.truth(Resource.OPEN_HOUSE)
+    assert not coming & held
+    judged = place.purge(Resource.OPEN_HOUSE)
+    assert (judged.verdict, judged.absent) == ("reconciled", 0), judged.explanation
+    assert place.keys(Resource.OPEN_HOUSE) == held | coming
+    assert place.ledger(resource="OpenHouse") == []
+
+
+def test_a_coming_open_house_that_was_called_off_is_removed(place):
+    place.replicate()
+    (key,) = place.control("remove", resource="OpenHouse", count=1)["keys"]
+    judged = place.purge(Resource.OPEN_HOUSE)
+    assert (judged.verdict, judged.removed) == ("reconciled", 1), judged.explanation
+    assert place.ledger(resource="OpenHouse") == [(key, "removed", "absent_from_sweep")]
+
+
+def test_a_purge_of_one_feed_never_touches_another(place):
+    place.replicate(Resource.PROPERTY)
+    place.follow()
+    others = place.keys(feed="forge/armls")
+    place.control("remove", count=3)
+    place.purge()
+    assert place.keys(feed="forge/armls") == others
+
+
+def test_a_judgement_without_a_fresh_sweep_is_refused(place):
+    place.replicate(Resource.PROPERTY)
+    judged = place.purge()
+    again = purge(place.site, place.spark, judged.sweep_id, place.settings, Thresholds())
+    assert isinstance(again, Judged)
+    assert again.verdict == "void"
+    assert place.rows("select verdict from sweeps") == [("reconciled",)]
+
+
+def test_a_source_that_fails_after_the_removal_is_told_as_unequal(place, monkeypatch):
+    place.replicate(Resource.PROPERTY)
+    place.control("remove", count=2)
+    place.control("add", count=1)
+    swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
+    place.fault("status_404", resource="Property", after=1)
+    judged = purge(place.site, place.spark, swept.sweep_id, place.settings, Thresholds())
+    assert (judged.verdict, judged.removed) == ("unequal", 2)
+    replicate_spark(place.site, place.spark, Resource.PROPERTY, place.settings)
+    normalise(place.site)
+    assert place.purge().verdict == "reconciled"

@@ -1,0 +1,183 @@
+"""Landing a page: what becomes of records, child sets, removals and rejects."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mls_assets.values import RawRecord, Reason, Reject, Resource
+from mls_assets.warehouse import Warehouse, cursors, landing
+from mls_assets.warehouse.arrow import digest_of
+from mls_assets.warehouse.landing import Landing
+from mls_assets.warehouse.versions import Stored, judge
+from mls_assets_tests.warehouse.world import (
+    FEED,
+    MINUTE,
+    NOON,
+    bring,
+    gone,
+    keys_in,
+    land,
+    ledger_entries,
+    merge_all,
+    page,
+    photos,
+    record,
+)
+
+
+def test_records_are_new_then_unchanged_then_changed_and_never_older(warehouse: Warehouse):
+    with warehouse.write() as con:
+        assert land(con, page("a", "b")) == Landing(page_id=1, new=2)
+        assert land(con, page("a", "b", "c")) == Landing(page_id=2, new=1, unchanged=2)
+        later = record("a", NOON + MINUTE, City="Tempe")
+        assert land(con, page(later)) == Landing(page_id=3, changed=1)
+        assert land(con, page(record("a", City="Mesa"))) == Landing(page_id=4, stale=1)
+        stored = landing.bodies(con, FEED, Resource.PROPERTY, ["a", "b", "nobody"])
+        pages = con.execute(
+            "select record_key, page_id, seen_page_id from raw.records order by all"
+        ).fetchall()
+    assert stored == {"a": later.body, "b": record("b").body}
+    assert pages == [("a", 3, 4), ("b", 1, 2), ("c", 2, 2)]
+
+
+def test_of_equal_or_missing_timestamps_the_later_fetch_counts(warehouse: Warehouse):
+    with warehouse.write() as con:
+        land(con, page("a"))
+        for version in (record("a", City="Mesa"), record("a", None), record("a", City="Tempe")):
+            assert land(con, page(version)).changed == 1
+            assert landing.bodies(con, FEED, Resource.PROPERTY, ["a"]) == {"a": version.body}
+
+
+def test_of_a_key_that_comes_twice_in_a_page_the_last_counts(warehouse: Warehouse):
+    with warehouse.write() as con:
+        assert land(con, page(record("a", City="Mesa"), record("a", City="Tempe"))).new == 1
+        assert b"Tempe" in landing.bodies(con, FEED, Resource.PROPERTY, ["a"])["a"]
+
+
+@given(st.permutations([record("a", NOON + n * MINUTE, n=n) for n in range(5)]))
+def test_in_whatever_order_versions_come_the_newest_stays(versions: list[RawRecord]):
+    stored: dict[str, Stored] = {}
+    kept = None
+    for version in versions:
+        judged = judge([version], stored)
+        for taken in judged.new + judged.changed:
+            kept = taken
+            stored["a"] = Stored(digest_of(taken.body), taken.modified_at)
+    assert kept == record("a", NOON + 4 * MINUTE, n=4)
+
+
+def test_of_forges_events_the_later_counts_whatever_its_timestamp(warehouse: Warehouse):
+    feed = "forge/armls"
+    with warehouse.write() as con:
+        land(con, page(record("a", NOON + MINUTE), feed=feed))
+        later = record("a", NOON, City="Mesa")
+        assert land(con, page(later, feed=feed)).changed == 1
+        assert landing.bodies(con, feed, Resource.PROPERTY, ["a"]) == {"a": later.body}
+
+
+def test_feeds_and_resources_do_not_mix(warehouse: Warehouse):
+    with warehouse.write() as con:
+        land(con, page("a"))
+        assert land(con, page("a", feed="spark/other")).new == 1
+        assert land(con, page("a", resource=Resource.MEMBER)).new == 1
+        land(con, page(gone("a"), feed="spark/other"))
+        left = con.execute("select feed, resource from raw.records order by all").fetchall()
+    assert left == [(FEED, "Member"), (FEED, "Property")]
+
+
+def test_a_child_set_lands_only_with_its_listing(warehouse: Warehouse):
+    with warehouse.write() as con:
+        assert land(con, page(photos("a", "1"))).children == 0
+        assert land(con, page("a", photos("a", "1"), photos("b", "2"))).children == 1
+        assert land(con, page(photos("a", "1"))).children == 0, "the same again"
+        assert land(con, page(photos("a"))).children == 1, "an empty set is a set"
+        assert landing.stored_children(con, FEED, ["a", "b"]) == {"a": {Resource.MEDIA}}
+
+
+def test_a_stale_record_brings_no_children_and_a_removed_one_neither(warehouse: Warehouse):
+    with warehouse.write() as con:
+        land(con, page(record("a", NOON + MINUTE), "b"))
+        stale = page(record("a"), photos("a", "1"), gone("b"), photos("b", "2"))
+        assert land(con, stale).children == 0
+        assert landing.stored_children(con, FEED, ["a", "b"]) == {}
+
+
+def test_a_page_removes_what_it_says_and_a_return_is_entered(warehouse: Warehouse):
+    with warehouse.write() as con:
+        land(con, page("a", "b"))
+        told = land(con, page(gone("a"), gone("b", Reason.STATUS_DELETE), gone("never here")))
+        assert told.removed == 2
+        assert land(con, page(gone("a"))).removed == 0, "telling it again changes nothing"
+        assert land(con, page("a", at=NOON + MINUTE)).restored == 1
+        assert land(con, page("a")).restored == 0
+        assert ledger_entries(con) == [
+            ("Property", "a", "removed", "tombstone"),
+            ("Property", "b", "removed", "status_delete"),
+            ("Property", "a", "restored", "returned"),
+        ]
+        restored = con.execute(
+            "select mls, evidence_id, first_evidence_at, removed_at from deletion_ledger "
+            "where event = 'restored'"
+        ).fetchall()
+    assert restored == [(FEED, "page-4", NOON + MINUTE, None)]
+
+
+def test_why_a_record_was_refused_is_kept_once_and_never_its_content(warehouse: Warehouse):
+    refused = (Reject("no key", "11aa"), Reject("NaN in it", "22bb", key="a"))
+    with warehouse.write() as con:
+        assert land(con, page("b", rejects=refused)).rejected == 2
+        land(con, page("b", rejects=refused))
+        kept = con.execute(
+            "select record_key, field, value, problem, page_id from rejected_values order by all"
+        ).fetchall()
+        assert kept == [
+            ("a", None, None, "NaN in it (sha256 22bb)", 2),
+            (None, None, None, "no key (sha256 11aa)", 2),
+        ]
+        land(con, page("a"))
+        assert keys_in(con, "rejected_values", "record_key") == [None], "it came well now"
+
+
+def test_the_facts_of_a_page_are_kept_and_the_newest_modification_noted(warehouse: Warehouse):
+    facts: dict[str, Any] = {"size": 10, "sha256": "ff", "position": 5, "remaining": 2, "count": 9}
+    with warehouse.write() as con:
+        land(con, page(record("a", NOON + MINUTE), record("b", None), **facts))
+        land(con, page(record("c", NOON)))
+        found = con.execute(
+            "select records, size, sha256, position, remaining, source_count from raw.pages"
+        ).fetchall()
+        newest = cursors.state_of(con, FEED, Resource.PROPERTY).newest_modification
+    assert found == [(2, 10, "ff", 5, 2, 9), (1, 0, "", None, None, None)]
+    assert newest == NOON + MINUTE
+
+
+def test_a_landing_that_breaks_off_leaves_nothing(warehouse: Warehouse):
+    with pytest.raises(RuntimeError), warehouse.write() as con:
+        land(con, page("a", photos("a", "1"), gone("b")))
+        raise RuntimeError
+    with warehouse.read() as con:
+        for table in warehouse.schema.tables:
+            if table.name != "raw.meta":
+                assert con.execute(f"select count(*) from {table.name}").fetchall() == [(0,)]
+
+
+def test_the_same_pages_twice_leave_the_tables_of_once(warehouse: Warehouse):
+    pages = [page("a", "b", photos("a", "1")), page(gone("b")), page("c", at=NOON + MINUTE)]
+    query = (
+        "select record_key, digest from raw.records union all "
+        "select listing_key, digest from raw.children order by all"
+    )
+    bring(warehouse, *pages)
+    with warehouse.read() as con:
+        once = (con.execute(query).fetchall(), keys_in(con, "listings"), keys_in(con, "media"))
+    with warehouse.write() as con:
+        for one in pages[:1] + pages:
+            land(con, one)
+            merge_all(con)
+        assert once == (
+            con.execute(query).fetchall(),
+            keys_in(con, "listings"),
+            keys_in(con, "media"),
+        )

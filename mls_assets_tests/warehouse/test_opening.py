@@ -1,0 +1,297 @@
+"""Opening the warehouse: transactions, waiting, and files that are refused untouched."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from mls_assets.errors import WarehouseBusy, WarehouseRefused
+from mls_assets.values import Column, Resource
+from mls_assets.warehouse import Warehouse, counters, ddl, merging
+from mls_assets.warehouse.files import DiskFull, WarehouseFault, ensure_space
+from mls_assets.warehouse.queries import Connection, scalar
+from mls_assets_tests.warehouse.world import (
+    BRIEF_COLUMNS,
+    FEED,
+    RESO_TABLES,
+    bring,
+    keys_in,
+    page,
+    warehouse_at,
+)
+
+
+def test_the_first_use_makes_every_declared_table_with_its_comments(tmp_path: Path):
+    warehouse = warehouse_at(tmp_path / "new folder")
+    with warehouse.read() as con:
+        found = con.execute(
+            "select case schema_name when 'raw' then 'raw.' else '' end || table_name, "
+            "column_name, data_type, coalesce(comment, '') from duckdb_columns() "
+            "where not internal"
+        ).fetchall()
+    full_names = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+    declared = {
+        (table.name, column.name, full_names.get(column.type, column.type), column.comment)
+        for table in warehouse.schema.tables
+        for column in table.columns
+    }
+    assert set(found) == declared
+
+
+def test_a_transaction_that_raises_leaves_nothing_and_lets_go(warehouse: Warehouse):
+    with pytest.raises(KeyError), warehouse.write() as con:
+        counters.take(con, "page_id", 5)
+        raise KeyError
+    with warehouse.write() as con:
+        assert counters.take(con, "page_id") == 1
+
+
+def test_whoever_waits_too_long_is_told_who_holds_it(warehouse: Warehouse, tmp_path: Path):
+    hurried = warehouse_at(tmp_path, patience=0.05)
+    with (
+        warehouse.locked("run-7"),
+        pytest.raises(WarehouseBusy, match=r"process \d+, run run-7, since"),
+        hurried.read(),
+    ):
+        pass
+    with hurried.read() as con:
+        assert scalar(con, "select count(*) from feeds") == 0
+
+
+def test_threads_of_one_process_take_turns(warehouse: Warehouse):
+    def count() -> None:
+        with warehouse.write() as con:
+            counters.take(con, "page_id")
+
+    threads = [threading.Thread(target=count) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with warehouse.read() as con:
+        assert counters.current(con, "page_id") == 6
+
+
+def test_a_run_that_opens_batch_after_batch_lets_others_in(warehouse: Warehouse):
+    stop = threading.Event()
+
+    def hog() -> None:
+        while not stop.is_set():
+            with warehouse.locked():
+                stop.wait(0.01)
+
+    thread = threading.Thread(target=hog)
+    thread.start()
+    try:
+        for _ in range(5):
+            with warehouse.locked():
+                pass
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_file_that_was_opened_by_hand_is_waited_for_and_then_named(
+    warehouse: Warehouse, tmp_path: Path
+):
+    by_hand = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; con = duckdb.connect({str(warehouse.path)!r}, read_only=True); "
+            "print('open', flush=True); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert by_hand.stdin is not None
+    assert by_hand.stdout is not None
+    assert by_hand.stdout.readline() == "open\n"
+    with (
+        pytest.raises(WarehouseBusy, match=f"process {by_hand.pid}, which opened it by hand"),
+        warehouse_at(tmp_path, patience=0.1).write(),
+    ):
+        pass
+    threading.Timer(0.1, by_hand.stdin.close).start()
+    with warehouse.write() as con:
+        counters.take(con, "page_id")
+    by_hand.wait()
+    by_hand.stdout.close()
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _junk(path: Path) -> None:
+    path.write_bytes(b"this is no database " * 1_000)
+
+
+def _headless(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5_000])
+
+
+def _cut_in_half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _without_its_last_block(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4_096])
+
+
+def _flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[20_000] ^= 0xFF
+    path.write_bytes(content)
+
+
+def _foreign(path: Path) -> None:
+    path.unlink()
+    with duckdb.connect(str(path)) as con:
+        con.execute("create table listings (a integer)")
+
+
+def _newer(path: Path) -> None:
+    with duckdb.connect(str(path)) as con:
+        con.execute(
+            "update raw.meta set value = ? where name = 'schema_version'",
+            [ddl.newest_version() + 1],
+        )
+
+
+def _newer_dictionary(path: Path) -> None:
+    with duckdb.connect(str(path)) as con:
+        con.execute('alter table listings add column "FieldOfTomorrow" varchar')
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _empty,
+        _junk,
+        _headless,
+        _cut_in_half,
+        _without_its_last_block,
+        _flipped,
+        _foreign,
+        _newer,
+        _newer_dictionary,
+    ],
+)
+def test_a_file_that_is_not_ours_or_broken_is_refused_byte_for_byte_untouched(
+    warehouse: Warehouse, spoil: Callable[[Path], None]
+):
+    spoil(warehouse.path)
+    before = warehouse.path.read_bytes()
+    for opened in (warehouse.write, warehouse.read):
+        with pytest.raises(WarehouseRefused) as refused, opened():
+            pass
+        message = str(refused.value)
+        assert str(warehouse.path) in message
+        assert "left as it is" in message
+        assert "\n" not in message
+    assert warehouse.path.read_bytes() == before
+    assert not warehouse.path.with_name("warehouse.duckdb.wal").exists()
+
+
+def test_columns_that_a_newer_dictionary_brings_are_added_and_filled_again(
+    warehouse: Warehouse, tmp_path: Path
+):
+    bring(warehouse, page("a"))
+    listings = RESO_TABLES["listings"]
+    wider = replace(listings, columns=(*listings.columns, Column("NewField", "VARCHAR")))
+    newer = Warehouse(warehouse.path, {**RESO_TABLES, "listings": wider}, BRIEF_COLUMNS, patience=1)
+    with newer.read() as con:
+        assert con.execute('select "ListingKey", "NewField" from listings').fetchall() == [
+            ("a", None)
+        ]
+        pending = merging.pending(con, FEED, Resource.PROPERTY)
+    assert pending is not None
+    assert [record.key for record in pending.records] == ["a"]
+
+
+def test_an_older_schema_is_brought_up_step_by_step_and_a_step_is_whole_or_not_at_all(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    def m002(con: Connection, _: ddl.Schema) -> None:
+        con.execute("insert into raw.meta values ('second', 2)")
+
+    def m003(con: Connection, _: ddl.Schema) -> None:
+        con.execute("insert into raw.meta values ('third', 3)")
+        con.execute("select 1 from no_such_table")
+
+    monkeypatch.setattr(ddl, "MIGRATIONS", (*ddl.MIGRATIONS, m002, m003))
+    with pytest.raises(WarehouseFault, match="no_such_table"), warehouse.read():
+        pass
+    monkeypatch.setattr(ddl, "MIGRATIONS", (*ddl.MIGRATIONS[:-1], m002))
+    with warehouse.read() as con:
+        assert ddl.version_of(con) == 3
+        found = con.execute("select name from raw.meta order by all").fetchall()
+    assert found == [("schema_version",), ("second",), ("second",)]
+
+
+def test_a_folder_that_cannot_be_is_refused_with_its_name(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(WarehouseRefused, match="file"),
+        warehouse_at(tmp_path / "file" / "data").read(),
+    ):
+        pass
+
+
+def test_errors_never_quote_a_value(warehouse: Warehouse):
+    with pytest.raises(WarehouseFault) as fault, warehouse.write() as con:
+        con.execute("select 'a very private remark'::integer").fetchall()
+    assert "ConversionException" in str(fault.value)
+    assert "private" not in str(fault.value)
+    assert fault.value.__cause__ is None
+    assert fault.value.__suppress_context__
+
+
+def test_a_full_disk_is_named_with_what_is_free(warehouse: Warehouse, tmp_path: Path):
+    with pytest.raises(DiskFull, match=r"bytes free.*rolled back"), warehouse.write():
+        raise duckdb.TransactionException("Failed to commit: No space left on device")
+    with pytest.raises(DiskFull, match="are needed"):
+        ensure_space(tmp_path, 1 << 60)
+
+
+def test_what_a_killed_run_left_beside_the_file_is_deleted(warehouse: Warehouse):
+    spill = warehouse.path.with_name("warehouse.duckdb.tmp")
+    spill.mkdir()
+    (spill / "duckdb_temp_block-1.block").write_text("content")
+    unfinished = warehouse.path.with_name("warehouse.duckdb.new")
+    unfinished.write_text("content")
+    with warehouse.read():
+        assert not spill.exists()
+        assert not unfinished.exists()
+
+
+def test_a_committed_transaction_survives_a_kill_and_the_lock_is_free_at_once(
+    warehouse: Warehouse, tmp_path: Path
+):
+    code = f"""
+import os, signal
+from pathlib import Path
+from mls_assets_tests.warehouse.world import *
+warehouse = warehouse_at(Path({str(tmp_path)!r}))
+with warehouse.locked(), warehouse.connect() as con:
+    con.begin()
+    land(con, page("a"))
+    merge_all(con)
+    con.commit()
+    con.begin()
+    land(con, page("b"))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    with warehouse_at(tmp_path, patience=0.5).write() as con:
+        assert keys_in(con, "listings") == ["a"]
+        assert scalar(con, "select count(*) from raw.records") == 1

@@ -1,0 +1,159 @@
+"""The published file: whole, atomic, readable by old clients, free of what was removed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from mls_assets.values import Resource
+from mls_assets.warehouse import Warehouse, publication
+from mls_assets.warehouse.files import DiskFull
+from mls_assets.warehouse.publication import Published
+from mls_assets.warehouse.schema import PIPELINE_TABLES
+from mls_assets_tests.warehouse.world import (
+    RESO_TABLES,
+    bring,
+    gone,
+    page,
+    photos,
+    record,
+)
+
+
+@pytest.fixture
+def target(warehouse: Warehouse) -> Path:
+    return warehouse.path.with_name("mls.duckdb")
+
+
+def _publish(warehouse: Warehouse, target: Path) -> Published:
+    return publication.publish(warehouse, target, run_id="run-1")
+
+
+def test_readers_get_all_public_tables_with_comments_and_the_brief_view(
+    warehouse: Warehouse, target: Path
+):
+    bring(warehouse, page(record("a", City="Mesa"), photos("a", "1")))
+    done = _publish(warehouse, target)
+    assert done.bytes == target.stat().st_size
+    assert (done.rows["listings"], done.rows["media"], done.ledger_entries) == (1, 1, 0)
+    with duckdb.connect(str(target), read_only=True) as con:
+        tables = con.execute("select table_name, comment from duckdb_tables()").fetchall()
+        assert {name for name, _ in tables} == {*RESO_TABLES, *(t.name for t in PIPELINE_TABLES)}
+        assert all(comment.startswith("One row per ") for _, comment in tables)
+        assert con.execute("select * from listings_brief").fetchall() == [
+            ("spark/default", "a", "Mesa")
+        ]
+        version = con.execute("select tags['storage_version'] from duckdb_databases()").fetchall()
+        assert "v1.5.0" in version[0][0] or "v1.5.0" in str(version)
+    assert sorted(path.name for path in target.parent.glob("mls*")) == ["mls.duckdb"]
+
+
+def test_a_notebook_neither_blocks_nor_is_blocked(warehouse: Warehouse, target: Path):
+    bring(warehouse, page("a"))
+    _publish(warehouse, target)
+    # read-write by mistake, as notebooks do, and with a log of its own
+    notebook = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; con = duckdb.connect({str(target)!r})\n"
+            "con.execute('create table scratch (a integer)'); print('open', flush=True); input()\n"
+            "print(con.execute('select count(*) from listings').fetchall(), flush=True); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert notebook.stdin is not None
+    assert notebook.stdout is not None
+    assert notebook.stdout.readline() == "open\n"
+    bring(warehouse, page("b"), page(gone("a")))
+    done = _publish(warehouse, target)
+    assert (done.rows["listings"], done.published_entries) == (1, 1)
+    print(file=notebook.stdin, flush=True)
+    assert notebook.stdout.readline() == "[(1,)]\n", "it still reads what it opened"
+    with duckdb.connect(str(target), read_only=True) as con:
+        assert con.execute('select "ListingKey" from listings').fetchall() == [("b",)]
+    notebook.kill()
+    notebook.communicate()
+
+
+def test_published_at_is_set_once_in_both_files_when_the_key_is_out(
+    warehouse: Warehouse, target: Path
+):
+    query = "select record_key, event, published_at from deletion_ledger order by entry_id"
+    bring(warehouse, page("a", "b"), page(gone("a"), gone("b")), page("b"))
+    assert _publish(warehouse, target).published_entries == 1
+    with warehouse.read() as con, duckdb.connect(str(target), read_only=True) as published:
+        here, there = con.execute(query).fetchall(), published.execute(query).fetchall()
+        moment = publication.last_published(con)
+    assert here == there
+    assert here[0] == ("a", "removed", moment)
+    assert [at for _, _, at in here[1:]] == [None, None], "b came back, so the file holds it"
+    assert _publish(warehouse, target).published_entries == 0
+    with warehouse.read() as con:
+        assert con.execute(query).fetchall() == here
+        assert publication.last_published(con) != moment
+
+
+def test_a_crash_before_the_file_is_in_place_claims_nothing(
+    warehouse: Warehouse, target: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bring(warehouse, page("a"), page("b"))
+    _publish(warehouse, target)
+    bring(warehouse, page(gone("a")))
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as crash:
+        crash.setattr(publication, "replace", fail)
+        with pytest.raises(OSError, match="No space"):
+            _publish(warehouse, target)
+    assert sorted(path.name for path in target.parent.glob("mls*")) == ["mls.duckdb"]
+    with warehouse.read() as con:
+        assert publication.changed_since_publication(con)
+        assert con.execute("select published_at from deletion_ledger").fetchall() == [(None,)]
+    assert _publish(warehouse, target).published_entries == 1
+
+
+def test_the_ledgers_digest_sees_every_edit_but_not_the_times_set_later(
+    warehouse: Warehouse, target: Path
+):
+    bring(warehouse, page("a", "b"), page(gone("a"), gone("b")))
+    first = _publish(warehouse, target)
+    assert _publish(warehouse, target).ledger_digest == first.ledger_digest
+    with warehouse.write() as con:
+        con.execute("update deletion_ledger set reason = 'tombstone!' where record_key = 'a'")
+        assert publication.ledger_digest(con) != first.ledger_digest
+
+
+def test_without_room_the_old_file_stays(
+    warehouse: Warehouse, target: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bring(warehouse, page("a"))
+    _publish(warehouse, target)
+    before = target.read_bytes()
+
+    def refuse(folder: Path, needed: int) -> None:
+        raise DiskFull(f"{folder} has no room for {needed:,} bytes")
+
+    monkeypatch.setattr(publication, "ensure_space", refuse)
+    with pytest.raises(DiskFull):
+        _publish(warehouse, target)
+    assert target.read_bytes() == before
+
+
+def test_a_changed_resource_is_published_only_when_something_changed(
+    warehouse: Warehouse, target: Path
+):
+    with warehouse.read() as con:
+        assert publication.last_published(con) is None
+    bring(warehouse, page("a", resource=Resource.MEMBER))
+    with warehouse.read() as con:
+        assert publication.changed_since_publication(con)
+    _publish(warehouse, target)
+    with warehouse.read() as con:
+        assert not publication.changed_since_publication(con)

@@ -1,0 +1,62 @@
+"""The whole room once with the real RESO tables and the real normaliser."""
+
+from pathlib import Path
+
+import duckdb
+
+from mls_assets import reso
+from mls_assets.values import ChildSet, Resource, Source
+from mls_assets.warehouse import Warehouse, compaction, invariants, merging, publication
+from mls_assets_tests.warehouse.world import FEED, gone, land, page, record
+
+
+def test_a_listing_goes_all_the_way_through_the_real_tables(tmp_path: Path):
+    warehouse = Warehouse(
+        tmp_path / "warehouse.duckdb", reso.RESO_TABLES, reso.BRIEF_COLUMNS, patience=1
+    )
+    listing = record(
+        "a",
+        ListingKey="a",
+        ListPrice="27500",
+        BedroomsTotal="many",
+        Appliances=["Oven"],
+        OriginatingSystemName="armls",
+        Custom_Field=1.10,
+    )
+    photo = ChildSet("a", Resource.MEDIA, b'[{"MediaKey": "m1", "Order": 1}, {"Order": 2}]')
+    with warehouse.write() as con:
+        land(con, page(listing, photo, record("b", ListingKey="b")))
+        pending = merging.pending(con, FEED, Resource.PROPERTY)
+        assert pending is not None
+        ready = reso.normalise(
+            Source.SPARK,
+            FEED,
+            Resource.PROPERTY,
+            pending.records,
+            pending.children,
+            mls_of=merging.mls_of(con, FEED, pending),
+        )
+        merged = merging.merge(
+            con,
+            FEED,
+            Resource.PROPERTY,
+            frames=ready.frames,
+            replaced=ready.replaced,
+            rejected=ready.rejected,
+            pending=pending,
+        )
+        assert merged.rows == {"listings": 2, "media": 1}
+        assert merged.rejected == len(ready.rejected) == 2
+        types = con.execute(
+            'select "ListPrice", "Appliances", mls from listings where "ListingKey" = \'a\''
+        ).fetchall()
+        assert types == [(27500.0, ["Oven"], "armls")]
+        land(con, page(gone("a")))
+        assert con.execute("select count(*) from rejected_values").fetchall() == [(0,)]
+        assert invariants.duplicate_keys(con) == {}
+        assert invariants.orphans(con) == {}
+    target = tmp_path / "mls.duckdb"
+    assert publication.publish(warehouse, target, run_id="run-1").published_entries == 1
+    assert compaction.compact(warehouse, run_id="run-1").scrubbed == 1
+    with duckdb.connect(str(target), read_only=True) as con:
+        assert con.execute('select "ListingKey" from listings_brief').fetchall() == [("b",)]

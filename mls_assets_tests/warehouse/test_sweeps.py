@@ -1,0 +1,238 @@
+"""What a sweep stores and streams, and what an approval releases."""
+
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mls_assets.errors import ConfigurationError
+from mls_assets.values import Reason, Resource
+from mls_assets.warehouse import Warehouse, publication, sweeps
+from mls_assets.warehouse.queries import Connection
+from mls_assets.warehouse.schema import SWEEPS
+from mls_assets.warehouse.sweeps import SweepRow, staging
+from mls_assets_tests.warehouse.world import (
+    FEED,
+    MINUTE,
+    NOON,
+    bring,
+    gone,
+    keys_in,
+    land,
+    merge_all,
+    page,
+    record,
+)
+
+PROPERTY = Resource.PROPERTY
+
+
+def _begin(con: Connection, sweep_id: str = "s1", resource: Resource = PROPERTY) -> None:
+    sweeps.begin(con, sweep_id, FEED, resource, NOON, "run-1")
+
+
+def test_a_sweep_row_has_the_fields_that_the_table_has_columns():
+    assert tuple(field.name for field in fields(SweepRow)) == SWEEPS.column_names
+
+
+def test_a_sweep_leaves_a_row_whatever_becomes_of_it(warehouse: Warehouse):
+    with warehouse.write() as con:
+        _begin(con, "dead")
+        sweeps.stage(con, "dead", ["a"])
+        _begin(con, "s1")
+        sweeps.note(con, "s1", pages=3, source_keys=2)
+        assert sweeps.staged(con, "dead") == 0
+        dead = sweeps.row(con, "dead")
+        assert (dead.verdict, dead.finished_at is None) == ("void", False)
+        sweeps.close(con, "s1", verdict="reconciled", explanation="equal", changed_keys=["x"])
+        newest = sweeps.get(con, "s1")
+        assert newest is not None
+        assert (newest["pages"], newest["changed_keys"], newest["verdict"]) == (
+            3,
+            ["x"],
+            "reconciled",
+        )
+        assert sweeps.get(con, "unknown") is None
+        assert sweeps.latest(con, FEED, Resource.MEMBER) is None
+        with pytest.raises(ValueError, match="no columns colour"):
+            sweeps.note(con, "s1", colour="red")
+        with pytest.raises(ValueError, match="no sweep unknown"):
+            sweeps.row(con, "unknown")
+
+
+def test_both_key_sets_are_streamed_in_bytewise_order(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(staging, "_SLICE", 2)
+    keys = ["a", "B", "é", "10", "9", "a b", "a-b"]
+    bring(warehouse, page(*keys))
+    with warehouse.write() as con:
+        _begin(con)
+        land(con, page("a", "new"))
+        merge_all(con)
+        sweeps.stage(con, "s1", [*keys, "a"])
+        sweeps.stage(con, "s1", ["zz"])
+        interleaved = zip(
+            sweeps.sorted_staged(con, "s1"), sweeps.sorted_local(con, "s1"), strict=True
+        )
+        staged, local = zip(*interleaved, strict=True)
+        assert list(staged) == sorted([*keys, "zz"], key=str.encode)
+        assert list(local) == sorted(
+            ((key, key not in ("a", "new")) for key in [*keys, "new"]),
+            key=lambda entry: entry[0].encode(),
+        )
+        assert sweeps.staged(con, "s1") == 8
+        assert sweeps.unknown_locally(con, "s1") == 1
+        assert set(sweeps.sample_staged(con, "s1", 3)) < set(keys)
+
+
+def test_a_key_that_the_source_lists_as_deleted_is_accounted_for(warehouse: Warehouse):
+    bring(
+        warehouse,
+        page("a", "b"),
+        page(gone("b", Reason.STATUS_DELETE), gone("never here", Reason.STATUS_DELETE)),
+    )
+    with warehouse.write() as con:
+        _begin(con)
+        sweeps.stage(con, "s1", ["a", "b", "never here"])
+        assert list(sweeps.sorted_staged(con, "s1")) == ["a"]
+        land(con, page("b"))
+        assert list(sweeps.sorted_staged(con, "s1")) == ["a", "b"], "it lives again"
+
+
+def test_open_houses_that_are_over_count_only_if_the_source_still_lists_them(
+    warehouse: Warehouse,
+):
+    day = timedelta(days=1)
+    houses = {
+        "ended": {"OpenHouseStartTime": NOON - day, "OpenHouseEndTime": NOON - MINUTE},
+        "ended, listed": {"OpenHouseEndTime": NOON - MINUTE},
+        "running": {"OpenHouseStartTime": NOON - MINUTE, "OpenHouseEndTime": NOON + MINUTE},
+        "started, no end": {"OpenHouseStartTime": NOON - MINUTE},
+        "long ago": {"OpenHouseDate": (NOON - 5 * day).date()},
+        "yesterday, somewhere still today": {"OpenHouseDate": (NOON - day).date()},
+        "today": {"OpenHouseDate": NOON.date()},
+        "undated": {},
+    }
+    entries = [record(key, ListingKey="a") for key in houses]
+    bring(warehouse, page(*entries, resource=Resource.OPEN_HOUSE))
+    with warehouse.write() as con:
+        for key, times in houses.items():
+            for column, value in times.items():
+                con.execute(
+                    f'update open_houses set "{column}" = ? where "OpenHouseKey" = ?', [value, key]
+                )
+        _begin(con, resource=Resource.OPEN_HOUSE)
+        sweeps.stage(con, "s1", ["ended, listed"])
+        local = [key for key, _ in sweeps.sorted_local(con, "s1")]
+        assert local == sorted(
+            ["ended, listed", "running", "today", "undated", "yesterday, somewhere still today"]
+        )
+        assert sweeps.over_by_now(con, FEED, ["running", "ended", "today"], NOON + day) == {
+            "running",
+            "ended",
+        }
+
+
+def test_a_replay_stages_what_is_alive_at_its_end(warehouse: Warehouse):
+    with warehouse.write() as con:
+        _begin(con)
+        sweeps.stage_events(con, "s1", alive=["a", "b"], gone=[])
+        sweeps.stage_events(con, "s1", alive=["a", "c"], gone=["b", "x"])
+        assert list(sweeps.sorted_staged(con, "s1")) == ["a", "c"]
+
+
+def test_two_walks_over_a_set_can_be_held_side_by_side(warehouse: Warehouse):
+    with warehouse.write() as con:
+        _begin(con)
+        sweeps.stage(con, "s1", ["a", "b", "b"])
+        sweeps.stage(con, "s1/again", ["b", "a"])
+        assert sweeps.staged_difference(con, "s1", "s1/again") == 0
+        sweeps.stage(con, "s1/again", ["c"])
+        assert sweeps.staged_difference(con, "s1", "s1/again") == 1
+        sweeps.unstage(con, "s1/again")
+        assert sweeps.staged_difference(con, "s1", "s1/again") == 2
+
+
+def test_a_guard_can_ask_what_came_and_went_lately(warehouse: Warehouse):
+    bring(warehouse, page("old", at=NOON - 2 * MINUTE), page("a", "b"), page(gone("b")))
+    with warehouse.write() as con:
+        assert sweeps.recently_seen(con, FEED, PROPERTY, NOON - MINUTE, NOON + MINUTE) == ["a"]
+        assert sweeps.recently_seen(con, FEED, PROPERTY, NOON, NOON) == []
+        assert sweeps.removed_since(con, FEED, PROPERTY, NOON) == 0, "a tombstone is no sweep's"
+        con.execute("update deletion_ledger set reason = 'absent_from_sweep'")
+        assert sweeps.removed_since(con, FEED, PROPERTY, NOON) == 1
+        assert sweeps.removed_since(con, FEED, PROPERTY, datetime.now(UTC) + MINUTE) == 0
+
+
+def test_a_proven_sweep_waits_to_be_judged(warehouse: Warehouse):
+    with warehouse.write() as con:
+        _begin(con)
+        assert sweeps.waiting(con, FEED) == []
+        sweeps.note(con, "s1", source_keys=2)
+        assert [row.sweep_id for row in sweeps.waiting(con, FEED)] == ["s1"]
+        assert sweeps.waiting(con, FEED, hours=-1) == [], "too old"
+        assert abs(sweeps.began_here_at(con, "s1") - datetime.now(UTC)) < MINUTE
+        sweeps.close(con, "s1", verdict="void", explanation="")
+        assert sweeps.waiting(con, FEED) == []
+
+
+def test_a_blocked_sweep_is_shown_until_one_comes_through(warehouse: Warehouse):
+    bring(warehouse, page("a", "b"))
+    with warehouse.write() as con:
+        _begin(con)
+        sweeps.keep_suspects(con, "s1", ["a", "gone meanwhile"])
+        sweeps.close(con, "s1", verdict="blocked", explanation="too many")
+        sweeps.begin(con, "s2", FEED, PROPERTY, NOON + MINUTE, "run-2")
+        sweeps.close(con, "s2", verdict="void", explanation="broke off")
+        assert [row.sweep_id for row in sweeps.blocked(con)] == ["s1"]
+        assert sweeps.oldest_evidence(con) == {(FEED, PROPERTY): NOON}
+        sweeps.begin(con, "s3", FEED, PROPERTY, NOON + 2 * MINUTE, "run-3")
+        sweeps.close(con, "s3", verdict="reconciled", explanation="equal")
+        sweeps.forget_suspects(con, FEED, PROPERTY)
+        assert sweeps.blocked(con) == []
+        assert sweeps.oldest_evidence(con) == {}
+
+
+def test_an_approval_releases_the_suspects_of_its_sweep_once_and_for_a_day(warehouse: Warehouse):
+    with warehouse.write() as con:
+        _begin(con, "s1")
+        sweeps.keep_suspects(con, "s1", ["a", "b"])
+        sweeps.close(con, "s1", verdict="blocked", explanation="too many")
+        assert sweeps.approval(con, "s1", FEED, PROPERTY).keys == {"a", "b"}
+        for sweep_id, feed, why in (
+            ("s9", FEED, "no sweep of spark/default Property has this id"),
+            ("s1", "spark/other", "no sweep of spark/other"),
+        ):
+            with pytest.raises(ConfigurationError, match=why):
+                sweeps.approval(con, sweep_id, feed, PROPERTY)
+        sweeps.use_approval(con, "s1", "s2")
+        with pytest.raises(ConfigurationError, match="used up by sweep s2"):
+            sweeps.approval(con, "s1", FEED, PROPERTY)
+        _begin(con, "s3")
+        with pytest.raises(ConfigurationError, match="it is running"):
+            sweeps.approval(con, "s3", FEED, PROPERTY)
+        day_old = datetime.now(UTC) - timedelta(hours=25)
+        sweeps.close(con, "s3", verdict="blocked", explanation="", finished_at=day_old)
+        with pytest.raises(ConfigurationError, match="25 hours ago"):
+            sweeps.approval(con, "s3", FEED, PROPERTY)
+        _begin(con, "s4")
+        sweeps.close(con, "s4", verdict="void", explanation="keyless", keyless_alone=True)
+        assert sweeps.approval(con, "s4", FEED, PROPERTY).keyless
+
+
+def test_hidden_suspects_are_left_out_of_the_published_file_until_it_reconciles(
+    warehouse: Warehouse,
+):
+    target = warehouse.path.with_name("mls.duckdb")
+    bring(
+        warehouse, page("a", "b"), page(record("oh", ListingKey="a"), resource=Resource.OPEN_HOUSE)
+    )
+    with warehouse.write() as con:
+        sweeps.hide(con, FEED, PROPERTY, ["a"])
+    assert publication.publish(warehouse, target, run_id="run-1").rows["listings"] == 1
+    with warehouse.write() as con:
+        assert keys_in(con, "listings") == ["a", "b"]
+        sweeps.forget_suspects(con, FEED, PROPERTY)
+    shown = publication.publish(warehouse, target, run_id="run-1")
+    assert (shown.rows["listings"], shown.rows["open_houses"]) == (2, 1)
