@@ -1,0 +1,29 @@
+"""What Dagster shows as assets, one module a group. Each asset reads like a recipe of passes.
+
+No SQL, no HTTP and no decision about data belongs here.
+"""
+
+import dagster as dg
+
+from mls_assets.assets.compliance import deletion_ledger, sweeps
+from mls_assets.assets.forge import forge_pages
+from mls_assets.assets.maintenance import compact
+from mls_assets.assets.published import published_database
+from mls_assets.assets.reso import reso
+from mls_assets.assets.spark import spark_assets
+from mls_assets.feeds import Feeds
+
+
+def all_assets(feeds: Feeds) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return every asset, with a partition for each configured Spark feed."""
+    return [
+        *spark_assets(feeds),
+        forge_pages,
+        reso,
+        sweeps,
+        deletion_ledger,
+        published_database,
+    ]
+
+
+__all__ = ["all_assets", "compact"]

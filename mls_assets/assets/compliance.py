@@ -1,0 +1,177 @@
+"""The assets of group `compliance`: what sweeps came to, and the ledger of removals."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+from pydantic import Field
+
+from mls_assets.assets.describing import OWNERS, table_metadata
+from mls_assets.assets.landing import ledger_event
+from mls_assets.assets.spark import POOL, SweepConfig
+from mls_assets.assets.verdicts import (
+    approved_resource,
+    judged_metadata,
+    reconciles,
+    stored_reconciles,
+)
+from mls_assets.errors import MlsAssetsError
+from mls_assets.feeds import SparkFeed, load_feeds
+from mls_assets.partitions import FORGE_PAGES, SPARK_PAGES
+from mls_assets.passes.judge import Judged
+from mls_assets.passes.purge import purge, unjudged
+from mls_assets.passes.site import Site
+from mls_assets.passes.sweep import Swept
+from mls_assets.resources import MlsWarehouse, PurgeGuard, SparkApi
+from mls_assets.running import Narrator, Trouble, failing, failure, plain_metadata
+from mls_assets.values import Resource, Source
+from mls_assets.warehouse import PIPELINE_TABLES
+
+_CHECK = "purge_reconciles_keys"
+_TABLES = {table.name: table for table in PIPELINE_TABLES}
+_SWEEPS, _LEDGER = _TABLES["sweeps"], _TABLES["deletion_ledger"]
+
+
+class PurgeConfig(SweepConfig):
+    """What a purge may be told."""
+
+    dry_run: bool = Field(
+        default=False, description="Store and show the plan; remove and fetch nothing."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Swept:
+    """What `spark_keys` left to be judged, and what it could not sweep."""
+
+    feed: SparkFeed
+    sweeps: tuple[Swept, ...]
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dg.multi_asset(
+    name="sweeps",
+    can_subset=True,
+    pool=POOL,
+    specs=[
+        dg.AssetSpec(
+            "sweeps",
+            group_name="compliance",
+            kinds={"duckdb"},
+            owners=OWNERS,
+            deps=["spark_keys"],
+            description=f"One row per {_SWEEPS.grain}. Each proven key set is held against "
+            "ours: plan, guard, confirmation by key, removal with its ledger entry, fetching of "
+            "what was missing, comparison of both sets, verdict. A blocked or void sweep removes "
+            "nothing.",
+            metadata=table_metadata(_SWEEPS),
+        )
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            _CHECK,
+            asset="sweeps",
+            description="After a purge the local key set equals the source's, but for keys that "
+            "changed while it ran, which the sweep names. Red when a guard blocked it, the sweep "
+            "was void, or the sets still differ; updates go on meanwhile.",
+        )
+    ],
+)
+def sweeps(
+    context: dg.AssetExecutionContext,
+    config: PurgeConfig,
+    warehouse: MlsWarehouse,
+    spark: SparkApi,
+    guard: PurgeGuard,
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
+    """Judge the proven sweeps of the run's feed, or of all Spark feeds without a partition."""
+    with failing():
+        site = warehouse.site(context.run.run_id, Narrator(context.log.info))
+        only = context.partition_key if context.has_partition_key else None
+        if not context.selected_asset_keys:
+            yield stored_reconciles(site, _CHECK, "sweeps", Source.SPARK, only)
+            return
+        feeds = load_feeds()
+        names = [only] if only else list(feeds.spark)
+        judged: list[Judged] = []
+        troubles: list[Trouble] = []
+        for name in names:
+            swept = _swept(context, site, feeds.spark_feed(name))
+            done, failed = _judge(site, swept, config, spark, guard)
+            judged += done
+            troubles += [*swept.troubles, *failed]
+            removed = sum(entry.removed for entry in done)
+            yield from ledger_event(name, removed)
+        for entry in judged:
+            (context.log.info if entry.exit_code == 0 else context.log.error)(entry.explanation)
+        yield dg.MaterializeResult(
+            asset_key="sweeps", metadata=judged_metadata(only or "all", judged)
+        )
+        if judged and not config.dry_run:
+            yield reconciles(_CHECK, "sweeps", judged)
+        if troubles:
+            raise failure(troubles)
+
+
+def _swept(context: dg.AssetExecutionContext, site: Site, feed: SparkFeed) -> _Swept:
+    """Return what this run's `spark_keys` staged; without it, what waits from the last hour."""
+    newest = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("spark_keys"), asset_partitions=[feed.name]),
+        limit=1,
+    ).records
+    if not newest or newest[0].run_id != context.run.run_id:
+        return _Swept(feed, tuple(unjudged(site, feed.name)))
+    event = newest[0].asset_materialization
+    told = plain_metadata(event.metadata) if event else {}
+    return _Swept(
+        feed,
+        tuple(
+            Swept(**{**entry, "resource": Resource(entry["resource"])})
+            for entry in told.get("sweeps", ())
+        ),
+        tuple(Trouble(**entry) for entry in told.get("troubles", ())),
+    )
+
+
+def _judge(
+    site: Site, swept: _Swept, config: PurgeConfig, spark: SparkApi, guard: PurgeGuard
+) -> tuple[list[Judged], list[Trouble]]:
+    """Judge each proven sweep of a feed; a void one, or one that fails, stops no other."""
+    judged: list[Judged] = []
+    troubles: list[Trouble] = []
+    approved = approved_resource(site, swept.feed.name, config.approve)
+    for sweep in swept.sweeps:
+        if sweep.void:
+            done = Judged(sweep.sweep_id, sweep.feed, sweep.resource, "void", sweep.void)
+        else:
+            try:
+                done = purge(
+                    site,
+                    swept.feed,
+                    sweep.sweep_id,
+                    spark.settings(),
+                    guard.thresholds(),
+                    dry_run=config.dry_run,
+                    approve=config.approve if sweep.resource is approved else "",
+                )
+            except MlsAssetsError as error:
+                troubles.append(Trouble.of(error))
+                continue
+        judged.append(done)
+        if done.verdict == "void":
+            text = f"{done.feed} {done.resource}: sweep {done.sweep_id} is void: {done.explanation}"
+            troubles.append(Trouble(text, sweep.exit_code or 1, "SweepVoid"))
+    return judged, troubles
+
+
+deletion_ledger = dg.AssetSpec(
+    "deletion_ledger",
+    group_name="compliance",
+    kinds={"duckdb"},
+    owners=OWNERS,
+    deps=["sweeps", *SPARK_PAGES, *FORGE_PAGES],
+    description=f"One row per {_LEDGER.grain}. Says of each why, by which proof, and when; "
+    "never holds listing content. Written by whatever removes, in the transaction that removes, "
+    "so it has no step of its own.",
+    metadata=table_metadata(_LEDGER),
+)

@@ -1,0 +1,87 @@
+"""What Dagster shows about an asset: column schemas, metadata of passes. No pass is run here."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from mls_assets.passes.normalise import Normalised
+from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.site import Site
+from mls_assets.values import TABLES, Resource, Table
+from mls_assets.warehouse import cursors
+
+OWNERS = ["team:mls-data"]
+
+
+def table_metadata(table: Table) -> Mapping[str, Any]:
+    """Return the definition metadata of a table's asset: its name, columns and key."""
+    columns = [
+        dg.TableColumn(column.name, column.type, description=column.comment or None)
+        for column in table.columns
+    ]
+    return {
+        "dagster/table_name": f"main.{table.name}",
+        "dagster/column_schema": dg.TableSchema(columns),
+        "unique together": ", ".join(table.key),
+    }
+
+
+def pages_metadata(site: Site, done: Replicated) -> dict[str, Any]:
+    """Return what a landing did, in numbers; the same keys every time, so that plots go on."""
+    return {
+        "kind": done.kind,
+        "pages": done.pages,
+        "records": done.records,
+        "new": done.new,
+        "changed": done.changed,
+        "unchanged": done.unchanged,
+        "stale": done.stale,
+        "removed": done.removed,
+        "restored": done.restored,
+        "rejected": done.rejected,
+        "child_sets": done.children,
+        "complete": done.complete,
+        **state_metadata(site, done.feed, done.resource),
+        **told(source_rows=done.source_rows, notes="\n".join(done.notes) or None),
+    }
+
+
+def state_metadata(site: Site, feed: str, resource: Resource) -> dict[str, Any]:
+    """Return how far a resource is: what its state is, and what sensors compare the source with."""
+    with site.warehouse.read() as con:
+        state = cursors.state_of(con, feed, resource)
+    return {
+        "state": state.state,
+        **told(
+            cursor=state.cursor,
+            lag_seconds=_age(state.last_success_at),
+            newest_modification=_text(state.newest_modification),
+        ),
+    }
+
+
+def tables_metadata(site: Site, done: Normalised, feed: str | None) -> dict[str, dict[str, int]]:
+    """Return per table its rows, and how many of them this run wrote, under its feed's name."""
+    name = f"written {feed or 'all'}"
+    with site.warehouse.read() as con:
+        return {
+            table: {"dagster/row_count": len(con.table(table)), name: done.rows[table]}
+            for table in TABLES.values()
+        }
+
+
+def told(**values: Any) -> dict[str, Any]:
+    """Return the values that are known; Dagster's metadata has no nulls worth showing."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _age(moment: datetime | None) -> float | None:
+    if moment is None:
+        return None
+    return max(round((datetime.now(UTC) - moment).total_seconds(), 1), 0.0)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()

@@ -1,0 +1,158 @@
+"""The assets of group `forge`: raw event pages of each MLS, followed or replayed from event 0."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from mls_assets.assets.describing import OWNERS, state_metadata
+from mls_assets.assets.landing import land, ledger_event, selected
+from mls_assets.assets.verdicts import (
+    approved_resource,
+    judged_metadata,
+    reconciles,
+    stored_reconciles,
+)
+from mls_assets.errors import MlsAssetsError
+from mls_assets.feeds import ForgeAccess, load_feeds
+from mls_assets.partitions import FORGE_PAGES as PAGES
+from mls_assets.partitions import forge_mls
+from mls_assets.passes.judge import Judged
+from mls_assets.passes.replay import replay
+from mls_assets.passes.replicate import replicate_forge
+from mls_assets.passes.site import Site
+from mls_assets.resources import ForgeApi, MlsWarehouse, PurgeGuard
+from mls_assets.running import Narrator, Trouble, failing, failure
+from mls_assets.values import Resource, Source
+
+POOL = "forge"
+_CHECK = "replay_reconciles_keys"
+
+_GRAIN = {Resource.PROPERTY: "listing", Resource.MEMBER: "agent"}
+
+
+class ForgeConfig(dg.Config):
+    """What a run over Forge may be told."""
+
+    replay: bool = Field(
+        default=False,
+        description="Read the whole event log again from event 0 and reconcile the key set, "
+        "after following the events that are new.",
+    )
+    dry_run: bool = Field(
+        default=False, description="Of a replay: store and show the plan; remove nothing."
+    )
+    approve: str = Field(
+        default="",
+        description="Of a replay: id of a blocked one whose keys a person released.",
+    )
+
+
+@dg.multi_asset(
+    name="forge_pages",
+    partitions_def=forge_mls,
+    can_subset=True,
+    pool=POOL,
+    specs=[
+        dg.AssetSpec(
+            name,
+            group_name="forge",
+            kinds={"graphql", "duckdb"},
+            owners=OWNERS,
+            description=f"One row per {_GRAIN[resource]} as Forge sent it last (verbatim JSON in "
+            "raw.records). Follows the MLS's event log from the stored event id until none "
+            "remains; a tombstone removes its record in the transaction that stores its page.",
+            metadata={"dagster/table_name": "raw.records", "RESO resource": str(resource)},
+        )
+        for name, resource in PAGES.items()
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            _CHECK,
+            asset="forge_listing_pages",
+            description="After a replay from event 0 the local key sets (listings and agents) "
+            "equal those that the event log leaves. Red when a guard blocked it, the replay was "
+            "void, or the sets still differ.",
+        )
+    ],
+)
+def forge_pages(
+    context: dg.AssetExecutionContext,
+    config: ForgeConfig,
+    warehouse: MlsWarehouse,
+    forge: ForgeApi,
+    guard: PurgeGuard,
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
+    """Follow (or replay) the event log of the run's MLS."""
+    with failing():
+        site = warehouse.site(context.run.run_id, Narrator(context.log.info))
+        if not context.selected_asset_keys:
+            only = context.partition_key if context.has_partition_key else None
+            yield stored_reconciles(site, _CHECK, "forge_listing_pages", Source.FORGE, only)
+            return
+        access = load_feeds().forge_access()
+        feed = context.partition_key
+        if config.replay:
+            yield from _replay(context, site, feed, access, config, forge, guard)
+            return
+        yield from land(
+            context,
+            site,
+            feed,
+            PAGES,
+            access.resources,
+            lambda resource: replicate_forge(site, feed, access, resource, forge.settings()),
+        )
+
+
+def _replay(
+    context: dg.AssetExecutionContext,
+    site: Site,
+    feed: str,
+    access: ForgeAccess,
+    config: ForgeConfig,
+    forge: ForgeApi,
+    guard: PurgeGuard,
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
+    judged: list[Judged] = []
+    troubles: list[Trouble] = []
+    approved = approved_resource(site, feed, config.approve)
+    for name, resource in selected(context, PAGES):
+        if resource not in access.resources:
+            note = f"Forge is not configured for {resource}; nothing was asked."
+            yield dg.MaterializeResult(asset_key=name, metadata={"pages": 0, "notes": note})
+            continue
+        try:
+            done = replay(
+                site,
+                feed,
+                access,
+                resource,
+                forge.settings(),
+                guard.thresholds(),
+                dry_run=config.dry_run,
+                approve=config.approve if resource is approved else "",
+            )
+        except MlsAssetsError as error:
+            context.log.warning(f"{feed} {resource}: {error}")
+            troubles.append(Trouble.of(error))
+            continue
+        judged.append(done)
+        (context.log.info if done.exit_code == 0 else context.log.error)(done.explanation)
+        state = state_metadata(site, feed, resource)
+        yield dg.MaterializeResult(
+            asset_key=name,
+            metadata={
+                "kind": "replay",
+                "complete": state["state"] != "needs_resync",
+                **state,
+                **judged_metadata(feed, [done]),
+            },
+        )
+        yield from ledger_event(feed, done.removed)
+        if done.verdict == "void":
+            troubles.append(Trouble(f"{feed} {resource}: {done.explanation}", 1, "SweepVoid"))
+    if judged and not config.dry_run and context.op_execution_context.selected_asset_check_keys:
+        yield reconciles(_CHECK, "forge_listing_pages", judged)
+    if troubles:
+        raise failure(troubles)

@@ -1,0 +1,110 @@
+"""Landing several resources of one feed in one step, whatever becomes of each.
+
+Shared by the two sources. When one resource breaks off, the others are still tried, and what
+landed is normalised before the run fails: downstream steps will not run then.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+import dagster as dg
+
+from mls_assets.assets.describing import pages_metadata, tables_metadata
+from mls_assets.errors import (
+    AnswerBroken,
+    CursorWentBack,
+    DownloadIncomplete,
+    LinkExpired,
+    MlsAssetsError,
+    PagingLoop,
+    SourceRefused,
+)
+from mls_assets.passes.normalise import normalise
+from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.site import Site
+from mls_assets.running import Trouble, failure
+from mls_assets.values import Resource
+
+Events = Iterator[dg.MaterializeResult | dg.AssetMaterialization]
+
+#: Errors that say something about one resource; any other would meet the next one as well.
+_OF_ONE_RESOURCE = (
+    AnswerBroken,
+    CursorWentBack,
+    DownloadIncomplete,
+    LinkExpired,
+    PagingLoop,
+    SourceRefused,
+)
+
+
+def land(
+    context: dg.AssetExecutionContext,
+    site: Site,
+    feed: str,
+    assets: Mapping[str, Resource],
+    configured: Collection[Resource],
+    replicate: Callable[[Resource], Replicated],
+) -> Events:
+    """Replicate the selected resources of a feed, one after the other.
+
+    A resource that the feed is not configured for is materialised with zero pages and a note:
+    it is up to date with what was asked for, and what stands downstream of it may go on.
+    Raises a Failure at the end if anything broke off.
+    """
+    troubles: list[Trouble] = []
+    for name, resource in selected(context, assets):
+        if resource not in configured:
+            note = f"{feed} is not configured for {resource}; nothing was asked."
+            yield dg.MaterializeResult(asset_key=name, metadata={"pages": 0, "notes": note})
+            continue
+        try:
+            done = replicate(resource)
+        except MlsAssetsError as error:
+            context.log.warning(f"{feed} {resource}: {error}")
+            troubles.append(Trouble.of(error))
+            if not isinstance(error, _OF_ONE_RESOURCE):
+                break
+            continue
+        for note in done.notes:
+            context.log.warning(note)
+        yield dg.MaterializeResult(
+            asset_key=name,
+            metadata=pages_metadata(site, done),
+            # an event id says which data this is; a time (Spark) moves with every poll
+            data_version=dg.DataVersion(done.cursor or "0") if done.kind == "events" else None,
+        )
+        yield from ledger_event(feed, done.removed, done.restored)
+    if troubles:
+        yield from _normalise_what_landed(context, site, feed)
+        raise failure(troubles)
+
+
+def selected(
+    context: dg.AssetExecutionContext, assets: Mapping[str, Resource]
+) -> Iterator[tuple[str, Resource]]:
+    """Yield those of the assets that this run was asked for, in their order."""
+    wanted = {key.to_user_string() for key in context.selected_asset_keys}
+    return ((name, resource) for name, resource in assets.items() if name in wanted)
+
+
+def ledger_event(feed: str, removed: int, restored: int = 0) -> Iterator[dg.AssetMaterialization]:
+    """Tell that the ledger grew; it has no step of its own, for whoever removes writes it."""
+    if removed or restored:
+        yield dg.AssetMaterialization(
+            "deletion_ledger",
+            metadata={f"removed {feed}": removed, f"restored {feed}": restored},
+        )
+
+
+def _normalise_what_landed(
+    context: dg.AssetExecutionContext, site: Site, feed: str
+) -> Iterator[dg.AssetMaterialization]:
+    try:
+        done = normalise(site, [feed])
+    except MlsAssetsError as error:
+        # the first error is the one to tell; the next run normalises what is left
+        context.log.warning(f"{feed}: what landed could not be normalised: {error}")
+        return
+    for table, metadata in tables_metadata(site, done, feed).items():
+        if done.rows[table]:
+            yield dg.AssetMaterialization(table, metadata=metadata)

@@ -1,0 +1,56 @@
+"""The job `compact`: rewriting the warehouse, and dropping old runs. It materialises no asset."""
+
+import dagster as dg
+
+from mls_assets.assets.published import POOL
+from mls_assets.instance import drop_old_runs
+from mls_assets.passes.compact import compact as compact_warehouse
+from mls_assets.resources import MlsWarehouse
+from mls_assets.running import Narrator, failing
+
+
+@dg.op(
+    pool=POOL,
+    out=dg.Out(dg.Nothing),
+    description="Rewrites the warehouse file without the free space in which removed content can "
+    "linger, and enters in the ledger that its bytes are gone.",
+)
+def rewrite_warehouse(context: dg.OpExecutionContext, warehouse: MlsWarehouse) -> None:
+    """Compact, and tell the ledger's page what has left the file."""
+    with failing():
+        site = warehouse.site(context.run.run_id, Narrator(context.log.info))
+        done = compact_warehouse(site)
+        context.log_event(
+            dg.AssetMaterialization(
+                "deletion_ledger",
+                metadata={
+                    "scrubbed": done.scrubbed,
+                    "bytes_before": done.bytes_before,
+                    "bytes_after": done.bytes_after,
+                },
+            )
+        )
+        context.log.info(
+            f"{done.bytes_before:,} bytes became {done.bytes_after:,}; {done.scrubbed:,} removed "
+            "keys have left the file."
+        )
+
+
+@dg.op(
+    ins={"rewritten": dg.In(dg.Nothing)},
+    out=dg.Out(dg.Nothing),
+    description="Drops finished runs older than two weeks, except failures and what asset pages "
+    "and sensors go by.",
+)
+def forget_old_runs(context: dg.OpExecutionContext) -> None:
+    """Keep Dagster's own storage from growing without bound."""
+    with failing():
+        context.log.info(f"{drop_old_runs(context.instance):,} old runs dropped.")
+
+
+@dg.job(
+    description="Rewrites the warehouse without the bytes of what was removed, and drops old runs."
+)
+def compact() -> None:
+    """Rewrite first: what that tells belongs to a run that is kept."""
+    forget_old_runs(rewrite_warehouse())

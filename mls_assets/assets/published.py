@@ -1,0 +1,62 @@
+"""The asset of group `published`: the read-only database for notebooks."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from mls_assets.assets.describing import OWNERS
+from mls_assets.passes.publish import publish
+from mls_assets.reso import RESO_TABLES
+from mls_assets.resources import MlsWarehouse
+from mls_assets.running import Narrator, failing
+from mls_assets.warehouse import PIPELINE_TABLES
+
+POOL = "publication"
+
+
+class PublishConfig(dg.Config):
+    """What a publication may be told."""
+
+    only_if_changed: bool = Field(
+        default=False,
+        description="Leave the file as it is when nothing changed since it was written.",
+    )
+
+
+@dg.asset(
+    group_name="published",
+    kinds={"duckdb"},
+    owners=OWNERS,
+    pool=POOL,
+    deps=[*RESO_TABLES, "deletion_ledger", "sweeps"],
+    output_required=False,
+    description="One row per row of the warehouse's public tables "
+    f"({', '.join([*RESO_TABLES, *(table.name for table in PIPELINE_TABLES)])}, and the view "
+    "listings_brief), in mls.duckdb. Written beside the old file and renamed into its place, so "
+    "a notebook never blocks the pipeline and never sees half of anything.",
+)
+def published_database(
+    context: dg.AssetExecutionContext, config: PublishConfig, warehouse: MlsWarehouse
+) -> Iterator[dg.MaterializeResult]:
+    """Publish; when nothing changed and that was asked for, the old file stays and counts."""
+    with failing():
+        site = warehouse.site(context.run.run_id, Narrator(context.log.info))
+        done = publish(site, only_if_changed=config.only_if_changed)
+        if done is None:
+            context.log.info("Nothing changed since the last publication; the file stays.")
+            return
+        context.log.info(
+            f"The ledger holds {done.ledger_entries:,} entries, digest {done.ledger_digest}."
+        )
+        yield dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(done.rows.values()),
+                "path": dg.MetadataValue.path(site.published),
+                "bytes": done.bytes,
+                "ledger_entries": done.ledger_entries,
+                "ledger_digest": done.ledger_digest,
+                "removals_published": done.published_entries,
+                **{f"rows {table}": rows for table, rows in sorted(done.rows.items())},
+            }
+        )

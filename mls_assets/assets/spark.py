@@ -1,0 +1,164 @@
+"""The assets of group `spark`: raw pages of each resource, and the proven key sets of a sweep.
+
+One step lands all resources of a feed, because a host or a token that fails one fails all.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import dagster as dg
+from pydantic import Field
+
+from mls_assets.assets.describing import OWNERS
+from mls_assets.assets.landing import Events, land
+from mls_assets.assets.verdicts import approved_resource, stored_proof
+from mls_assets.errors import MlsAssetsError
+from mls_assets.feeds import Feeds, load_feeds
+from mls_assets.partitions import SPARK_PAGES as PAGES
+from mls_assets.partitions import spark_feeds
+from mls_assets.passes.replicate import replicate_spark
+from mls_assets.passes.sweep import Swept, sweep_keys
+from mls_assets.resources import MlsWarehouse, SparkApi
+from mls_assets.running import Narrator, Trouble, failing, failure
+from mls_assets.values import Resource
+
+POOL = "spark"
+
+_GRAIN = {
+    Resource.PROPERTY: "listing, with its Media, Room and Unit collections,",
+    Resource.MEMBER: "member",
+    Resource.OFFICE: "office",
+    Resource.OPEN_HOUSE: "open house",
+}
+
+
+class SweepConfig(dg.Config):
+    """What a sweep may be told."""
+
+    approve: str = Field(
+        default="",
+        description="Id of a blocked or void sweep that a person released; the guard then lets "
+        "its keys go, so far as this sweep misses them again. Counts once, for 24 hours.",
+    )
+
+
+def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
+    """Return the group's assets, with a partition for each configured feed."""
+    partitions = spark_feeds(feeds)
+
+    @dg.multi_asset(
+        name="spark_pages",
+        partitions_def=partitions,
+        can_subset=True,
+        pool=POOL,
+        specs=[
+            dg.AssetSpec(
+                name,
+                group_name="spark",
+                kinds={"odata", "duckdb"},
+                owners=OWNERS,
+                description=f"One row per {_GRAIN[resource]} as Spark sent it last (verbatim "
+                "JSON in raw.records). Downloads the resource the first time, as the guide's "
+                "step 1; afterwards asks for what changed since the last retrieval less 20 "
+                "minutes (step 2).",
+                metadata={"dagster/table_name": "raw.records", "RESO resource": str(resource)},
+            )
+            for name, resource in PAGES.items()
+        ],
+    )
+    def spark_pages(
+        context: dg.AssetExecutionContext, warehouse: MlsWarehouse, spark: SparkApi
+    ) -> Events:
+        with failing():
+            feed = load_feeds().spark_feed(context.partition_key)
+            site = warehouse.site(context.run.run_id, Narrator(context.log.info))
+            settings = spark.settings()
+            yield from land(
+                context,
+                site,
+                feed.name,
+                PAGES,
+                feed.resources,
+                lambda resource: replicate_spark(site, feed, resource, settings),
+            )
+
+    @dg.multi_asset(
+        name="spark_keys",
+        partitions_def=partitions,
+        can_subset=True,
+        pool=POOL,
+        specs=[
+            dg.AssetSpec(
+                "spark_keys",
+                group_name="spark",
+                kinds={"odata", "duckdb"},
+                owners=OWNERS,
+                description="One row per key that the source listed in one unbroken walk, with "
+                "proof that the walk was whole (the guide's step 3). Staged for `sweeps`, which "
+                "decides what follows; nothing is removed here.",
+                deps=list(PAGES),
+                metadata={"dagster/table_name": "raw.sweep_keys"},
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "sweep_proven",
+                asset="spark_keys",
+                description="Every key sweep proved that it saw the source's whole key set. A "
+                "sweep that could not is void and removes nothing.",
+            )
+        ],
+    )
+    def spark_keys(
+        context: dg.AssetExecutionContext,
+        config: SweepConfig,
+        warehouse: MlsWarehouse,
+        spark: SparkApi,
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        with failing():
+            site = warehouse.site(context.run.run_id, Narrator(context.log.info))
+            if not context.selected_asset_keys:
+                only = context.partition_key if context.has_partition_key else None
+                yield stored_proof(site, "sweep_proven", "spark_keys", only)
+                return
+            feed = load_feeds().spark_feed(context.partition_key)
+            swept: list[Swept] = []
+            troubles: list[Trouble] = []
+            approved = approved_resource(site, feed.name, config.approve)
+            for resource in feed.resources:
+                approve = config.approve if resource is approved else ""
+                try:
+                    swept.append(
+                        sweep_keys(site, feed, resource, spark.settings(), approve=approve)
+                    )
+                except MlsAssetsError as error:
+                    context.log.warning(f"{feed.name} {resource}: {error}")
+                    troubles.append(Trouble.of(error))
+            if not swept:
+                raise failure(troubles)
+            yield dg.MaterializeResult(
+                asset_key="spark_keys",
+                metadata={
+                    "keys": sum(entry.keys for entry in swept),
+                    "pages": sum(entry.pages for entry in swept),
+                    "void": sum(bool(entry.void) for entry in swept),
+                    **{f"keys {entry.resource}": entry.keys for entry in swept},
+                    "sweeps": [asdict(entry) for entry in swept],
+                    "troubles": [asdict(trouble) for trouble in troubles],
+                },
+            )
+            yield _proven(swept, troubles)
+
+    return [spark_pages, spark_keys]
+
+
+def _proven(swept: list[Swept], troubles: list[Trouble]) -> dg.AssetCheckResult:
+    reasons = [f"{entry.resource}: {entry.void}" for entry in swept if entry.void]
+    reasons += [trouble.text for trouble in troubles]
+    return dg.AssetCheckResult(
+        asset_key="spark_keys",
+        check_name="sweep_proven",
+        passed=not reasons,
+        description="; ".join(reasons) or f"{len(swept)} key set(s) proven.",
+        metadata={"proven": len(swept) - sum(bool(s.void) for s in swept), "void": len(reasons)},
+    )

@@ -1,0 +1,117 @@
+"""What key sweeps came to, as checks tell it: reconciled, unequal, blocked or void.
+
+Read here from stored rows; judged in `passes.judge`. Also which resource an approval is for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from mls_assets.assets.describing import told
+from mls_assets.passes.judge import Judged
+from mls_assets.passes.site import Site
+from mls_assets.running import first_exit_code
+from mls_assets.values import Resource, Source
+from mls_assets.warehouse import cursors, sweeps
+
+#: Verdicts that say whether sets were equal; `running` and `planned` say nothing.
+_SAYS_SOMETHING = ("reconciled", "unequal", "blocked", "void")
+
+_COUNTED = ("source_keys", "absent", "confirmed_absent", "removed", "spared", "missing_locally",
+            "refetched")  # fmt: skip
+
+
+def approved_resource(site: Site, feed: str, approve: str) -> Resource | None:
+    """Return the resource of the sweep that a person released, None without an approval.
+
+    Raises ConfigurationError for an approval that does not hold (unknown, another feed's, used,
+    stale, not held back), before anything is asked of the source.
+    """
+    if not approve:
+        return None
+    with site.warehouse.read() as con:
+        row = sweeps.get(con, approve)
+        resource = Resource(row["resource"]) if row else Resource.PROPERTY
+        sweeps.approval(con, approve, feed, resource)
+    return resource
+
+
+def judged_metadata(feed: str, judged: Sequence[Judged]) -> dict[str, Any]:
+    """Return what became of a feed's sweeps: sums under the feed's name, and each by itself."""
+    sums = {name: sum(getattr(entry, name) or 0 for entry in judged) for name in _COUNTED}
+    return {
+        "exit_code": first_exit_code(entry.exit_code for entry in judged),
+        "explanation": "\n".join(entry.explanation for entry in judged),
+        "feed": feed,
+        **{f"{name} {feed}": value for name, value in sums.items()},
+        "sweeps": [asdict(entry) for entry in judged],
+    }
+
+
+def reconciles(name: str, asset: str, judged: Sequence[Judged]) -> dg.AssetCheckResult:
+    """Say whether the purges of a run left equal key sets."""
+    rows = [asdict(entry) for entry in judged]
+    return _result(name, asset, rows)
+
+
+def stored_reconciles(
+    site: Site, name: str, asset: str, source: Source, feed: str | None
+) -> dg.AssetCheckResult:
+    """Say the same from the newest stored verdicts, for a check that is run by itself."""
+    rows = [row for row in _newest(site, source, feed) if row["verdict"] in _SAYS_SOMETHING]
+    return _result(name, asset, rows)
+
+
+def stored_proof(site: Site, name: str, asset: str, feed: str | None) -> dg.AssetCheckResult:
+    """Say whether the newest Spark sweeps were proven, for a check that is run by itself."""
+    rows = [row for row in _newest(site, Source.SPARK, feed) if row["verdict"] != "running"]
+    void = [row for row in rows if row["verdict"] == "void"]
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=bool(rows) and not void,
+        severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{row['resource']}: {row['explanation']}" for row in void)
+        or f"{len(rows)} key set(s) proven.",
+        metadata={"proven": len(rows) - len(void), "void": len(void)},
+    )
+
+
+def _newest(site: Site, source: Source, feed: str | None) -> list[dict[str, Any]]:
+    with site.warehouse.read() as con:
+        newest = [
+            sweeps.latest(con, state.feed, state.resource)
+            for state in cursors.states(con, feed)
+            if state.feed.startswith(f"{source}/")
+        ]
+    return [row for row in newest if row]
+
+
+def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:
+    wrong = [row for row in rows if row["verdict"] != "reconciled"]
+    if rows:
+        text = "\n".join(f"{row['verdict']}: {row['explanation']}" for row in wrong or rows)
+    else:
+        text = "No purge has been judged yet."
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=bool(rows) and not wrong,
+        severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
+        description=text,
+        metadata={
+            "judged": len(rows),
+            **{
+                verdict: sum(row["verdict"] == verdict for row in rows)
+                for verdict in _SAYS_SOMETHING
+            },
+            **told(
+                blocked_sweeps=", ".join(
+                    row["sweep_id"] for row in rows if row["verdict"] == "blocked"
+                )
+                or None
+            ),
+        },
+    )

@@ -1,0 +1,33 @@
+"""The promises that can be checked, one check each; its description is the promise.
+
+Checks that must look at what a step has just done (`sweep_proven`, `purge_reconciles_keys`,
+`replay_reconciles_keys`) belong to that step's asset, not here.
+"""
+
+import dagster as dg
+
+from mls_assets.checks.listings import (
+    feeds_fresh,
+    keys_unique,
+    no_half_applied_batch,
+    rejected_share,
+)
+from mls_assets.checks.published import published_equals_warehouse, removed_is_gone
+from mls_assets.checks.removals import every_removal_explained, removals_in_time
+
+
+def all_checks() -> list[dg.AssetChecksDefinition]:
+    """Return every check that runs by itself."""
+    return [
+        keys_unique,
+        no_half_applied_batch,
+        rejected_share,
+        feeds_fresh,
+        every_removal_explained,
+        removals_in_time,
+        published_equals_warehouse,
+        removed_is_gone,
+    ]
+
+
+__all__ = ["all_checks"]

@@ -1,0 +1,142 @@
+"""Checks on `listings`, standing for all RESO tables: whole, unique, fresh, and as sent."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from mls_assets.checks import questions
+from mls_assets.feeds import Feeds, load_feeds, mls_of
+from mls_assets.resources import MlsWarehouse
+from mls_assets.running import failing
+from mls_assets.values import Source
+from mls_assets.warehouse import FeedState, cursors, invariants
+
+#: A feed that was not current for so long is worth a look, then a breach (IDX policy 7.58:
+#: refresh at least every 12 hours).
+LATE_HOURS, STALE_HOURS = 2.0, 12.0
+#: Share of a resource's records with a rejected value above which the dialect wants a look.
+REJECTED_SHARE = 0.01
+
+
+@dg.asset_check(
+    asset="listings",
+    blocking=True,
+    description="No key occurs twice in any table: one row per feed and RESO key.",
+)
+def keys_unique(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
+    """Hold publication back while a table has duplicates."""
+    with failing(), warehouse.read() as con:
+        duplicates = invariants.duplicate_keys(con)
+    return dg.AssetCheckResult(
+        passed=not duplicates,
+        description=_named(duplicates) or "Every key is there once.",
+        metadata={"duplicates": sum(duplicates.values())},
+    )
+
+
+@dg.asset_check(
+    asset="listings",
+    blocking=True,
+    description="No batch is half applied: each normalised record has its row, each row its "
+    "record, and each child its listing.",
+)
+def no_half_applied_batch(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
+    """Hold publication back while the tables are not what one clean run would leave."""
+    with failing(), warehouse.read() as con:
+        found = questions.half_applied(con)
+    return dg.AssetCheckResult(
+        passed=not found,
+        description=_named(found) or "Rows, records and children agree.",
+        metadata={"offenders": sum(found.values())},
+    )
+
+
+@dg.asset_check(
+    asset="listings",
+    description="Nothing is coerced or dropped silently: values that do not fit are listed in "
+    f"rejected_values, and they concern less than {REJECTED_SHARE:.0%} of a feed's records.",
+)
+def rejected_share(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
+    """Warn when a source sends more than the odd bad value."""
+    with failing(), warehouse.read() as con:
+        shares = questions.rejected_shares(con)
+        fields = questions.rejected_fields(con)
+    high = [entry for entry in shares if entry[3] > REJECTED_SHARE]
+    text = "; ".join(
+        f"{feed} {resource}: {count:,} records ({share:.1%}) have a rejected value"
+        for feed, resource, count, share in high
+    )
+    return dg.AssetCheckResult(
+        passed=not high,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=text or "Rejected values are rare.",
+        metadata={
+            "records": sum(entry[2] for entry in shares),
+            "highest_share": round(max((entry[3] for entry in shares), default=0.0), 6),
+            "fields": _table(("feed", "resource", "field", "count"), fields),
+        },
+    )
+
+
+@dg.asset_check(
+    asset="listings",
+    description="Every configured feed was brought to current lately: a warning after "
+    f"{LATE_HOURS:.0f} hours, an error after {STALE_HOURS:.0f} (what licences allow at most).",
+)
+def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
+    """Name the feeds that are late."""
+    with failing():
+        feeds = load_feeds()
+        with warehouse.read() as con:
+            states = [state for state in cursors.states(con) if is_configured(state, feeds)]
+        hours = hours_since_success(states, datetime.now(UTC))
+    late = {name: age for name, age in hours.items() if age > LATE_HOURS}
+    oldest = max(hours.values(), default=0.0)
+    error = oldest > STALE_HOURS
+    return dg.AssetCheckResult(
+        passed=not late,
+        severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{name}: {age:.1f} h" for name, age in late.items())
+        or "Every feed is current.",
+        metadata={
+            "oldest_hours": oldest,
+            "late_feeds": len(late),
+            **{f"hours {name}": age for name, age in hours.items()},
+        },
+    )
+
+
+def is_configured(state: FeedState, feeds: Feeds) -> bool:
+    """Tell whether a stored feed and resource is still asked for."""
+    if state.feed.startswith(f"{Source.SPARK}/"):
+        feed = feeds.spark.get(state.feed)
+        return feed is not None and state.resource in feed.resources
+    forge = feeds.forge
+    if forge is None or state.resource not in forge.resources:
+        return False
+    return not forge.mlses or mls_of(state.feed) in forge.mlses
+
+
+def hours_since_success(states: Iterable[FeedState], now: datetime) -> dict[str, float]:
+    """Return per feed and resource how long ago it was current; without a success, not at all."""
+    return {
+        f"{state.feed} {state.resource}": max(
+            round((now - state.last_success_at) / timedelta(hours=1), 3), 0.0
+        )
+        for state in states
+        if state.last_success_at is not None
+    }
+
+
+def _named(counts: dict[str, int]) -> str:
+    return "; ".join(f"{name}: {count:,}" for name, count in counts.items())
+
+
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> dg.TableMetadataValue:
+    records = [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in rows]
+    schema = dg.TableSchema(
+        [dg.TableColumn(name, "int" if name == "count" else "string") for name in columns]
+    )
+    return dg.MetadataValue.table(records, schema)

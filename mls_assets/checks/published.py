@@ -1,0 +1,60 @@
+"""Checks on `published_database`: it equals the warehouse, and what was removed is not in it."""
+
+import dagster as dg
+
+from mls_assets.checks import questions
+from mls_assets.resources import MlsWarehouse
+from mls_assets.running import failing
+from mls_assets.warehouse import publication
+
+
+@dg.asset_check(
+    asset="published_database",
+    description="The published file holds the same rows as the warehouse (by keys and the time "
+    "they landed), but for what publication hides on purpose.",
+)
+def published_equals_warehouse(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
+    """Compare both, unless the warehouse has already moved on."""
+    with failing():
+        site = warehouse.site("check")
+        with (
+            site.warehouse.read() as con,
+            questions.published_attached(con, site.published) as there,
+        ):
+            moved_on = publication.changed_since_publication(con)
+            differing = questions.differing_tables(con) if there and not moved_on else {}
+    if not there:
+        text = "There is no published file."
+    elif moved_on:
+        text = "The warehouse has changed since; the next publication is compared again."
+    else:
+        text = "; ".join(f"{table}: {count:,} rows differ" for table, count in differing.items())
+    return dg.AssetCheckResult(
+        passed=there and not differing,
+        description=text or "File and warehouse are equal.",
+        metadata={"differing_rows": sum(differing.values()), "compared": int(not moved_on)},
+    )
+
+
+@dg.asset_check(
+    asset="published_database",
+    description="What is removed is gone everywhere: no removed key stands in any table, raw "
+    "record or rejected value, nor in the published file.",
+)
+def removed_is_gone(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
+    """Look for removed keys wherever listing content can stand."""
+    with failing():
+        site = warehouse.site("check")
+        with (
+            site.warehouse.read() as con,
+            questions.published_attached(con, site.published) as there,
+        ):
+            found = questions.lingering(con, published=False)
+            if there:
+                found |= questions.lingering(con, published=True)
+    return dg.AssetCheckResult(
+        passed=not found,
+        description="; ".join(f"{place}: {count:,} rows" for place, count in found.items())
+        or "No removed key is left anywhere.",
+        metadata={"rows_left": sum(found.values())},
+    )

@@ -1,0 +1,203 @@
+"""The questions that checks put to the warehouse and the published file: each counts offenders.
+
+Only SELECTs, only counts and keys' hashes; what an answer means is said by the checks.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mls_assets.values import CHILD_RESOURCES, KEY_FIELDS, KEYED_RESOURCES, TABLES, Resource
+from mls_assets.warehouse import rows, scalar
+from mls_assets.warehouse.ddl import literal, quoted
+from mls_assets.warehouse.queries import Connection
+
+_LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
+#: Resources whose rows belong to a listing.
+_OF_LISTINGS = (*CHILD_RESOURCES, Resource.OPEN_HOUSE)
+#: The keys whose last event is a removal.
+_GONE = (
+    "(select feed, resource, record_key, arg_max(published_at, entry_id) as published_at "
+    "from deletion_ledger group by feed, resource, record_key "
+    "having arg_max(event, entry_id) = 'removed')"
+)
+
+
+@contextmanager
+def published_attached(con: Connection, path: Path) -> Iterator[bool]:
+    """Attach the published file as `published`, for reading; yields whether there is one."""
+    if not path.exists():
+        yield False
+        return
+    con.execute(f"attach {literal(str(path))} as published (read_only)")
+    try:
+        yield True
+    finally:
+        con.execute("detach published")
+
+
+def half_applied(con: Connection) -> dict[str, int]:
+    """Count per table what one transaction would never leave behind; `{}` is right.
+
+    Records that count as normalised but have no row, rows without a record, and children of a
+    listing that is not here.
+    """
+    counts: dict[str, int] = {}
+    for resource in KEYED_RESOURCES:
+        table, key = TABLES[resource], quoted(KEY_FIELDS[resource])
+        counts[f"{table} without a row"] = scalar(
+            con,
+            "select count(*) from raw.records landed join raw.normalised done "
+            "using (feed, resource) where landed.resource = ? and landed.page_id <= done.through "
+            f"and not exists (from {table} held where held.feed = landed.feed "
+            f"and held.{key} = landed.record_key)",
+            [resource],
+        )
+        counts[f"{table} without a record"] = scalar(
+            con,
+            f"select count(*) from {table} held where not exists (from raw.records landed "
+            f"where landed.feed = held.feed and landed.resource = ? "
+            f"and landed.record_key = held.{key})",
+            [resource],
+        )
+    for child in CHILD_RESOURCES:
+        table = TABLES[child]
+        counts[f"{table} without a listing"] = scalar(
+            con,
+            f"select count(*) from {table} held where not exists (from raw.records landed "
+            "where landed.feed = held.feed and landed.resource = ? "
+            f"and landed.record_key = held.{_LISTING_KEY})",
+            [Resource.PROPERTY],
+        )
+    return {name: count for name, count in counts.items() if count}
+
+
+def rejected_shares(con: Connection) -> list[tuple[str, str, int, float]]:
+    """Return per feed and resource: records with a rejected value, and their share of the rows."""
+    return rows(
+        con,
+        "select feed, resource, count(distinct record_key), count(distinct record_key) "
+        "/ greatest(coalesce(any_value(state.rows), 0), 1)::double from rejected_values "
+        "left join feeds state using (feed, resource) group by feed, resource order by all",
+    )
+
+
+def rejected_fields(con: Connection, limit: int = 20) -> list[tuple[str, str, str, int]]:
+    """Return the fields with most rejected values: feed, resource, field, how many."""
+    return rows(
+        con,
+        "select feed, resource, coalesce(field, '(record)'), count(*) as count "
+        "from rejected_values group by 1, 2, 3 order by count desc, 1, 2, 3 limit ?",
+        [limit],
+    )
+
+
+def incomplete_entries(con: Connection) -> int:
+    """Count ledger entries that lack their reason, proof, or times."""
+    return scalar(
+        con,
+        "select count(*) from deletion_ledger where reason is null or evidence_id is null "
+        "or first_evidence_at is null or run_id is null "
+        "or (event = 'removed' and removed_at is null)",
+    )
+
+
+def vanished_since_publication(con: Connection) -> int:
+    """Count keys of the published file that are here no more, and of which no entry says why."""
+    return sum(
+        scalar(
+            con,
+            f"select count(*) from published.main.{TABLES[resource]} was where not exists "
+            f"(from main.{TABLES[resource]} held where held.feed = was.feed "
+            f"and held.{quoted(KEY_FIELDS[resource])} = was.{quoted(KEY_FIELDS[resource])}) "
+            f"and not exists (from {_GONE} gone where gone.feed = was.feed "
+            f"and gone.resource = ? and gone.record_key = was.{quoted(KEY_FIELDS[resource])})",
+            [resource],
+        )
+        for resource in KEYED_RESOURCES
+    )
+
+
+def slowest_removal_hours(con: Connection) -> float:
+    """Return the longest time from first evidence to removal within the last day, in hours."""
+    found = scalar(
+        con,
+        "select max(epoch(removed_at - first_evidence_at)) / 3600 from deletion_ledger "
+        "where event = 'removed' and removed_at >= now() - interval 1 day",
+    )
+    return max(round(float(found or 0.0), 3), 0.0)
+
+
+def differing_tables(con: Connection) -> dict[str, int]:
+    """Return the tables whose rows differ between file and warehouse, by how many; `{}` is right.
+
+    Rows count as equal by feed, keys and the time they landed. What publication hides on
+    purpose is left out.
+    """
+    differing = {}
+    for resource, table in TABLES.items():
+        keys = {KEY_FIELDS[resource]: None}
+        if resource in _OF_LISTINGS:
+            keys[KEY_FIELDS[Resource.PROPERTY]] = None
+        named = ", ".join(map(quoted, ("feed", *keys, "landed_at")))
+        here = f"select {named} from main.{table} held where {_not_hidden(resource)}"
+        there = f"select {named} from published.main.{table}"
+        count = scalar(
+            con,
+            f"select (select count(*) from (({here}) except all ({there}))) "
+            f"+ (select count(*) from (({there}) except all ({here})))",
+        )
+        if count:
+            differing[table] = count
+    for table, key in (("deletion_ledger", "entry_id"), ("sweeps", "sweep_id")):
+        count = scalar(
+            con,
+            f"select count(*) from main.{table} held full join published.main.{table} there "
+            f"using ({key}) where held.{key} is null or there.{key} is null",
+        )
+        if count:
+            differing[table] = count
+    return differing
+
+
+def lingering(con: Connection, *, published: bool) -> dict[str, int]:
+    """Return where removed keys still stand, with how many rows; `{}` is right.
+
+    In the warehouse at once; in the file (`published`) those whose entry says that it is rid
+    of them.
+    """
+    catalog = "published.main." if published else "main."
+    when = "and gone.published_at is not null" if published else ""
+    counts: dict[str, int] = {}
+    for resource in KEYED_RESOURCES:
+        places: list[tuple[str, str]] = [(f"{catalog}{TABLES[resource]}", KEY_FIELDS[resource])]
+        if resource is Resource.PROPERTY:
+            places += [(f"{catalog}{TABLES[child]}", "ListingKey") for child in CHILD_RESOURCES]
+            if not published:
+                places.append(("raw.children", "listing_key"))
+        for place, key in places:
+            counts[place] = counts.get(place, 0) + scalar(
+                con,
+                f"select count(*) from {place} held join {_GONE} gone on gone.feed = held.feed "
+                f"and gone.resource = ? and gone.record_key = held.{quoted(key)} {when}",
+                [resource],
+            )
+    keyed = [f"{catalog}rejected_values", *([] if published else ["raw.records"])]
+    for place in keyed:
+        counts[place] = scalar(
+            con,
+            f"select count(*) from {place} held join {_GONE} gone "
+            f"using (feed, resource, record_key) where true {when}",
+        )
+    return {place: count for place, count in counts.items() if count}
+
+
+def _not_hidden(resource: Resource) -> str:
+    owners: list[tuple[Resource, str]] = [(resource, KEY_FIELDS[resource])]
+    if resource in _OF_LISTINGS:
+        owners.append((Resource.PROPERTY, KEY_FIELDS[Resource.PROPERTY]))
+    return " and ".join(
+        "not exists (from raw.hidden where hidden.feed = held.feed "
+        f"and hidden.resource = {literal(owner)} and hidden.record_key = held.{quoted(key)})"
+        for owner, key in owners
+    )

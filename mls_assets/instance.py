@@ -1,0 +1,152 @@
+"""Dagster's own folder and the bookkeeping of runs in it: dead ones, old ones, those in flight.
+
+Only Dagster is asked here, never the warehouse or a source.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunsFilter
+
+from mls_assets.passes.site import data_folder
+from mls_assets.warehouse.locks import KernelLock
+
+#: Marks a run that lives in the process of a verb; its value is the host's name.
+VERB_TAG = "mls_assets/verb_on"
+PARTITION_TAG = "dagster/partition"
+
+IN_FLIGHT = (
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+)
+#: So long, and so many of each job and feed, finished runs are kept.
+RUNS_KEPT_FOR = timedelta(days=14)
+RUNS_KEPT = 20
+
+
+def make_dagster_home(home: Path) -> Path:
+    """Make Dagster's folder with the project's dagster.yaml; an existing one stays as it is."""
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        config.write_text(files("mls_assets").joinpath("dagster.yaml").read_text("utf-8"), "utf-8")
+    return home
+
+
+def dagster_home(environ: MutableMapping[str, str] | None = None) -> Path:
+    """Return Dagster's folder and see to it that it exists and that DAGSTER_HOME names it.
+
+    A DAGSTER_HOME that is set is used as given; else it is `dagster_home` in the data folder.
+    """
+    environ = os.environ if environ is None else environ
+    given = environ.get("DAGSTER_HOME", "").strip()
+    if given:
+        home = Path(given).expanduser().resolve()
+        home.mkdir(parents=True, exist_ok=True)
+    else:
+        home = make_dagster_home(data_folder(environ) / "dagster_home")
+    environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+@contextmanager
+def living_run(instance: dg.DagsterInstance, run_id: str) -> Iterator[dict[str, str]]:
+    """Keep a lock that dies with this process while a verb's run goes on; yields its tags."""
+    lock = _life_of(instance, run_id)
+    lock.acquire(wait=1.0)
+    try:
+        yield {VERB_TAG: socket.gethostname()}
+    finally:
+        lock.release()
+        lock.path.unlink(missing_ok=True)
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark runs as failed whose verb died without a word; return their ids.
+
+    Dagster's own monitoring watches over runs that its daemon launched, not over these.
+    """
+    ended = []
+    unfinished = RunsFilter(statuses=[*IN_FLIGHT], tags={VERB_TAG: socket.gethostname()})
+    for run in instance.get_runs(unfinished):
+        lock = _life_of(instance, run.run_id)
+        if lock.holder() is None:
+            instance.report_run_failed(run, "The process of this run ended without a word.")
+            lock.path.unlink(missing_ok=True)
+            ended.append(run.run_id)
+    return ended
+
+
+def run_in_flight(
+    instance: dg.DagsterInstance, *, feed: str | None = None, job: str | None = None
+) -> str | None:
+    """Say which run works (or waits to work) on a feed or as a job, None if there is none."""
+    records = instance.get_run_records(
+        RunsFilter(
+            job_name=job,
+            statuses=list(IN_FLIGHT),
+            tags={PARTITION_TAG: feed} if feed else None,
+        ),
+        limit=1,
+    )
+    if not records:
+        return None
+    run = records[0].dagster_run
+    return f"run {run.run_id[:8]} ({run.job_name}) is in progress since {_since(records[0])}"
+
+
+def drop_old_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> int:
+    """Drop finished runs older than two weeks; return how many.
+
+    Kept are failures, the newest of each job and feed, and whatever is the newest
+    materialisation of an asset or partition, for that is what its page and the sensors show.
+    """
+    before = (now or datetime.now(UTC)) - RUNS_KEPT_FOR
+    keep = _newest_of_assets(instance)
+    seen: dict[tuple[str, str], int] = {}
+    dropped = 0
+    finished = RunsFilter(statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.CANCELED])
+    for record in instance.get_run_records(finished):
+        run = record.dagster_run
+        kind = (run.job_name, run.tags.get(PARTITION_TAG, ""))
+        seen[kind] = seen.get(kind, 0) + 1
+        young = record.create_timestamp.astimezone(UTC) >= before
+        if young or seen[kind] <= RUNS_KEPT or run.run_id in keep:
+            continue
+        instance.delete_run(run.run_id)
+        dropped += 1
+    return dropped
+
+
+def _newest_of_assets(instance: dg.DagsterInstance) -> set[str]:
+    keep = set()
+    for key in instance.all_asset_keys():
+        newest = instance.get_latest_materialization_event(key)
+        if newest is not None:
+            keep.add(newest.run_id)
+        for partition in instance.get_materialized_partitions(key):
+            records = instance.fetch_materializations(
+                dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
+            ).records
+            keep.update(record.run_id for record in records)
+    return keep
+
+
+def _life_of(instance: dg.DagsterInstance, run_id: str) -> KernelLock:
+    return KernelLock(Path(instance.root_directory) / "verb_runs" / f"{run_id}.lock", run_id)
+
+
+def _since(record: dg.RunRecord) -> str:
+    began = record.create_timestamp
+    if record.start_time:
+        began = datetime.fromtimestamp(record.start_time, UTC)
+    return f"{began.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

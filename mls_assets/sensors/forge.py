@@ -1,0 +1,229 @@
+"""Sensors of Forge: which MLSs have new events, and which MLSs there are."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from mls_assets.errors import MlsAssetsError
+from mls_assets.feeds import ForgeAccess, forge_feed, mls_of, token_of
+from mls_assets.instance import end_dead_runs
+from mls_assets.jobs import run_config
+from mls_assets.partitions import FORGE_PAGES, forge_mls
+from mls_assets.sensors.memory import history, landed
+from mls_assets.sensors.pacing import (
+    History,
+    Landed,
+    read_times,
+    reason_to_run,
+    reason_to_wait,
+    write_times,
+)
+from mls_assets.sensors.ticking import (
+    RUN_PAGES,
+    RUN_PATIENCE,
+    TICK_LIMITS,
+    TICK_PATIENCE,
+    Tick,
+    configured,
+    each,
+)
+from mls_assets.sources import ForgeClient
+
+#: A run is made at least so often (seconds): agents have a log of their own that the cheap
+#: question does not look at, and a removal's proof is as old as the last success.
+EVENT_FLOOR = 3600.0
+#: A new MLS gets its first run from `forge_mls_sensor`, with its partition; one that has none
+#: after so many seconds (because a person added it) gets it from the events' sensor.
+FIRST_RUN_SECONDS = 120.0
+#: The guide: when current, wait at least one minute before asking again.
+POLL_SECONDS = 60
+
+
+def forge_sensors(
+    status: dg.DefaultSensorStatus, access: ForgeAccess | None
+) -> list[dg.SensorDefinition]:
+    """Return the sensors of Forge; the interval is the feeds file's `poll_seconds`."""
+    interval = max(POLL_SECONDS, int(access.poll_seconds) if access else POLL_SECONDS)
+
+    @dg.sensor(
+        name="forge_event_sensor",
+        job_name="forge_replicate",
+        minimum_interval_seconds=interval,
+        default_status=status,
+        description="Asks Forge once for all MLSs which have events that are not here yet, and "
+        "requests a run for each of them; for a quiet one every hour.",
+    )
+    def forge_event_sensor(
+        context: dg.SensorEvaluationContext,
+    ) -> dg.SensorResult | dg.SkipReason:
+        feeds = configured()
+        if isinstance(feeds, dg.SkipReason):
+            return feeds
+        if feeds.forge is None:
+            return dg.SkipReason("Forge is off: no access is configured.")
+        end_dead_runs(context.instance)
+        tick, fresh = Tick(), read_times(context.cursor)
+        try:
+            fresh = _poll(context.instance, feeds.forge, tick, time.time(), fresh)
+        except MlsAssetsError as error:
+            tick.reasons.append(str(error))
+        return tick.result(context, cursor=write_times(fresh))
+
+    @dg.sensor(
+        name="forge_mls_sensor",
+        minimum_interval_seconds=900,
+        job_name="forge_replicate",
+        default_status=status,
+        description="Asks Forge which MLSs there are: a new one gets its partition and its first "
+        "run, a vanished one is reported on its partition of forge_listing_pages.",
+    )
+    def forge_mls_sensor(
+        context: dg.SensorEvaluationContext,
+    ) -> dg.SensorResult | dg.SkipReason:
+        feeds = configured()
+        if isinstance(feeds, dg.SkipReason):
+            return feeds
+        if feeds.forge is None:
+            return dg.SkipReason("Forge is off: no access is configured.")
+        try:
+            with _client(feeds.forge) as client:
+                listed = [forge_feed(mls.key) for mls in client.mlses()]
+        except MlsAssetsError as error:
+            # a failed read is not an empty answer: nothing follows from it
+            return dg.SkipReason(str(error))
+        return _compare(context, feeds.forge, listed)
+
+    return [forge_event_sensor, forge_mls_sensor]
+
+
+def _poll(
+    instance: dg.DagsterInstance,
+    access: ForgeAccess,
+    tick: Tick,
+    now: float,
+    seen: dict[str, float],
+) -> dict[str, float]:
+    """Request a run for each MLS that has one due; ask Forge about the others, all at once.
+
+    `seen` says since when MLSs without any run have been seen; returns it as of now.
+    """
+    quiet: dict[str, History] = {}
+    positions: dict[str, int] = {}
+    fresh: dict[str, float] = {}
+    for feed in _partitions(instance, access):
+        past = history(instance, "forge_replicate", feed)
+        waiting = reason_to_wait(past, now)
+        if waiting:
+            tick.reasons.append(f"{feed}: {waiting}")
+            continue
+        pages = _landed(instance, access, feed)
+        if not past.last_run_id and not any(pages.values()):
+            fresh[feed] = seen.get(feed, now)
+            if now - fresh[feed] < FIRST_RUN_SECONDS:
+                tick.reasons.append(f"{feed}: new; forge_mls_sensor requests its first run")
+                continue
+        due = "its last run failed" if past.failures else None
+        due = due or reason_to_run(pages, now, EVENT_FLOOR)
+        if due:
+            tick.requests.append(_request(feed, past, due))
+            continue
+        last = next(iter(pages.values()))
+        quiet[feed], positions[mls_of(feed)] = past, last.position if last else 0
+    if quiet:
+        _ask(access, tick, quiet, positions)
+    return fresh
+
+
+def _ask(
+    access: ForgeAccess, tick: Tick, quiet: Mapping[str, History], positions: Mapping[str, int]
+) -> None:
+    """Request runs for those of the quiet MLSs whose logs have moved."""
+    resource = next(resource for resource in FORGE_PAGES.values() if resource in access.resources)
+    with _client(access) as client:
+        found = client.positions([mls_of(feed) for feed in quiet], positions, resource)
+
+    def decide(feed: str) -> None:
+        position = found.get(mls_of(feed))
+        if isinstance(position, Exception):
+            raise position
+        known = positions[mls_of(feed)]
+        if position is None or (position.latest_event == known and not position.remaining):
+            tick.reasons.append(f"{feed}: no event after {known}")
+            return
+        tick.requests.append(
+            _request(feed, quiet[feed], f"event {position.latest_event} after {known}")
+        )
+
+    each(tick, quiet, decide)
+
+
+def _compare(
+    context: dg.SensorEvaluationContext, access: ForgeAccess, listed: Sequence[str]
+) -> dg.SensorResult:
+    known = context.instance.get_dynamic_partitions(_partitions_name())
+    wanted = [forge_feed(mls) for mls in access.mlses] if access.mlses else list(listed)
+    if not listed and known:
+        return dg.SensorResult(
+            skip_reason=f"Forge lists no MLS at all while {len(known)} are known here; nothing "
+            "was concluded from that."
+        )
+    new = [feed for feed in wanted if feed in listed and feed not in known]
+    vanished = sorted(set(known) - set(listed))
+    reported = read_times(context.cursor)
+    fresh = [feed for feed in vanished if feed not in reported]
+    tick = Tick(
+        requests=[_request(feed, History(), "a new MLS") for feed in new],
+        reasons=[f"{feed} is not listed any more" for feed in vanished],
+    )
+    now = time.time()
+    return tick.result(
+        context,
+        cursor=write_times({feed: reported.get(feed, now) for feed in vanished}),
+        dynamic_partitions_requests=[forge_mls.build_add_request(new)] if new else [],
+        asset_events=[_vanished(feed) for feed in fresh],
+    )
+
+
+def _vanished(feed: str) -> dg.AssetObservation:
+    return dg.AssetObservation(
+        "forge_listing_pages",
+        partition=feed,
+        description=f"Forge does not list {mls_of(feed)} any more: access has ended, or the MLS "
+        f"has gone. Its rows stay until you run `mls-assets erase {feed} --yes`.",
+        metadata={"vanished": True},
+    )
+
+
+def _request(feed: str, past: History, because: str) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{feed} {past.run_key}",
+        partition_key=feed,
+        run_config=run_config("forge_replicate", patience=RUN_PATIENCE, page_budget=RUN_PAGES),
+        tags={"mls_assets/because": because},
+    )
+
+
+def _partitions(instance: dg.DagsterInstance, access: ForgeAccess) -> list[str]:
+    known = instance.get_dynamic_partitions(_partitions_name())
+    return [feed for feed in known if not access.mlses or mls_of(feed) in access.mlses]
+
+
+def _partitions_name() -> str:
+    return str(forge_mls.name)
+
+
+def _landed(
+    instance: dg.DagsterInstance, access: ForgeAccess, feed: str
+) -> dict[str, Landed | None]:
+    return {
+        asset: landed(instance, asset, feed)
+        for asset, resource in FORGE_PAGES.items()
+        if resource in access.resources
+    }
+
+
+def _client(access: ForgeAccess) -> ForgeClient:
+    return ForgeClient(
+        access.url, token_of(access.token_env), patience=TICK_PATIENCE, limits=TICK_LIMITS
+    )

@@ -1,0 +1,95 @@
+"""What sensors read from Dagster's own records: runs and materialisations, never DuckDB."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+
+from mls_assets.instance import PARTITION_TAG, run_in_flight
+from mls_assets.running import EXIT_CODE, plain_metadata
+from mls_assets.sensors.pacing import History, Landed
+
+_FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+_LOOK_BACK = 20
+
+
+def history(instance: dg.DagsterInstance, job: str, feed: str | None = None) -> History:
+    """Return what became of a job's runs, for one feed where the job is partitioned.
+
+    In flight is any job's run for the feed: two would wait for the same lock.
+    """
+    records = instance.get_run_records(
+        RunsFilter(job_name=job, statuses=_FINISHED, tags={PARTITION_TAG: feed} if feed else None),
+        limit=_LOOK_BACK,
+    )
+    failures = 0
+    for record in records:
+        if record.dagster_run.status is not DagsterRunStatus.FAILURE:
+            break
+        failures += 1
+    in_flight = run_in_flight(instance, feed=feed, job=None if feed else job)
+    if not records:
+        return History(in_flight)
+    newest = records[0]
+    return History(
+        in_flight,
+        failures,
+        _exit_code(instance, newest.dagster_run.run_id) if failures else 0,
+        newest.end_time or newest.update_timestamp.timestamp(),
+        newest.dagster_run.run_id,
+    )
+
+
+def landed(instance: dg.DagsterInstance, asset: str, feed: str) -> Landed | None:
+    """Return a page asset's last materialisation for a feed, None if there is none."""
+    found = last_metadata(instance, asset, feed)
+    if found is None:
+        return None
+    at, told = found
+    return Landed(
+        at,
+        told.get("cursor"),
+        told.get("newest_modification"),
+        # a resource that the feed is not configured for has nothing left to do
+        bool(told.get("complete", told.get("kind") is None)),
+    )
+
+
+def last_metadata(
+    instance: dg.DagsterInstance, asset: str, feed: str | None = None
+) -> tuple[float, Mapping[str, Any]] | None:
+    """Return when an asset (a feed's partition of it) was materialised last, and its metadata."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(
+            asset_key=dg.AssetKey(asset), asset_partitions=[feed] if feed else None
+        ),
+        limit=1,
+    ).records
+    if not records:
+        return None
+    event = records[0].asset_materialization
+    return records[0].timestamp, plain_metadata(event.metadata if event else {})
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return an ISO 8601 text as an instant, None if it is none."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _exit_code(instance: dg.DagsterInstance, run_id: str) -> int:
+    """Return the exit code that a failed run's step told; 1 if it died without a word."""
+    records = instance.get_records_for_run(
+        run_id, of_type=DagsterEventType.STEP_FAILURE, limit=1
+    ).records
+    for record in records:
+        event = record.event_log_entry.dagster_event
+        told = event.step_failure_data.user_failure_data if event else None
+        if told is not None and EXIT_CODE in told.metadata:
+            return int(str(told.metadata[EXIT_CODE].value))
+    return 1

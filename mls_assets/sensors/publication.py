@@ -1,0 +1,87 @@
+"""When the published file is written anew, and when the warehouse file is rewritten."""
+
+import time
+from collections.abc import Iterable
+
+import dagster as dg
+
+from mls_assets.instance import end_dead_runs
+from mls_assets.jobs import run_config
+from mls_assets.running import plain_metadata
+from mls_assets.sensors.memory import history, last_metadata
+from mls_assets.sensors.pacing import reason_to_wait
+from mls_assets.values import TABLES
+
+#: At most so often a new file is written for readers (seconds).
+PUBLISH_SECONDS = 300
+
+_PUBLISHED = "published_database"
+#: Assets whose materialisation changes what readers see; the tables only if rows were written.
+_ALWAYS_NEW = ("deletion_ledger", "sweeps")
+
+
+def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
+    """Return the sensor of the published file."""
+
+    @dg.sensor(
+        name="publish_sensor",
+        job_name="publish",
+        minimum_interval_seconds=60,
+        default_status=status,
+        description="Requests a publication when a run has written or removed rows since the "
+        "last one, at most every 5 minutes.",
+    )
+    def publish_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        instance = context.instance
+        end_dead_runs(instance)
+        past = history(instance, "publish")
+        waiting = reason_to_wait(past, time.time())
+        if waiting:
+            return dg.SensorResult(skip_reason=waiting)
+        published = last_metadata(instance, _PUBLISHED)
+        since = published[0] if published else None
+        changed = sorted(changed_assets(instance, since))
+        if not changed:
+            return dg.SensorResult(skip_reason="nothing changed since the last publication")
+        if since is not None and time.time() - since < PUBLISH_SECONDS:
+            return dg.SensorResult(skip_reason="the last publication is not five minutes old")
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    run_key=past.run_key,
+                    run_config=run_config("publish", only_if_changed=True),
+                    tags={"mls_assets/because": f"changed: {', '.join(changed)}"},
+                )
+            ]
+        )
+
+    return [publish_sensor]
+
+
+def changed_assets(instance: dg.DagsterInstance, since: float | None) -> Iterable[str]:
+    """Yield the assets that runs have changed since a time (seconds since 1970), or ever."""
+    for asset in (*TABLES.values(), *_ALWAYS_NEW):
+        records = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_timestamp=since), limit=50
+        ).records
+        for record in records:
+            event = record.asset_materialization
+            told = plain_metadata(event.metadata) if event else {}
+            if asset in _ALWAYS_NEW or any(
+                told[name] for name in told if name.startswith("written ")
+            ):
+                yield asset
+                break
+
+
+def compaction_schedule(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    """Return the schedule of the daily compaction, at an hour when few listings change."""
+    return dg.ScheduleDefinition(
+        name="daily_compaction",
+        job_name="compact",
+        cron_schedule="40 9 * * *",
+        execution_timezone="UTC",
+        default_status=status,
+        description="Rewrites the warehouse file once a day, so that what was removed leaves its "
+        "free space too.",
+    )

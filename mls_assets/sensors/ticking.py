@@ -1,0 +1,70 @@
+"""The frame of a tick over several feeds: time limit, reasons, requests. No decision here."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from mls_assets.errors import MlsAssetsError
+from mls_assets.feeds import Feeds, load_feeds
+from mls_assets.sources import Limits
+
+#: Dagster ends a tick after 60 s; feeds that it did not come to are first at the next.
+TICK_SECONDS = 40.0
+#: A sensor has no time for patience: the next tick tries again anyway.
+TICK_PATIENCE = 5.0
+TICK_LIMITS = Limits(
+    connect_seconds=5.0,
+    read_seconds=10.0,
+    total_seconds=15.0,
+    retry_after_seconds=0.0,
+    told_pauses=0,
+)
+#: How long runs that a sensor started try a host that does not answer, in seconds.
+RUN_PATIENCE = 300.0
+#: Pages that such a run may take before it lets others in; the next tick asks for the rest.
+RUN_PAGES = 500
+
+
+@dataclass(slots=True)
+class Tick:
+    """Collects what a tick asks for, and why it does not ask for more."""
+
+    requests: list[dg.RunRequest] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    deadline: float = field(default_factory=lambda: time.monotonic() + TICK_SECONDS)
+
+    @property
+    def out_of_time(self) -> bool:
+        """True when no further request to a source may begin."""
+        return time.monotonic() >= self.deadline
+
+    def result(self, context: dg.SensorEvaluationContext, **more: object) -> dg.SensorResult:
+        """Return the tick's result; the reasons go to its log when runs are asked for too."""
+        text = "; ".join(self.reasons) or "nothing to do"
+        if not self.requests:
+            return dg.SensorResult(skip_reason=text, **more)  # pyright: ignore[reportArgumentType]
+        if self.reasons:
+            context.log.info(text)
+        return dg.SensorResult(run_requests=self.requests, **more)  # pyright: ignore[reportArgumentType]
+
+
+def configured() -> Feeds | dg.SkipReason:
+    """Return the feeds as configured now, or why nothing can be done."""
+    try:
+        return load_feeds()
+    except MlsAssetsError as error:
+        return dg.SkipReason(str(error))
+
+
+def each(tick: Tick, names: Iterable[str], decide: Callable[[str], None]) -> None:
+    """Decide feed by feed until the time is up; one feed's error is no other's."""
+    for name in names:
+        if tick.out_of_time:
+            tick.reasons.append("the time of this tick is up; the other feeds come next")
+            return
+        try:
+            decide(name)
+        except MlsAssetsError as error:
+            tick.reasons.append(f"{name}: {error}")

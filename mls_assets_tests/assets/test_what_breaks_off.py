@@ -1,0 +1,137 @@
+"""What a run leaves behind, and what it says, when a source or a person gets in its way."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import duckdb
+import pytest
+from dagster import DagsterRunStatus
+
+from mls_assets import jobs
+from mls_assets.jobs import RunOutcome
+from mls_assets.passes.site import Progress
+from mls_assets.warehouse import FeedLock
+from mls_assets_tests.assets.world import SPARK, World, world
+
+
+@dataclass(frozen=True)
+class Troubles:
+    world: World
+    outcomes: Mapping[str, RunOutcome]
+
+    def __getitem__(self, name: str) -> RunOutcome:
+        return self.outcomes[name]
+
+
+def _press_ctrl_c(_: Progress) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def troubles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubles]:
+    with world(tmp_path_factory.mktemp("troubles"), listings=20, seed=6) as here:
+        here.fault("status_404", resource="Member", times=0)
+        outcomes = {"one resource": here.run("spark_replicate", SPARK)}
+        here.sandbox.faults.clear()
+        outcomes["resumed"] = here.run("spark_replicate", SPARK)
+        here.fault("count_off", resource="Property", times=0, by=9)
+        outcomes["void"] = here.run("spark_purge", SPARK)
+        here.sandbox.faults.clear()
+        outcomes["unknown approval"] = here.run("spark_purge", SPARK, approve="no-such-sweep")
+        with FeedLock(here.folder / "locks", SPARK, "somebody"):
+            outcomes["busy"] = here.run("spark_replicate", SPARK)
+        with pytest.raises(KeyboardInterrupt):
+            jobs.run(here.defs, "spark_replicate", feed=SPARK, on_progress=_press_ctrl_c)
+        here.fault("status_401", times=0)
+        outcomes["token"] = here.run("spark_replicate", SPARK)
+        here.sandbox.stop()
+        outcomes["unreachable"] = here.run("spark_replicate", SPARK, patience=0.2)
+        yield Troubles(here, outcomes)
+
+
+def test_the_exit_codes_tell_the_kinds_apart(troubles: Troubles):
+    assert {name: outcome.exit_code for name, outcome in troubles.outcomes.items()} == {
+        "one resource": 1,
+        "resumed": 0,
+        "void": 1,
+        "unknown approval": 2,
+        "busy": 1,
+        "token": 2,
+        "unreachable": 1,
+    }
+
+
+def test_a_failure_is_one_line_without_the_token(troubles: Troubles):
+    for outcome in troubles.outcomes.values():
+        assert "\n" not in outcome.error
+        assert troubles.world.sandbox.spark_token not in outcome.error
+        assert bool(outcome.error) == bool(outcome.exit_code)
+
+
+def test_what_landed_is_normalised_before_the_run_fails(troubles: Troubles):
+    results = troubles["one resource"].results
+    assert results["spark_listing_pages"]["complete"]
+    assert results["listings"]["dagster/row_count"] == 20
+    assert "spark_member_pages" not in results
+    assert "members" not in results
+
+
+def test_one_broken_resource_does_not_hold_back_the_others(troubles: Troubles):
+    results = troubles["one resource"].results
+    assert results["spark_office_pages"]["complete"]
+    assert results["spark_open_house_pages"]["complete"]
+
+
+def test_the_next_run_goes_on_from_there(troubles: Troubles):
+    results = troubles["resumed"].results
+    assert results["spark_member_pages"]["kind"] == "download"
+    assert results["spark_listing_pages"]["kind"] == "update"
+    assert results["members"]["dagster/row_count"] > 0
+
+
+def test_a_void_sweep_fails_its_run_and_turns_both_checks_red(troubles: Troubles):
+    outcome = troubles["void"]
+    assert not outcome.success
+    assert not outcome.checks["spark_keys:sweep_proven"]
+    assert not outcome.checks["sweeps:purge_reconciles_keys"]
+    assert "void" in outcome.error
+
+
+def test_a_void_sweep_does_not_hold_back_the_proven_ones(troubles: Troubles):
+    verdicts = {
+        entry["resource"]: entry["verdict"]
+        for entry in troubles["void"].results["sweeps"]["sweeps"]
+    }
+    assert verdicts == {
+        "Property": "void",
+        "Member": "reconciled",
+        "Office": "reconciled",
+        "OpenHouse": "reconciled",
+    }
+
+
+def test_an_approval_that_does_not_hold_is_found_before_anything_is_asked(troubles: Troubles):
+    assert "no-such-sweep" in troubles["unknown approval"].error
+    assert "spark_keys" not in troubles["unknown approval"].results
+
+
+def test_a_busy_feed_is_named_with_its_holder(troubles: Troubles):
+    assert "somebody" in troubles["busy"].error
+
+
+def test_a_host_that_fails_one_resource_is_not_tried_for_the_next(troubles: Troubles):
+    assert troubles["unreachable"].error.count("Property") == 1
+    assert "Member" not in troubles["unreachable"].error
+
+
+def test_after_ctrl_c_the_run_counts_as_failed(troubles: Troubles):
+    told = {outcome.run_id for outcome in troubles.outcomes.values()}
+    with troubles.world.instance() as instance:
+        (interrupted,) = [run for run in instance.get_runs() if run.run_id not in told]
+    assert interrupted.status is DagsterRunStatus.FAILURE
+
+
+def test_nothing_was_removed_by_any_of_this(troubles: Troubles):
+    with duckdb.connect(str(troubles.world.folder / "warehouse.duckdb"), read_only=True) as con:
+        assert con.sql("select count(*) from listings").fetchall() == [(20,)]
+        assert con.sql("select count(*) from deletion_ledger").fetchall() == [(0,)]

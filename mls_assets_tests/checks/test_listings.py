@@ -1,0 +1,148 @@
+"""When the checks on `listings` are green and when red."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from mls_assets.checks.listings import (
+    feeds_fresh,
+    hours_since_success,
+    is_configured,
+    keys_unique,
+    no_half_applied_batch,
+    rejected_share,
+)
+from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed
+from mls_assets.values import Resource
+from mls_assets.warehouse import FeedState
+from mls_assets_tests.checks.conftest import Filled
+
+NOW = datetime.now(UTC)
+
+
+def test_an_empty_warehouse_keeps_every_promise(filled: Filled):
+    for check in (keys_unique, no_half_applied_batch, rejected_share, feeds_fresh):
+        result = filled.asks(check)
+        assert isinstance(result, dg.AssetCheckResult)
+        assert result.passed
+
+
+def test_a_key_that_is_there_twice_is_counted(filled: Filled):
+    filled.listing("1")
+    filled.listing("2")
+    assert filled.asks(keys_unique).passed
+    filled.insert("listings", feed="spark/default", ListingKey="2")
+    result = filled.asks(keys_unique)
+    assert not result.passed
+    assert result.metadata["duplicates"].value == 1
+    assert "listings: 1" in result.description
+
+
+def test_the_same_key_in_two_feeds_is_no_duplicate(filled: Filled):
+    filled.listing("1")
+    filled.listing("1", feed="forge/armls")
+    assert filled.asks(keys_unique).passed
+
+
+@pytest.mark.parametrize(
+    ("broken_by", "named"),
+    [
+        ("delete from listings where \"ListingKey\" = '1'", "listings without a row: 1"),
+        ("delete from raw.records where record_key = '1'", "listings without a record: 1"),
+        (
+            "insert into media (feed, \"ListingKey\") values ('spark/default', '9')",
+            "media without a listing: 1",
+        ),
+    ],
+)
+def test_half_a_batch_is_noticed(filled: Filled, broken_by: str, named: str):
+    filled.listing("1")
+    filled.listing("2")
+    assert filled.asks(no_half_applied_batch).passed
+    filled.execute(broken_by)
+    result = filled.asks(no_half_applied_batch)
+    assert not result.passed
+    assert result.description == named
+
+
+def test_a_record_that_waits_for_normalisation_is_no_half_batch(filled: Filled):
+    filled.listing("1")
+    filled.insert(
+        "raw.records", feed="spark/default", resource="Property", record_key="2", page_id=2
+    )
+    assert filled.asks(no_half_applied_batch).passed
+
+
+def test_a_source_that_sends_many_bad_values_is_warned_of_without_telling_them(filled: Filled):
+    filled.insert("feeds", feed="spark/default", resource="Property", state="current", rows=50)
+    for number in range(2):
+        filled.insert(
+            "rejected_values",
+            feed="spark/default",
+            resource="Property",
+            record_key=str(number),
+            field="ListPrice",
+            value="a secret price",
+        )
+    result = filled.asks(rejected_share)
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert result.metadata["highest_share"].value == 0.04
+    assert "secret" not in f"{result.metadata} {result.description}"
+
+
+@pytest.mark.parametrize(
+    ("hours", "passed", "severity"),
+    [
+        (0.5, True, dg.AssetCheckSeverity.WARN),
+        (3.0, False, dg.AssetCheckSeverity.WARN),
+        (13.0, False, dg.AssetCheckSeverity.ERROR),
+    ],
+)
+def test_a_feed_grows_late_and_then_stale(
+    filled: Filled, hours: float, passed: bool, severity: dg.AssetCheckSeverity
+):
+    filled.insert(
+        "feeds",
+        feed="spark/default",
+        resource="Property",
+        state="current",
+        last_success_at=NOW - timedelta(hours=hours),
+    )
+    result = filled.asks(feeds_fresh)
+    assert result.passed is passed
+    assert result.severity is severity
+    assert result.metadata["oldest_hours"].value == pytest.approx(hours, abs=0.05)
+    assert result.metadata["hours spark/default Property"].value == pytest.approx(hours, abs=0.05)
+
+
+def test_a_feed_that_is_not_configured_any_more_is_not_late(filled: Filled):
+    filled.insert(
+        "feeds",
+        feed="spark/gone",
+        resource="Property",
+        state="current",
+        last_success_at=NOW - timedelta(days=9),
+    )
+    assert filled.asks(feeds_fresh).passed
+
+
+def test_a_feed_counts_as_configured_by_name_resource_and_mls():
+    feeds = Feeds(
+        {"spark/a": SparkFeed("spark/a", resources=(Resource.PROPERTY,))},
+        ForgeAccess("https://forge.example", mlses=("armls",)),
+    )
+    expected = {
+        ("spark/a", Resource.PROPERTY): True,
+        ("spark/a", Resource.OFFICE): False,
+        ("spark/b", Resource.PROPERTY): False,
+        ("forge/armls", Resource.MEMBER): True,
+        ("forge/rmls", Resource.MEMBER): False,
+    }
+    for (feed, resource), configured in expected.items():
+        assert is_configured(FeedState(feed, resource), feeds) is configured
+
+
+def test_a_feed_without_a_success_has_no_age():
+    assert hours_since_success([FeedState("spark/a", Resource.PROPERTY)], NOW) == {}

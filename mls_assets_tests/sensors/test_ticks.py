@@ -1,0 +1,206 @@
+"""Ticks of the real sensors against a real source and a real instance."""
+
+from typing import Any
+
+import pytest
+from dagster import DagsterRunStatus
+
+from mls_assets.sandbox.server import SandboxServer
+from mls_assets.sources import ForgeClient, Position
+from mls_assets_tests.sensors.conftest import SPARK, Memory
+
+ARMLS, RMLS = "forge/armls", "forge/rmls"
+SENSORS = (
+    *("spark_update_sensor", "spark_purge_sensor"),
+    *("forge_event_sensor", "forge_mls_sensor", "publish_sensor"),
+)
+
+
+def _newest_event(sandbox: SandboxServer, mls: str) -> int:
+    with ForgeClient(sandbox.forge_url, sandbox.forge_token) as client:
+        position = client.positions([mls], {})[mls]
+    assert isinstance(position, Position)
+    assert not position.remaining
+    return position.latest_event
+
+
+def test_without_configuration_every_sensor_says_that_it_is_off(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("SPARK_ACCESS_TOKEN", "FORGE_API_TOKEN"):
+        monkeypatch.delenv(name)
+    assert "off" in memory.why_not("spark_update_sensor")
+    assert "off" in memory.why_not("forge_event_sensor")
+    assert "off" in memory.why_not("forge_mls_sensor")
+    assert "nothing changed" in memory.why_not("publish_sensor")
+
+
+def test_a_feed_that_never_landed_gets_its_first_run(memory: Memory):
+    result = memory.tick("spark_update_sensor")
+    (request,) = result.run_requests
+    assert request.partition_key == SPARK
+    assert request.run_config["resources"]["spark"]["config"]["page_budget"] > 0
+
+
+def test_a_feed_is_not_asked_before_its_interval_is_over(memory: Memory):
+    first = memory.tick("spark_update_sensor")
+    second = memory.tick("spark_update_sensor", cursor=first.cursor)
+    assert not second.run_requests
+
+
+def test_a_feed_without_news_gets_no_run_until_the_caches_may_have_caught_up(
+    memory: Memory, later: Any
+):
+    memory.landed(SPARK)
+    assert "nothing newer" in memory.why_not("spark_update_sensor")
+    later(20 * 60)
+    assert memory.asked_for("spark_update_sensor") == [SPARK]
+
+
+def test_a_newer_record_at_the_source_makes_a_run(memory: Memory):
+    memory.landed(SPARK, newest_modification="2000-01-01T00:00:00+00:00")
+    assert memory.asked_for("spark_update_sensor") == [SPARK]
+
+
+def test_a_page_budget_that_was_used_up_makes_the_next_run(memory: Memory):
+    memory.landed(SPARK, complete=False)
+    assert memory.asked_for("spark_update_sensor") == [SPARK]
+
+
+def test_a_feed_with_a_run_in_flight_is_left_alone(memory: Memory):
+    memory.run("spark_purge", DagsterRunStatus.STARTED, SPARK)
+    for sensor in ("spark_update_sensor", "spark_purge_sensor"):
+        assert "in progress since" in memory.why_not(sensor)
+
+
+def test_a_failed_run_is_asked_for_again_after_a_while_and_under_a_new_key(
+    memory: Memory, later: Any
+):
+    (first,) = memory.tick("spark_update_sensor").run_requests
+    memory.run("spark_replicate", DagsterRunStatus.FAILURE, SPARK)
+    assert "failed" in memory.why_not("spark_update_sensor")
+    later(61)
+    (second,) = memory.tick("spark_update_sensor").run_requests
+    assert second.run_key != first.run_key
+
+
+def test_a_source_that_does_not_answer_is_a_reason_and_no_crash(
+    memory: Memory, sandbox: SandboxServer
+):
+    memory.landed(SPARK)
+    sandbox.faults.add_from({"name": "status_401", "surface": "spark", "times": 0})
+    reason = memory.why_not("spark_update_sensor")
+    assert reason.startswith(SPARK)
+    assert sandbox.spark_token not in reason
+
+
+def test_a_sweep_waits_for_the_download(memory: Memory):
+    memory.landed(SPARK, complete=False)
+    assert "not downloaded completely" in memory.why_not("spark_purge_sensor")
+
+
+def test_a_download_is_proven_by_a_sweep_at_once_and_then_every_six_hours(
+    memory: Memory, later: Any
+):
+    memory.landed(SPARK)
+    assert memory.asked_for("spark_purge_sensor") == [SPARK]
+    memory.materialised("spark_keys", SPARK, keys=10)
+    assert "the next sweep is due in 6.0 h" in memory.why_not("spark_purge_sensor")
+    later(6 * 3600)
+    assert memory.asked_for("spark_purge_sensor") == [SPARK]
+
+
+def test_a_void_sweep_is_repeated_sooner(memory: Memory, later: Any):
+    memory.landed(SPARK)
+    memory.materialised("spark_keys", SPARK, keys=10)
+    memory.run("spark_purge", DagsterRunStatus.FAILURE, SPARK)
+    assert "failed" in memory.why_not("spark_purge_sensor")
+    later(61)
+    assert memory.asked_for("spark_purge_sensor") == [SPARK]
+
+
+def test_new_mlss_get_their_partition_and_first_run(memory: Memory):
+    result = memory.tick("forge_mls_sensor")
+    (added,) = result.dynamic_partitions_requests
+    assert sorted(added.partition_keys) == [ARMLS, RMLS]
+    assert sorted(request.partition_key for request in result.run_requests) == [ARMLS, RMLS]
+
+
+def test_known_mlss_are_no_news(memory: Memory):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
+    assert memory.why_not("forge_mls_sensor") == "nothing to do"
+
+
+def test_a_vanished_mls_is_reported_once_and_kept(memory: Memory):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS, "forge/gone"])
+    first = memory.tick("forge_mls_sensor")
+    (event,) = first.asset_events
+    assert event.partition == "forge/gone"
+    assert "erase forge/gone" in event.description
+    second = memory.tick("forge_mls_sensor", cursor=first.cursor)
+    assert not second.asset_events
+    assert "forge/gone is not listed" in second.skip_reason.skip_message
+    assert memory.instance.has_dynamic_partition("forge_mls", "forge/gone")
+
+
+def test_a_failed_read_of_the_mlss_is_no_empty_answer(memory: Memory, sandbox: SandboxServer):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
+    sandbox.faults.add_from({"name": "status_401", "surface": "forge", "times": 0})
+    assert "not listed" not in memory.why_not("forge_mls_sensor")
+
+
+def test_only_the_mls_with_new_events_gets_a_run(memory: Memory, sandbox: SandboxServer):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
+    for mls in ("armls", "rmls"):
+        newest = _newest_event(sandbox, mls)
+        memory.landed(f"forge/{mls}", cursor=str(newest if mls == "armls" else newest - 1))
+    result = memory.tick("forge_event_sensor")
+    assert [request.partition_key for request in result.run_requests] == [RMLS]
+
+
+def test_a_quiet_mls_gets_a_run_every_hour(memory: Memory, sandbox: SandboxServer, later: Any):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
+    memory.landed(ARMLS, cursor=str(_newest_event(sandbox, "armls")))
+    assert "no event after" in memory.why_not("forge_event_sensor")
+    later(3600)
+    assert memory.asked_for("forge_event_sensor") == [ARMLS]
+
+
+def test_rows_that_were_written_are_published_and_a_run_without_any_is_not(memory: Memory):
+    memory.materialised("listings", **{f"written {SPARK}": 0})
+    assert "nothing changed" in memory.why_not("publish_sensor")
+    memory.materialised("listings", **{f"written {SPARK}": 2})
+    (request,) = memory.tick("publish_sensor").run_requests
+    assert request.run_config["ops"]["published_database"]["config"] == {"only_if_changed": True}
+    memory.materialised("published_database")
+    assert "nothing changed" in memory.why_not("publish_sensor")
+
+
+def test_a_removal_is_published_five_minutes_after_the_last_publication(memory: Memory, later: Any):
+    memory.materialised("published_database")
+    memory.materialised("deletion_ledger", **{f"removed {SPARK}": 1})
+    assert "not five minutes old" in memory.why_not("publish_sensor")
+    later(300)
+    assert memory.tick("publish_sensor").run_requests
+
+
+def test_a_partition_that_a_person_added_gets_its_first_run_from_the_events_sensor(
+    memory: Memory, later: Any
+):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
+    first = memory.tick("forge_event_sensor")
+    assert "forge_mls_sensor requests its first run" in first.skip_reason.skip_message
+    later(120)
+    second = memory.tick("forge_event_sensor", cursor=first.cursor)
+    assert [request.partition_key for request in second.run_requests] == [ARMLS]
+
+
+def test_no_tick_opens_the_warehouse(memory: Memory, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a sensor opened DuckDB")
+
+    monkeypatch.setattr("duckdb.connect", refuse)
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
+    memory.landed(SPARK)
+    for sensor in SENSORS:
+        memory.tick(sensor)

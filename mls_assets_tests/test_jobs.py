@@ -1,0 +1,187 @@
+"""How the command line's only door to Dagster behaves, around the runs themselves."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster import DagsterRun, DagsterRunStatus
+
+from mls_assets import jobs
+from mls_assets.definitions import build_defs
+from mls_assets.errors import (
+    AnswerBroken,
+    ConfigurationError,
+    SourceUnreachable,
+    SweepBlocked,
+    SweepVoid,
+)
+from mls_assets.instance import (
+    PARTITION_TAG,
+    VERB_TAG,
+    drop_old_runs,
+    end_dead_runs,
+    living_run,
+    run_in_flight,
+)
+from mls_assets.passes.site import Progress
+from mls_assets.running import (
+    Narrator,
+    Trouble,
+    failing,
+    failure,
+    first_exit_code,
+    listening,
+    progress_line,
+)
+from mls_assets_tests.assets.world import clear_configuration
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as made:
+        yield made
+
+
+def _progress(records: int, expected: int | None = 1000) -> Progress:
+    return Progress("spark/default", "Property", "download", 1, records, expected)
+
+
+def test_a_job_gets_only_the_settings_that_concern_it():
+    assert jobs.run_config("compact", patience=5, approve="x") == {}
+    assert jobs.run_config("spark_replicate", patience=5.0) == {
+        "resources": {"spark": {"config": {"patience_seconds": 5.0}}}
+    }
+    assert jobs.run_config("forge_replicate", page_budget=9)["resources"] == {
+        "forge": {"config": {"page_budget": 9}}
+    }
+    assert jobs.run_config("spark_purge", dry_run=True, approve="s")["ops"] == {
+        "spark_keys": {"config": {"approve": "s"}},
+        "sweeps": {"config": {"approve": "s", "dry_run": True}},
+    }
+    assert jobs.run_config("forge_replay")["ops"]["forge_pages"]["config"]["replay"] is True
+
+
+def test_an_unknown_feed_is_wrong_usage_and_makes_no_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    clear_configuration(monkeypatch)
+    monkeypatch.setenv("MLS_ASSETS_DATA", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("SPARK_ACCESS_TOKEN", "a-token")
+    outcome = jobs.run(build_defs(), "spark_replicate", feed="spark/nope")
+    assert (outcome.success, outcome.exit_code, outcome.run_id) == (False, 2, "")
+    assert "spark/default" in outcome.error
+
+
+def test_with_several_results_the_first_of_2_1_3_counts():
+    assert first_exit_code([]) == 0
+    assert first_exit_code([0, 3]) == 3
+    assert first_exit_code([3, 1]) == 1
+    assert first_exit_code([1, 3, 2]) == 2
+
+
+def test_a_failure_carries_code_and_kind_of_what_went_wrong():
+    troubles = [Trouble.of(SweepBlocked("Held back.")), Trouble.of(ConfigurationError("Wrong."))]
+    made = failure(troubles)
+    assert made.description == "Held back. Wrong."
+    assert made.metadata["exit_code"].value == 2
+    assert made.metadata["kind"].value == "SweepBlocked, ConfigurationError"
+    assert made.allow_retries is False
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "again"),
+    [
+        (SourceUnreachable("x"), 1, True),
+        (AnswerBroken("x"), 1, False),
+        (ConfigurationError("x"), 2, False),
+        (SweepVoid("x"), 1, False),
+    ],
+)
+def test_typed_errors_reach_dagster_as_failures(error: Exception, code: int, again: bool):
+    with pytest.raises(dg.Failure) as raised, failing():
+        raise error
+    assert raised.value.metadata["exit_code"].value == code
+    assert raised.value.allow_retries is again
+
+
+def test_a_foreign_exceptions_message_never_reaches_dagster():
+    with pytest.raises(dg.Failure) as raised, failing():
+        int("12 Ocean Drive")
+    assert "Ocean" not in f"{raised.value.description} {raised.value.metadata}"
+    assert "ValueError" in (raised.value.description or "")
+    assert raised.value.__suppress_context__
+
+
+def test_progress_reaches_the_listener_at_once_and_the_log_every_few_seconds():
+    now, heard, said = [0.0], [], []
+    narrator = Narrator(said.append, clock=lambda: now[0])
+    with listening(heard.append):
+        for second in range(12):
+            now[0] = float(second)
+            narrator(_progress(second * 100))
+    narrator(_progress(1200))
+    assert len(heard) == 12
+    assert said == [
+        "spark/default Property download: 1 pages, 500 of 1,000 records, 100/s, about 5 s left",
+        "spark/default Property download: 1 pages, 1,000 of 1,000 records, 100/s",
+    ]
+
+
+def test_a_line_tells_what_is_known():
+    assert progress_line(_progress(0), 9.0).endswith("0 of 1,000 records")
+    assert progress_line(_progress(60, None), 60.0).endswith("60 records, 1/s")
+    assert progress_line(_progress(10, 100_000), 1.0).endswith("about 2.8 h left")
+
+
+def _run(instance: dg.DagsterInstance, run_id: str, **tags: str) -> None:
+    instance.add_run(
+        DagsterRun(
+            job_name="spark_replicate",
+            run_id=run_id,
+            status=DagsterRunStatus.STARTED,
+            tags={PARTITION_TAG: "spark/default", **tags},
+        )
+    )
+
+
+def test_a_verbs_run_that_died_is_marked_as_failed_and_a_living_one_is_not(
+    instance: dg.DagsterInstance,
+):
+    with living_run(instance, "alive") as tags:
+        _run(instance, "alive", **tags)
+        _run(instance, "dead", **tags)
+        _run(instance, "the daemons")
+        assert end_dead_runs(instance) == ["dead"]
+        found = run_in_flight(instance, feed="spark/default")
+        assert found is not None
+    assert end_dead_runs(instance) == ["alive"]
+    assert run_in_flight(instance, feed="forge/armls") is None
+
+
+def test_another_hosts_run_is_not_judged_here(instance: dg.DagsterInstance):
+    _run(instance, "elsewhere", **{VERB_TAG: "another-host"})
+    assert end_dead_runs(instance) == []
+
+
+def test_old_runs_are_dropped_but_for_the_newest_and_the_failed(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mls_assets.instance.RUNS_KEPT", 1)
+
+    @dg.asset
+    def landed(context: dg.AssetExecutionContext) -> None:
+        if context.run.tags.get("fail"):
+            raise dg.Failure("on purpose")
+
+    job = dg.Definitions([landed], jobs=[dg.define_asset_job("land")]).resolve_job_def("land")
+    made = [
+        job.execute_in_process(instance=instance, tags=tags, raise_on_error=False).run_id
+        for tags in ({}, {"fail": "yes"}, {}, {})
+    ]
+    assert drop_old_runs(instance) == 0
+    assert drop_old_runs(instance, now=datetime.now(UTC) + timedelta(days=15)) == 2
+    left = {run.run_id for run in instance.get_runs()}
+    assert left == {made[1], made[3]}
