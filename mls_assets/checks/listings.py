@@ -6,12 +6,11 @@ from typing import Any
 
 import dagster as dg
 
-from mls_assets.checks import questions
 from mls_assets.feeds import Feeds, load_feeds, mls_of
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import failing
 from mls_assets.values import Source
-from mls_assets.warehouse import FeedState, cursors, invariants
+from mls_assets.warehouse import FeedState, audit, cursors, invariants
 
 #: A feed that was not current for so long is worth a look, then a breach (IDX policy 7.58:
 #: refresh at least every 12 hours).
@@ -45,7 +44,7 @@ def keys_unique(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
 def no_half_applied_batch(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     """Hold publication back while the tables are not what one clean run would leave."""
     with failing(), warehouse.read() as con:
-        found = questions.half_applied(con)
+        found = audit.half_applied(con)
     return dg.AssetCheckResult(
         passed=not found,
         description=_named(found) or "Rows, records and children agree.",
@@ -61,8 +60,8 @@ def no_half_applied_batch(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
 def rejected_share(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     """Warn when a source sends more than the odd bad value."""
     with failing(), warehouse.read() as con:
-        shares = questions.rejected_shares(con)
-        fields = questions.rejected_fields(con)
+        shares = audit.rejected_shares(con)
+        fields = audit.rejected_fields(con)
     high = [entry for entry in shares if entry[3] > REJECTED_SHARE]
     text = "; ".join(
         f"{feed} {resource}: {count:,} records ({share:.1%}) have a rejected value"

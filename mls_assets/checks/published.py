@@ -2,10 +2,9 @@
 
 import dagster as dg
 
-from mls_assets.checks import questions
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import failing
-from mls_assets.warehouse import publication
+from mls_assets.warehouse import audit, publication
 
 
 @dg.asset_check(
@@ -19,10 +18,10 @@ def published_equals_warehouse(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         site = warehouse.site("check")
         with (
             site.warehouse.read() as con,
-            questions.published_attached(con, site.published) as there,
+            audit.published_attached(con, site.published) as there,
         ):
             moved_on = publication.changed_since_publication(con)
-            differing = questions.differing_tables(con) if there and not moved_on else {}
+            differing = audit.differing_tables(con) if there and not moved_on else {}
     if not there:
         text = "There is no published file."
     elif moved_on:
@@ -47,11 +46,11 @@ def removed_is_gone(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         site = warehouse.site("check")
         with (
             site.warehouse.read() as con,
-            questions.published_attached(con, site.published) as there,
+            audit.published_attached(con, site.published) as there,
         ):
-            found = questions.lingering(con, published=False)
+            found = audit.lingering(con, published=False)
             if there:
-                found |= questions.lingering(con, published=True)
+                found |= audit.lingering(con, published=True)
     return dg.AssetCheckResult(
         passed=not found,
         description="; ".join(f"{place}: {count:,} rows" for place, count in found.items())

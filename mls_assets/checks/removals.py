@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from mls_assets.checks import questions
 from mls_assets.checks.listings import is_configured
 from mls_assets.feeds import load_feeds
 from mls_assets.passes.status import REMOVAL_HOURS, FeedStatus, status
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import failing
 from mls_assets.values import TABLES
-from mls_assets.warehouse import invariants
+from mls_assets.warehouse import audit, invariants
 
 #: Half of what a licence allows: time enough for a person to act.
 WARN_HOURS = REMOVAL_HOURS / 2
@@ -34,11 +33,11 @@ def every_removal_explained(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         site = warehouse.site("check")
         with (
             site.warehouse.read() as con,
-            questions.published_attached(con, site.published) as there,
+            audit.published_attached(con, site.published) as there,
         ):
-            vanished = questions.vanished_since_publication(con) if there else 0
+            vanished = audit.vanished_since_publication(con) if there else 0
             present = invariants.unexplained_absences(con)
-            incomplete = questions.incomplete_entries(con)
+            incomplete = audit.incomplete_entries(con)
     offenders = vanished + present + incomplete
     return dg.AssetCheckResult(
         passed=not offenders,
@@ -89,7 +88,7 @@ def removals_in_time(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     with failing():
         site, feeds = warehouse.site("check"), load_feeds()
         with site.warehouse.read() as con:
-            slowest = questions.slowest_removal_hours(con)
+            slowest = audit.slowest_removal_hours(con)
         entries = [
             entry for entry in status(site, feeds).feeds if is_configured(entry.state, feeds)
         ]

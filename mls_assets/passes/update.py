@@ -49,9 +49,7 @@ def update(
     """
     if state.cursor is None:
         raise ValueError("an update starts from a cursor")
-    work = _Update(
-        site, client, feed, resource, settings, state.cursor, client.count(resource)
-    )
+    work = _Update(site, client, feed, resource, settings, state.cursor, client.count(resource))
     with site.warehouse.read() as con:
         walk = cursors.open_walk(con, feed.name, resource, "update")
     if walk is not None:

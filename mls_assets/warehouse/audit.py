@@ -1,6 +1,6 @@
-"""The questions that checks put to the warehouse and the published file: each counts offenders.
+"""What the checks ask of the warehouse and the published file: each function counts offenders.
 
-Only SELECTs, only counts and keys' hashes; what an answer means is said by the checks.
+Only SELECTs, only counts; what an answer means is said by the checks.
 """
 
 from collections.abc import Iterator
