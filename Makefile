@@ -1,0 +1,67 @@
+# Every target does its own set-up, in .venv; nothing outside the checkout is touched.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# the first Python that is new enough; `make PYTHON=/path/to/python` names another
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && exit; \
+	done; echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+PIP := -m pip --disable-pip-version-check --no-cache-dir --quiet
+PREPARE = $(BIN)/python -m mls_assets.cli.checkout "$(CURDIR)"
+# what the tools would otherwise keep in the home folder
+export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/$(VENV)/pyright
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help install demo test test-long dev lint lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml setup.cfg constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	    "Name another: make PYTHON=/path/to/python3.12 install" >&2; exit 2; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (a minute or two)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(PIP) install --constraint constraints.txt --editable '.[test]'
+	@$(PREPARE)
+	@touch $@
+
+install: $(READY) ## set up .venv, and .env for a bare `dagster dev`
+	@$(PREPARE)
+	@echo "Ready: $(BIN)/mls-assets, $(BIN)/dagster. Next: make demo, or make dev."
+
+demo: $(READY) ## the whole way on the built-in sandbox: download, changes, removals, purge, proof
+	@$(BIN)/mls-assets demo
+
+test: $(READY) ## the test suite (about 5 minutes)
+	@$(BIN)/pytest -n 2 --dist loadscope -m "not long"
+
+test-long: $(READY) ## what needs longer: model runs, kills, a simulated year, the demo
+	@$(BIN)/pytest -n 2 --dist loadscope -m long
+
+dev: $(READY) ## sandbox and Dagster UI on 127.0.0.1:3000, all sensors running; Ctrl-C stops both
+	@exec $(BIN)/python -m mls_assets.cli.dev
+
+lint: $(READY) ## style, types, and the one-way imports between rooms
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+lock: ## write constraints.txt anew from the newest versions that setup.cfg allows
+	@rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/python $(PIP) install --editable '.[test]'
+	@$(VENV)/lock/bin/python $(PIP) freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' \
+	  > $(VENV)/constraints.txt
+	@rm -rf $(VENV)/lock && mv $(VENV)/constraints.txt constraints.txt
+	@echo "constraints.txt: $$(wc -l < constraints.txt) packages"
+
+clean: ## remove what these targets made, but no data
+	@rm -rf $(VENV) .dev .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@rm -rf *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,67 @@
+"""The data folder of `demo` and `dev`: theirs by a marker, begun afresh, one user at a time.
+
+Nobody else's folder is ever touched: what a person replicated must not end in a demonstration.
+"""
+
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mls_assets.errors import ConfigurationError
+from mls_assets.warehouse.locks import KernelLock
+
+MARKER = ".made-by-mls-assets-demo"
+DAGSTER_HOME = "dagster_home"
+#: What `make install` or a verb that failed leaves in a data folder; no data is ever in it.
+_NO_DATA = (DAGSTER_HOME, "logs")
+
+
+def foreign(folder: Path) -> list[str]:
+    """Return what the folder holds that is not ours; empty if it may be used."""
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        return [folder.name]
+    if (folder / MARKER).is_file():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if entry.name not in _NO_DATA)
+
+
+@contextmanager
+def fresh_folder(folder: Path, keep: Collection[str] = ()) -> Iterator[None]:
+    """Empty the folder but for `keep`, mark it as ours, and hold it against a second user.
+
+    Raises ConfigurationError, with the folder as it was, if it is someone else's or in use.
+    """
+    theirs = foreign(folder)
+    if theirs:
+        shown = ", ".join(theirs[:3]) + (", ..." if len(theirs) > 3 else "")
+        raise ConfigurationError(
+            f"{folder} was not made by the demo (it holds {shown}), so nothing in it was touched. "
+            "Give the demo a folder of its own: MLS_ASSETS_DATA=data-demo mls-assets demo"
+        )
+    marker = KernelLock(folder / MARKER)
+    try:
+        taken = marker.acquire(wait=0)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {folder} cannot be written ({error.strerror}). Nothing was done; set "
+            "MLS_ASSETS_DATA to a folder of yours."
+        ) from None
+    if not taken:
+        raise ConfigurationError(
+            f"{folder} is in use by another demo ({marker.holder()}). Nothing was done; wait for "
+            "it, or set MLS_ASSETS_DATA to another folder."
+        )
+    try:
+        for entry in folder.iterdir():
+            if entry.name == MARKER or entry.name in keep:
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        yield
+    finally:
+        marker.release()

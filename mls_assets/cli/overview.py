@@ -1,0 +1,85 @@
+"""`mls-assets status`: how closely each feed matches its source, as a table or as JSON."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from mls_assets.cli.choosing import NOTHING_CONFIGURED
+from mls_assets.cli.screen import Screen, amount
+from mls_assets.errors import ConfigurationError
+from mls_assets.feeds import load_feeds
+from mls_assets.passes.site import Site, data_folder, database_of
+from mls_assets.passes.status import FeedStatus, Status, status
+
+_HEADINGS = ("feed", "resource", "state", "rows", "source rows", "last success", "reconciled",
+             "newest record", "removal due")  # fmt: skip
+
+
+def show(*, as_json: bool) -> None:
+    """Print the status of everything stored and configured.
+
+    Raises ConfigurationError when there is neither.
+    """
+    feeds = load_feeds()
+    database = database_of()
+    if not feeds.configured and not database.exists():
+        raise ConfigurationError(NOTHING_CONFIGURED)
+    site = Site.open(data_folder(), database, run_id="status")
+    current = status(site, feeds)
+    if as_json:
+        print(json.dumps(current.as_json(), indent=2))
+        return
+    with Screen() as screen:
+        _table(screen, current, datetime.now(UTC))
+
+
+def _table(screen: Screen, current: Status, now: datetime) -> None:
+    screen.table(_HEADINGS, [_row(entry, now) for entry in current.feeds])
+    for entry in current.feeds:
+        if entry.blocked is not None:
+            screen.say(
+                f"blocked: {entry.blocked.explanation or entry.blocked.sweep_id} "
+                f"(sweep {entry.blocked.sweep_id})"
+            )
+        elif entry.hours_left is not None and entry.hours_left < 0:
+            screen.say(
+                f"overdue: {entry.state.feed} {entry.state.resource} has no proof of its removals "
+                f"since {-entry.hours_left:.1f} hours too long; run "
+                f"`mls-assets {_remedy(entry)} {entry.state.feed}`"
+            )
+    published = f"{ago(current.published_at, now)} ago" if current.published_at else "never"
+    screen.say(f"Published: {published}")
+
+
+def _remedy(entry: FeedStatus) -> str:
+    return "replicate" if entry.state.feed.startswith("forge/") else "purge"
+
+
+def _row(entry: FeedStatus, now: datetime) -> tuple[str, ...]:
+    state = entry.state
+    return (
+        state.feed,
+        str(state.resource),
+        state.state,
+        amount(state.rows),
+        amount(state.source_rows),
+        ago(state.last_success_at, now),
+        ago(state.reconciled_at, now),
+        ago(state.newest_modification, now),
+        "-"
+        if entry.hours_left is None
+        else f"in {entry.hours_left:.1f} h"
+        if entry.hours_left >= 0
+        else f"{-entry.hours_left:.1f} h ago",
+    )
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """Return the age of a moment in its largest sensible unit; a dash where there is none."""
+    if moment is None:
+        return "-"
+    age = now - moment
+    for unit, length in (("d", timedelta(days=1)), ("h", timedelta(hours=1)),
+                         ("min", timedelta(minutes=1))):  # fmt: skip
+        if abs(age) >= 2 * length:
+            return f"{age / length:.0f} {unit}"
+    return f"{age.total_seconds():.0f} s"

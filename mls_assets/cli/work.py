@@ -1,0 +1,252 @@
+"""The verbs that change data: each starts Dagster's jobs, so that the UI shows every run.
+
+A `Session` is one verb's stay: it chooses feeds, runs jobs, remembers what they came to, and
+says so at the end. How a job does its work is Dagster's and the passes' business.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from mls_assets import jobs
+from mls_assets.assets.forge import PAGES as FORGE_PAGES
+from mls_assets.assets.spark import PAGES as SPARK_PAGES
+from mls_assets.cli.choosing import choose, swept_feed
+from mls_assets.cli.screen import Screen, amount, complain, log_path
+from mls_assets.errors import MlsAssetsError
+from mls_assets.feeds import Feeds, ForgeAccess
+from mls_assets.passes.erase import erase as erase_feed
+from mls_assets.passes.replicate import forge_feeds
+from mls_assets.passes.settings import ForgeSettings
+from mls_assets.passes.site import Site, data_folder, database_of
+from mls_assets.passes.status import status
+from mls_assets.running import first_exit_code
+from mls_assets.values import Source
+
+#: What Dagster makes of Ctrl-C during a run.
+_INTERRUPTED = "DagsterExecutionInterruptedError"
+_RESOURCES = {**SPARK_PAGES, **FORGE_PAGES}
+
+
+class Session:
+    """One verb at work; a context manager. `site` is where it works, `codes` what it came to."""
+
+    def __init__(
+        self, verb: str, feeds: Feeds, *, patience: float = 30.0, verbose: bool = False
+    ) -> None:
+        self.feeds = feeds
+        self.patience = patience
+        self.verbose = verbose
+        # bars and log lines would write over each other
+        self.screen = Screen(bars=False if verbose else None)
+        self.site = Site.open(
+            data_folder(),
+            database_of(),
+            run_id=f"{verb}-{os.getpid()}",
+            progress=self.screen.progress,
+        )
+        self.codes: list[int] = []
+        self.outcomes: list[jobs.RunOutcome] = []
+        self._log = log_path(verb)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.screen.settle()
+
+    def choose(self, names: Sequence[str], sources: Sequence[Source]) -> tuple[str, ...]:
+        """Return the feeds meant; what is wrong with the others is said and remembered."""
+        choice = choose(self.feeds, names, self._listed_mlses, sources=sources)
+        for problem in choice.problems:
+            self.fail(problem.exit_code, str(problem))
+        return choice.feeds
+
+    def _listed_mlses(self, access: ForgeAccess) -> list[str]:
+        settings = ForgeSettings(patience_seconds=self.patience)
+        return [mls.key for mls in forge_feeds(access, settings)]
+
+    def fail(self, code: int, text: str) -> None:
+        """Say what went wrong, and go on."""
+        self.screen.settle()
+        complain(text)
+        self.codes.append(code)
+
+    def run(self, job: str, *, feed: str | None = None, **settings: Any) -> jobs.RunOutcome:
+        """Run one job (of one feed) and remember what it came to."""
+        from mls_assets.definitions import defs
+
+        outcome = jobs.run(
+            defs,
+            job,
+            feed=feed,
+            run_config=jobs.run_config(job, **settings),
+            verbose=self.verbose,
+            log_file=None if self.verbose else self._log,
+            on_progress=self.screen.progress,
+        )
+        if _INTERRUPTED in outcome.error:
+            raise KeyboardInterrupt
+        self.outcomes.append(outcome)
+        self.codes.append(outcome.exit_code)
+        self.screen.settle()
+        if outcome.exit_code:
+            complain(outcome.error or f"The run {outcome.run_id} of job {job} failed.")
+        return outcome
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let a summary be left out when the warehouse cannot be read; the runs have said why."""
+        try:
+            yield
+        except MlsAssetsError as error:
+            if not any(self.codes):
+                self.fail(error.exit_code, str(error))
+
+    def finish(self, *, publish: bool = False) -> int:
+        """Publish if that was asked for and there is something, name the log, return the code."""
+        landed = any(outcome.results for outcome in self.outcomes)
+        if publish and (landed or (self.outcomes and self.site.published.exists())):
+            _publish(self, only_if_changed=True)
+        if self.outcomes and not self.verbose:
+            self.screen.say(f"Dagster's log: {self._log}")
+        return first_exit_code(self.codes)
+
+
+def replicate(session: Session, names: Sequence[str]) -> None:
+    """Bring feeds from their cursor to current, each in a run of its own."""
+    feeds = session.choose(names, (Source.SPARK, Source.FORGE))
+    done: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for feed in feeds:
+        job = "forge_replicate" if feed.startswith(f"{Source.FORGE}/") else "spark_replicate"
+        outcome = session.run(job, feed=feed, patience=session.patience)
+        for asset, facts in outcome.results.items():
+            if asset in _RESOURCES:
+                done[feed, _RESOURCES[asset]] = facts
+                if facts.get("notes"):
+                    session.screen.say(f"Note: {facts['notes']}")
+    if feeds:
+        with session.reading():
+            _replicated(session, feeds, done)
+
+
+_COUNTS = ("new", "changed", "removed", "restored", "rejected")
+
+
+def _replicated(
+    session: Session, feeds: Sequence[str], done: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> None:
+    rows = []
+    for entry in status(session.site, session.feeds).feeds:
+        state = entry.state
+        if state.feed not in feeds:
+            continue
+        facts = done.get((state.feed, state.resource), {})
+        rows.append(
+            (
+                state.feed,
+                state.resource,
+                str(facts.get("kind", "-" if facts else "failed")),
+                *(amount(facts.get(name)) for name in _COUNTS),
+                amount(state.rows),
+                amount(state.source_rows),
+                state.state,
+            )
+        )
+    headings = ("feed", "resource", "pass", *_COUNTS, "rows", "source rows", "state")
+    session.screen.table(headings, rows)
+
+
+def purge(session: Session, names: Sequence[str], *, dry_run: bool, approve: str) -> None:
+    """Sweep and reconcile feeds, each in a run of its own.
+
+    An approval without a feed means the feed whose sweep it names.
+    """
+    feeds = session.choose(names, (Source.SPARK,))
+    if approve and not names:
+        feeds = (swept_feed(approve, feeds),) if feeds else ()
+    judged: list[Mapping[str, Any]] = []
+    for feed in feeds:
+        job = "forge_replay" if feed.startswith(f"{Source.FORGE}/") else "spark_purge"
+        outcome = session.run(
+            job, feed=feed, patience=session.patience, dry_run=dry_run, approve=approve
+        )
+        for asset in ("sweeps", *FORGE_PAGES):
+            judged += outcome.results.get(asset, {}).get("sweeps", ())
+    if judged:
+        _judged(session, judged)
+
+
+_JUDGED = ("source_keys", "absent", "removed", "spared", "refetched", "local_keys_after")
+
+
+def _judged(session: Session, judged: Sequence[Mapping[str, Any]]) -> None:
+    session.screen.table(
+        ("feed", "resource", "verdict", "source", "absent", "removed", "spared", "fetched",
+         "local", "sweep"),
+        [
+            (
+                entry["feed"],
+                entry["resource"],
+                entry["verdict"],
+                *(amount(entry.get(name)) for name in _JUDGED),
+                entry["sweep_id"],
+            )
+            for entry in judged
+        ],
+    )  # fmt: skip
+    for entry in judged:
+        if entry["verdict"] != "reconciled":
+            session.screen.say(f"{entry['verdict']}: {entry['explanation']}")
+
+
+def publish(session: Session) -> None:
+    """Write the readers' database."""
+    _publish(session, only_if_changed=False)
+
+
+def _publish(session: Session, *, only_if_changed: bool) -> None:
+    outcome = session.run("publish", only_if_changed=only_if_changed)
+    facts = outcome.results.get("published_database")
+    if facts:
+        session.screen.say(
+            f"Published {session.site.published}: {amount(facts['dagster/row_count'])} rows, "
+            f"{facts['ledger_entries']:,} ledger entries (digest {facts['ledger_digest']})"
+        )
+    elif outcome.exit_code == 0:
+        session.screen.say(f"Nothing changed since {session.site.published} was published")
+
+
+def compact(session: Session) -> None:
+    """Rewrite the warehouse."""
+    outcome = session.run("compact")
+    facts = outcome.results.get("deletion_ledger")
+    if facts:
+        session.screen.say(
+            f"Compacted {session.site.warehouse.path}: {facts['bytes_before']:,} bytes became "
+            f"{facts['bytes_after']:,}; {facts['scrubbed']:,} removed keys have left the file"
+        )
+
+
+def erase(session: Session, feed: str) -> None:
+    """Erase a feed here and print the proof; no job does that by itself, on purpose."""
+    done = erase_feed(session.site, feed)
+    session.screen.table(
+        ("table", "rows erased"),
+        [(table, amount(rows)) for table, rows in sorted(done.rows.items())],
+    )
+    session.screen.say(
+        f"Erased {feed}: {done.ledger_entries:,} ledger entries; published "
+        f"{done.published.bytes:,} bytes without it; the warehouse shrank from "
+        f"{done.compacted.bytes_before:,} to {done.compacted.bytes_after:,} bytes"
+    )
+    session.screen.say(
+        f"Ledger digest {done.published.ledger_digest}, {done.published.ledger_entries:,} entries"
+    )

@@ -1,0 +1,105 @@
+"""The project's own files: what a fresh checkout can do, and that its declarations agree."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "mls_assets").rglob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def setup():
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+@pytest.fixture(scope="module")
+def locked():
+    lines = (ROOT / "constraints.txt").read_text().split()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+", line) for line in lines)
+    return {
+        canonical(name): version for name, _, version in (line.partition("==") for line in lines)
+    }
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def requirements(setup):
+    texts = [setup["options"]["install_requires"], setup["options.extras_require"]["test"]]
+    lines = [line.partition("#")[0].strip() for text in texts for line in text.splitlines()]
+    return [Requirement(line) for line in lines if line]
+
+
+def test_every_module_says_what_belongs_in_it():
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in MODULES
+        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
+
+
+def test_the_locked_versions_are_what_the_project_asks_for(setup, locked):
+    for requirement in requirements(setup):
+        version = locked.get(canonical(requirement.name))
+        assert version is not None, f"{requirement.name} is not locked"
+        assert requirement.specifier.contains(version), f"{requirement} but {version} is locked"
+
+
+def test_the_console_script_leads_to_main(setup):
+    scripts = setup["options.entry_points"]["console_scripts"].split("\n")
+    assert "mls-assets = mls_assets.cli:main" in scripts
+
+
+def test_dagster_finds_the_code_location_without_an_argument():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert pyproject["tool"]["dagster"]["module_name"] == "mls_assets.definitions"
+    assert "module_name: mls_assets.definitions" in (ROOT / "workspace.yaml").read_text()
+
+
+def test_make_lists_every_target_with_its_help():
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    targets = [line.split()[0] for line in shown.splitlines()]
+    assert targets == [
+        "help", "install", "demo", "test", "test-long", "dev", "lint", "lock", "clean",
+    ]  # fmt: skip
+    assert all(len(line.split()) > 3 for line in shown.splitlines())
+
+
+def test_continuous_integration_runs_make_targets_alone():
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    lines = [line for line in script.read_text().splitlines() if line and line[0] != "#"]
+    assert lines[0] == "set -euo pipefail"
+    commands = [line for line in lines[1:] if not line.startswith("cd ")]
+    assert commands == [
+        "make install", "make lint", "make test", "make test-long", "make demo",
+    ]  # fmt: skip
+
+
+def test_the_top_level_holds_the_project_and_what_convention_wants_there():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    allowed = {
+        "mls_assets", "mls_assets_tests", "workspace.yaml", "pyproject.toml", "setup.cfg",
+        "README.md", "Makefile", "LICENSE", ".gitignore", ".ci", "constraints.txt",
+        "notebooks", "deploy",
+    }  # fmt: skip
+    assert {line.split("/")[0] for line in listed.splitlines()} <= allowed
