@@ -108,7 +108,7 @@ def test_a_feed_grows_late_and_then_stale(
         feed="spark/default",
         resource="Property",
         state="current",
-        last_success_at=NOW - timedelta(hours=hours),
+        last_success_at=datetime.now(UTC) - timedelta(hours=hours),
     )
     result = filled.asks(feeds_fresh)
     assert result.passed is passed
