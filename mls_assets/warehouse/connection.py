@@ -8,6 +8,7 @@ request to a source meanwhile.
 import contextlib
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,14 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 #: Bytes at the start of a DuckDB file that are no blocks: three headers.
 _HEADERS = 3 * 4096
 _LOCKED = "Could not set lock on file"
+
+
+_threads = threading.local()
+
+
+def _opened_here() -> set[Path]:
+    """Return the warehouses that this thread holds."""
+    return _threads.__dict__.setdefault("held", set())
 
 
 class Warehouse:
@@ -77,6 +86,10 @@ class Warehouse:
         batch lets others in between.
         """
         run_id = run_id or self.holder
+        ours = _opened_here()
+        if self.path in ours:
+            # waiting for oneself would only end with the patience
+            raise RuntimeError(f"this thread has {self.path.name} open already")
         lock = KernelLock(self.path.with_name(f"{self.path.name}.lock"), run_id)
         queue = KernelLock(self.path.with_name(f"{self.path.name}.queue"), run_id)
         deadline = time.monotonic() + self.patience
@@ -94,9 +107,11 @@ class Warehouse:
             ) from None
         if not taken:
             raise self._busy(str(lock.holder() or Holder()))
+        ours.add(self.path)
         try:
             yield
         finally:
+            ours.discard(self.path)
             lock.release()
 
     @contextmanager

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,12 +55,15 @@ def test_a_transaction_that_raises_leaves_nothing_and_lets_go(warehouse: Warehou
 
 def test_whoever_waits_too_long_is_told_who_holds_it(warehouse: Warehouse, tmp_path: Path):
     hurried = warehouse_at(tmp_path, patience=0.05)
-    with (
-        warehouse.locked("run-7"),
-        pytest.raises(WarehouseBusy, match=r"process \d+, run run-7, since"),
-        hurried.read(),
-    ):
-        pass
+
+    def read() -> None:
+        with hurried.read():
+            pass
+
+    with ThreadPoolExecutor(1) as other, warehouse.locked("run-7"):
+        waiting = other.submit(read)
+        with pytest.raises(WarehouseBusy, match=r"process \d+, run run-7, since"):
+            waiting.result()
     with hurried.read() as con:
         assert scalar(con, "select count(*) from feeds") == 0
 
@@ -295,3 +299,10 @@ with warehouse.locked(), warehouse.connect() as con:
     with warehouse_at(tmp_path, patience=0.5).write() as con:
         assert keys_in(con, "listings") == ["a"]
         assert scalar(con, "select count(*) from raw.records") == 1
+
+
+def test_a_thread_that_has_the_file_open_does_not_wait_for_itself(warehouse: Warehouse):
+    with warehouse.read(), pytest.raises(RuntimeError, match="open already"), warehouse.read():
+        pass
+    with warehouse.read():
+        pass
