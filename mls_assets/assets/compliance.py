@@ -18,7 +18,7 @@ from mls_assets.assets.verdicts import (
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import SparkFeed, load_feeds
 from mls_assets.partitions import FORGE_PAGES, SPARK_PAGES
-from mls_assets.passes.judge import Judged
+from mls_assets.passes.case import Judged
 from mls_assets.passes.purge import purge, unjudged
 from mls_assets.passes.site import Site
 from mls_assets.passes.sweep import Swept
@@ -160,7 +160,7 @@ def _judge(
         judged.append(done)
         if done.verdict == "void":
             text = f"{done.feed} {done.resource}: sweep {done.sweep_id} is void: {done.explanation}"
-            troubles.append(Trouble(text, sweep.exit_code or 1, "SweepVoid"))
+            troubles.append(Trouble(text, done.error_code or sweep.exit_code or 1, "SweepVoid"))
     return judged, troubles
 
 

@@ -17,7 +17,8 @@ from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import ForgeAccess, load_feeds
 from mls_assets.partitions import FORGE_PAGES as PAGES
 from mls_assets.partitions import forge_mls
-from mls_assets.passes.judge import Judged
+from mls_assets.passes.case import Judged
+from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.replay import replay
 from mls_assets.passes.replicate import replicate_forge
 from mls_assets.passes.site import Site
@@ -101,7 +102,9 @@ def forge_pages(
             feed,
             PAGES,
             access.resources,
-            lambda resource: replicate_forge(site, feed, access, resource, forge.settings()),
+            lambda resource: replicate_forge(
+                site, feed, access, resource, forge.settings(), guard.thresholds()
+            ),
         )
 
 
@@ -137,6 +140,10 @@ def _replay(
             context.log.warning(f"{feed} {resource}: {error}")
             troubles.append(Trouble.of(error))
             continue
+        if isinstance(done, Replicated):
+            note = "\n".join(done.notes)
+            yield dg.MaterializeResult(asset_key=name, metadata={"pages": 0, "notes": note})
+            continue
         judged.append(done)
         (context.log.info if done.exit_code == 0 else context.log.error)(done.explanation)
         state = state_metadata(site, feed, resource)
@@ -151,7 +158,9 @@ def _replay(
         )
         yield from ledger_event(feed, done.removed)
         if done.verdict == "void":
-            troubles.append(Trouble(f"{feed} {resource}: {done.explanation}", 1, "SweepVoid"))
+            troubles.append(
+                Trouble(f"{feed} {resource}: {done.explanation}", done.exit_code, "SweepVoid")
+            )
     if judged and not config.dry_run and context.op_execution_context.selected_asset_check_keys:
         yield reconciles(_CHECK, "forge_listing_pages", judged)
     if troubles:

@@ -17,6 +17,8 @@ from mls_assets.errors import (
     MlsAssetsError,
     PagingLoop,
     SourceRefused,
+    SweepBlocked,
+    SweepVoid,
 )
 from mls_assets.passes.normalise import normalise
 from mls_assets.passes.outcome import Replicated
@@ -34,6 +36,8 @@ _OF_ONE_RESOURCE = (
     LinkExpired,
     PagingLoop,
     SourceRefused,
+    SweepBlocked,
+    SweepVoid,
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from mls_assets.assets.describing import told
-from mls_assets.passes.judge import Judged
+from mls_assets.passes.case import Judged
 from mls_assets.passes.site import Site
 from mls_assets.running import first_exit_code
 from mls_assets.values import Resource, Source
@@ -60,13 +60,13 @@ def stored_reconciles(
     site: Site, name: str, asset: str, source: Source, feed: str | None
 ) -> dg.AssetCheckResult:
     """Say the same from the newest stored verdicts, for a check that is run by itself."""
-    rows = [row for row in _newest(site, source, feed) if row["verdict"] in _SAYS_SOMETHING]
+    rows = _newest(site, source, feed, _SAYS_SOMETHING)
     return _result(name, asset, rows)
 
 
 def stored_proof(site: Site, name: str, asset: str, feed: str | None) -> dg.AssetCheckResult:
     """Say whether the newest Spark sweeps were proven, for a check that is run by itself."""
-    rows = [row for row in _newest(site, Source.SPARK, feed) if row["verdict"] != "running"]
+    rows = _newest(site, Source.SPARK, feed, (*_SAYS_SOMETHING, "planned"))
     void = [row for row in rows if row["verdict"] == "void"]
     return dg.AssetCheckResult(
         asset_key=asset,
@@ -79,10 +79,12 @@ def stored_proof(site: Site, name: str, asset: str, feed: str | None) -> dg.Asse
     )
 
 
-def _newest(site: Site, source: Source, feed: str | None) -> list[dict[str, Any]]:
+def _newest(
+    site: Site, source: Source, feed: str | None, verdicts: Sequence[str]
+) -> list[dict[str, Any]]:
     with site.warehouse.read() as con:
         newest = [
-            sweeps.latest(con, state.feed, state.resource)
+            sweeps.latest(con, state.feed, state.resource, verdicts)
             for state in cursors.states(con, feed)
             if state.feed.startswith(f"{source}/")
         ]

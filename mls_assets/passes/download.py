@@ -6,18 +6,24 @@ fetched. The cursor is the time at which the first attempt began, however often 
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count as numbers
 
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
+from mls_assets.passes.children import RELATIONS
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
+from mls_assets.passes.update import refuse_silence
 from mls_assets.sources import SparkClient, ahead
-from mls_assets.values import Resource, Source
+from mls_assets.values import Page, Resource, Source
 from mls_assets.warehouse import Walk, cursors, landing
 from mls_assets.warehouse.cursors import ENDED
+
+#: More listings than these are not asked for one by one: the walk itself was cut.
+MOST_ASKED_BY_KEY = 1_000
+CHILDREN_BATCH = 50
 
 
 @dataclass(slots=True)
@@ -192,4 +198,42 @@ def _follow_relations(work: _Download, walk: Walk | None, expected: int) -> bool
         work.report("relations", walk.pages, told, expected)
         if page.next and work.out_of_budget:
             return False
+    _prove_told(work)
     return True
+
+
+def _prove_told(work: _Download) -> None:
+    """Ask by key for the listings that the walk told nothing of; they may be newer, or left out.
+
+    A relation of which no listing at all was told is one that the source ignores.
+    """
+    feed, client = work.feed, work.client
+    with work.site.warehouse.read() as con:
+        silent = {
+            name: landing.listings_without(con, feed.name, RELATIONS[name])
+            for name in feed.relations
+            if landing.is_told(con, feed.name, RELATIONS[name])
+        }
+    for name, keys in silent.items():
+        if len(keys) > MOST_ASKED_BY_KEY:
+            with work.site.warehouse.write() as con:
+                cursors.end_walks(con, feed.name, work.resource, kind="relations")
+            raise DownloadIncomplete(
+                f"{feed.name}: the walk over {name} ended, but {len(keys):,} listings were told "
+                "nothing of it. What came is kept; the walk begins again at the next run."
+            )
+        for start in range(0, len(keys), CHILDREN_BATCH):
+            batch = keys[start : start + CHILDREN_BATCH]
+            found, answered = client.children(batch, (name,))
+            refuse_silence(client, feed.name, set(batch) - answered)
+            page = Page(
+                feed.name,
+                work.resource,
+                client.clock or datetime.now(UTC),
+                children=tuple(found),
+            )
+            with work.site.warehouse.write() as con:
+                landed = landing.land(
+                    con, page, source=Source.SPARK, walk=None, run_id=work.site.run_id
+                )
+            work.done = work.done.plus(landed)

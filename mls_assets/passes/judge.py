@@ -4,20 +4,19 @@ The same for a Spark sweep and a Forge replay. Everything here runs under the fe
 nothing lands between the plan and the removal but what this pass itself fetches.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from mls_assets.errors import MlsAssetsError, SweepVoid
+from mls_assets.passes.case import Case, Evidence, Judged
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.site import Progress, Site
 from mls_assets.reconcile.digest import KeySetDigest, digest
 from mls_assets.reconcile.guard import Thresholds, decide
 from mls_assets.reconcile.plan import LocalKey, Plan, compare
-from mls_assets.values import Page, Reason, Resource, Source
+from mls_assets.values import Resource
 from mls_assets.warehouse import cursors, landing, ledger, sweeps
-from mls_assets.warehouse.sweeps import SweepRow
 
 #: Suspects asked for in one confirmation, and how many keys known to exist go with them.
 CONFIRMATION_BATCH = 40
@@ -26,103 +25,11 @@ CONTROLS = 3
 #: How far back a normal pass must have returned a key for it to be a canary.
 CANARY_WINDOW = timedelta(hours=1)
 
+#: Over how long the guard adds removals up.
+DAY = timedelta(days=1)
+
 #: By how much an open house's end may lie ahead of the source's clock and count as over.
 _MARGIN = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a source can still be asked once its keys are staged.
-
-    `answering` returns those of some keys that the source answers for when asked by key;
-    `fetch` yields pages with the records of some keys, so far as the source still has them.
-    Forge can do neither: its replay is all the evidence there is.
-    """
-
-    source: Source
-    reason: Reason
-    answering: Callable[[Resource, Sequence[str]], set[str]] | None = None
-    fetch: Callable[[Resource, Sequence[str]], Iterator[Page]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What became of a sweep; `would_block` is a dry run's answer to the guard's question."""
-
-    sweep_id: str
-    feed: str
-    resource: Resource
-    verdict: str
-    explanation: str
-    absent: int = 0
-    confirmed_absent: int = 0
-    removed: int = 0
-    spared: int = 0
-    missing_locally: int = 0
-    refetched: int = 0
-    source_keys: int | None = None
-    local_keys_after: int | None = None
-    would_block: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        """The code of CONTRACT section 2."""
-        if self.verdict == "blocked" or self.would_block:
-            return 3
-        return 0 if self.verdict in ("reconciled", "planned") else 1
-
-
-@dataclass(slots=True)
-class _Case:
-    """A sweep being judged, and what is found out on the way."""
-
-    site: Site
-    row: SweepRow
-    evidence: Evidence
-    changed: set[str] = field(default_factory=set)
-    facts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return f"{self.row.feed} {self.row.resource}"
-
-    def close(self, verdict: str, explanation: str, **columns: Any) -> Judged:
-        """Store the verdict in the sweep's row and return it."""
-        with self.site.warehouse.write() as con:
-            sweeps.close(
-                con,
-                self.row.sweep_id,
-                verdict=verdict,
-                explanation=explanation,
-                changed_keys=sorted(self.changed),
-                **self.facts,
-                **columns,
-            )
-        return self.judged(verdict, explanation)
-
-    def judged(self, verdict: str, explanation: str, *, would_block: bool = False) -> Judged:
-        told = {name: self.facts[name] for name in _TOLD if name in self.facts}
-        return Judged(
-            self.row.sweep_id,
-            self.row.feed,
-            self.row.resource,
-            verdict,
-            explanation,
-            would_block=would_block,
-            **told,
-        )
-
-
-_TOLD = (
-    "absent",
-    "confirmed_absent",
-    "removed",
-    "spared",
-    "missing_locally",
-    "refetched",
-    "source_keys",
-    "local_keys_after",
-)
 
 
 def judge(
@@ -141,39 +48,35 @@ def judge(
     """
     with site.warehouse.read() as con:
         row = sweeps.row(con, sweep_id)
-    case = _Case(site, row, evidence)
+        staged = sweeps.staged(con, sweep_id)
+    case = Case(site, row, evidence, approve)
     if row.verdict != "running":
         return case.judged(
             "void", f"{case.name}: {sweep_id} was judged before ({row.verdict}); sweep again"
         )
+    if staged != row.source_keys:
+        told = f"{staged:,} of its {row.source_keys or 0:,} keys are still staged"
+        return case.close("void", f"{case.name}: {told}. Nothing was removed; sweep again.")
     try:
         normalise_locked(site, row.feed)
-        return _judge(case, thresholds, dry_run, approve)
+        return _judge(case, thresholds, dry_run)
     except MlsAssetsError as error:
-        removed = case.facts.get("removed", 0)
-        if not removed:
-            return case.close("void", str(error))
+        return _broken_off(case, error)
+
+
+def _broken_off(case: Case, error: MlsAssetsError) -> Judged:
+    removed = case.facts.get("removed", 0)
+    verdict, text = "void", str(error)
+    if removed:
+        verdict = "unequal"
         text = f"{removed:,} were removed, then the sets could not be compared: {error}"
-        return case.close("unequal", text)
+    case.close(verdict, text)
+    return case.judged(verdict, text, error_code=error.exit_code)
 
 
-def _judge(case: _Case, thresholds: Thresholds, dry_run: bool, approve: str) -> Judged:
-    site, row = case.site, case.row
+def _judge(case: Case, thresholds: Thresholds, dry_run: bool) -> Judged:
     plan = _plan(case)
-    with site.warehouse.read() as con:
-        approval = sweeps.approval(con, approve, row.feed, row.resource) if approve else None
-        decision = decide(
-            plan,
-            thresholds=thresholds,
-            removed_last_day=sweeps.removed_since(
-                con, row.feed, row.resource, row.started_at - timedelta(days=1)
-            ),
-            recently_seen=sweeps.recently_seen(
-                con, row.feed, row.resource, row.started_at - CANARY_WINDOW, row.started_at
-            ),
-            approved=approval.keys if approval else (),
-        )
-    why = "; ".join(decision.blocked)
+    approved, why = _ask_guard(case, plan, thresholds)
     if dry_run:
         text = (
             f"dry run: would be blocked: {why}"
@@ -183,18 +86,38 @@ def _judge(case: _Case, thresholds: Thresholds, dry_run: bool, approve: str) -> 
         )
         case.close("planned", text)
         return case.judged("planned", text, would_block=bool(why))
-    if approval:
-        with site.warehouse.write() as con:
-            sweeps.use_approval(con, approve, row.sweep_id)
-    if why:
-        return _block(case, plan, why)
-    confirmed = _confirm(case, plan)
-    _remove(case, confirmed)
-    _refetch(case, plan)
-    return _verdict(case)
+    if not why:
+        _remove(case, _confirm(case, plan.absent))
+        _refetch(case, plan)
+        return _verdict(case)
+    # what a person released goes, the others wait; but a source that lists nothing may be an outage
+    released = [key for key in plan.absent if key in approved] if plan.source else []
+    _remove(case, _confirm(case, released))
+    return _block(case, [key for key in plan.absent if key not in approved or not released], why)
 
 
-def _plan(case: _Case) -> Plan:
+def _ask_guard(case: Case, plan: Plan, thresholds: Thresholds) -> tuple[frozenset[str], str]:
+    """Return the keys that a person released, and why the guard objects (empty: it does not)."""
+    row = case.row
+    approved: frozenset[str] = frozenset()
+    with case.site.warehouse.read() as con:
+        if case.approve:
+            approved = sweeps.approval(con, case.approve, row.feed, row.resource).keys
+        decision = decide(
+            plan,
+            thresholds=thresholds,
+            removed_last_day=sweeps.removed_since(
+                con, row.feed, row.resource, sweeps.began_here_at(con, row.sweep_id) - DAY
+            ),
+            recently_seen=sweeps.recently_seen(
+                con, row.feed, row.resource, row.started_at - CANARY_WINDOW, row.started_at
+            ),
+            approved=approved,
+        )
+    return approved, "; ".join(decision.blocked)
+
+
+def _plan(case: Case) -> Plan:
     site, row = case.site, case.row
     with site.warehouse.read() as con:
         local = (LocalKey(*entry) for entry in sweeps.sorted_local(con, row.sweep_id))
@@ -206,28 +129,32 @@ def _plan(case: _Case) -> Plan:
         absent=len(plan.absent),
         missing_locally=len(plan.missing),
         confirmed_absent=0,
-        removed=0,
+        # a judgement that a kill cut short may have removed already
+        removed=row.removed or 0,
         spared=0,
         refetched=0,
     )
     return plan
 
 
-def _block(case: _Case, plan: Plan, why: str) -> Judged:
-    row = case.row
+def _block(case: Case, waiting: Sequence[str], why: str) -> Judged:
+    row, removed = case.row, case.facts["removed"]
+    so_far = "nothing was removed"
+    if removed:
+        so_far = f"{removed:,} approved keys were removed, the others not"
     text = (
-        f"{case.name}: blocked, nothing was removed: {why}. If the source really dropped them "
-        f"(or its key's role changed on purpose), run "
+        f"{case.name}: blocked, {so_far}: {why}. If the source really dropped them (or its "
+        "key's role changed on purpose), run "
         f"`mls-assets purge {row.feed} --approve {row.sweep_id}` within 24 hours; else wait for "
         "the next sweep."
     )
     with case.site.warehouse.write() as con:
-        sweeps.keep_suspects(con, row.sweep_id, plan.absent)
+        sweeps.keep_suspects(con, row.sweep_id, waiting)
         cursors.block(con, row.feed, row.resource)
-    return case.close("blocked", text)
+        return case.close_in(con, "blocked", text)
 
 
-def _confirm(case: _Case, plan: Plan) -> list[str]:
+def _confirm(case: Case, suspects: Sequence[str]) -> list[str]:
     """Ask for each suspect again by key; what answers is spared.
 
     A batch carries keys that the sweep did see: a source that does not answer for those does
@@ -235,13 +162,13 @@ def _confirm(case: _Case, plan: Plan) -> list[str]:
     """
     site, row, answering = case.site, case.row, case.evidence.answering
     if answering is None:
-        case.facts["confirmed_absent"] = len(plan.absent)
-        return list(plan.absent)
+        case.facts["confirmed_absent"] = len(suspects)
+        return list(suspects)
     confirmed: list[str] = []
     with site.warehouse.read() as con:
         controls = sweeps.sample_staged(con, row.sweep_id, CONTROLS)
-    for start in range(0, len(plan.absent), CONFIRMATION_BATCH):
-        batch = plan.absent[start : start + CONFIRMATION_BATCH]
+    for start in range(0, len(suspects), CONFIRMATION_BATCH):
+        batch = suspects[start : start + CONFIRMATION_BATCH]
         answered = answering(row.resource, [*batch, *controls])
         silent = [key for key in controls if key not in answered]
         if silent:
@@ -256,7 +183,7 @@ def _confirm(case: _Case, plan: Plan) -> list[str]:
         case.facts["spared"] += len(spared)
         confirmed += [key for key in batch if key not in answered]
         site.progress(
-            Progress(row.feed, row.resource, "purge", 0, start + len(batch), len(plan.absent))
+            Progress(row.feed, row.resource, "purge", 0, start + len(batch), len(suspects))
         )
     if row.resource is Resource.OPEN_HOUSE and confirmed:
         # an open house that ended while we walked is history, not removed
@@ -269,45 +196,54 @@ def _confirm(case: _Case, plan: Plan) -> list[str]:
     return confirmed
 
 
-def _remove(case: _Case, keys: Sequence[str]) -> None:
+def _remove(case: Case, keys: Sequence[str]) -> None:
     row = case.row
     if not keys:
         return
     with case.site.warehouse.write() as con:
-        removed = ledger.remove(
-            con,
-            feed=row.feed,
-            source=case.evidence.source,
-            resource=row.resource,
-            keys=keys,
-            reason=case.evidence.reason,
-            evidence_id=row.sweep_id,
-            first_evidence_at=row.started_at,
-            removed_at=datetime.now(UTC),
-            run_id=case.site.run_id,
-        )
-        case.facts["removed"] = removed
-        sweeps.note(con, row.sweep_id, removed=removed)
+        # what a guard held back before was found absent then, not now
+        before = sweeps.first_absent(con, row.feed, row.resource)
+        by_moment: defaultdict[datetime, list[str]] = defaultdict(list)
+        for key in keys:
+            by_moment[min(before.get(key, row.started_at), row.started_at)].append(key)
+        for first_evidence_at, found in sorted(by_moment.items()):
+            case.facts["removed"] += ledger.remove(
+                con,
+                feed=row.feed,
+                source=case.evidence.source,
+                resource=row.resource,
+                keys=found,
+                reason=case.evidence.reason,
+                evidence_id=row.sweep_id,
+                first_evidence_at=first_evidence_at,
+                removed_at=datetime.now(UTC),
+                run_id=case.site.run_id,
+            )
+        case.use_approval(con)
+        sweeps.note(con, row.sweep_id, removed=case.facts["removed"])
 
 
-def _refetch(case: _Case, plan: Plan) -> None:
+def _refetch(case: Case, plan: Plan) -> None:
     """Fetch and merge what the source lists and we do not have."""
     site, row, fetch = case.site, case.row, case.evidence.fetch
     if not plan.missing or fetch is None:
         return
     came: set[str] = set()
+    refused: set[str] = set()
     for page in fetch(row.resource, plan.missing):
         with site.warehouse.write() as con:
             landing.land(con, page, source=case.evidence.source, walk=None, run_id=site.run_id)
         came.update(record.key for record in page.records)
         came.update(removal.key for removal in page.removals)
+        refused.update(reject.key for reject in page.rejects if reject.key)
         site.progress(Progress(row.feed, row.resource, "purge", 0, len(came), len(plan.missing)))
     normalise_locked(site, row.feed)
     case.facts["refetched"] = len(came)
-    case.changed.update(key for key in plan.missing if key not in came)
+    # what did not come went meanwhile; what came but could not be kept did not
+    case.changed.update(set(plan.missing) - came - refused)
 
 
-def _verdict(case: _Case) -> Judged:
+def _verdict(case: Case) -> Judged:
     row = case.row
     here, there = _digests(case)
     with case.site.warehouse.read() as con:
@@ -337,10 +273,13 @@ def _verdict(case: _Case) -> Judged:
                 con, row.feed, row.resource, at=row.started_at, source_rows=facts["source_keys"]
             )
             sweeps.forget_suspects(con, row.feed, row.resource)
-    return case.close(verdict, text, source_digest=there.sha256, local_digest=here.sha256)
+        case.use_approval(con)
+        return case.close_in(
+            con, verdict, text, source_digest=there.sha256, local_digest=here.sha256
+        )
 
 
-def _digests(case: _Case) -> tuple[KeySetDigest, KeySetDigest]:
+def _digests(case: Case) -> tuple[KeySetDigest, KeySetDigest]:
     row = case.row
     with case.site.warehouse.read() as con:
         here = digest(

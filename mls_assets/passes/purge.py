@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from mls_assets.feeds import SparkFeed
+from mls_assets.passes.case import Evidence, Judged
 from mls_assets.passes.clients import spark_client
-from mls_assets.passes.judge import Evidence, Judged, judge
+from mls_assets.passes.judge import judge
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Site
 from mls_assets.passes.sweep import Swept

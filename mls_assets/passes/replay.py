@@ -1,27 +1,32 @@
 """Reconciling a Forge feed by reading its whole event log again, from event 0.
 
-The keys alive at the end are the source's key set. Records land as they come; no tombstone of
-the replay removes anything by itself: what is absent at the end goes through the same plan,
-guard and verdict as a Spark sweep. The stored cursor stays where it is, so that every tombstone
-after it is still handled in its turn; only a feed whose log was reset gets a new cursor, and
-only once its sets are equal.
+The keys alive at the end are the source's key set. Until that end is reached everything is
+staged, and nothing that is stored is touched: a log tells old versions first. Then the survivors
+land, and what is absent goes through the same plan, guard and verdict as a Spark sweep; no
+tombstone of the replay removes anything by itself. The stored cursor stays where it is, so that
+every tombstone after it is still handled in its turn; only a feed whose log was reset gets a new
+cursor, and only once its sets are equal.
 """
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mls_assets.errors import ConfigurationError, MlsAssetsError
 from mls_assets.feeds import ForgeAccess, mls_of
+from mls_assets.passes.case import Evidence, Judged
+from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client
 from mls_assets.passes.events import follow
-from mls_assets.passes.judge import Evidence, Judged, judge
+from mls_assets.passes.judge import judge
+from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.passes.sweep import new_sweep_id
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import ForgeClient, ahead
 from mls_assets.values import Page, Reason, Resource, Source
-from mls_assets.warehouse import cursors, landing, sweeps
+from mls_assets.warehouse import cursors, landing, replaying, sweeps
 
 
 def replay(
@@ -34,23 +39,28 @@ def replay(
     *,
     dry_run: bool = False,
     approve: str = "",
-) -> Judged:
+) -> Judged | Replicated:
     """Replay and reconcile one Forge feed and kind; the verdict stands in `sweeps`.
 
-    Raises ConfigurationError for a feed that was never replicated, and the typed source errors
-    of the normal event loop, which runs first.
+    Where the source has no query for agents there is nothing to judge: then a Replicated says
+    so in its notes. Raises ConfigurationError for a feed that was never replicated or a token
+    that is refused, and the typed source errors of the normal event loop, which runs first
+    (but not in a dry run, which changes nothing).
     """
     with site.feed_lock(feed), forge_client(access, settings) as client:
-        with site.warehouse.read() as con:
-            state = cursors.state_of(con, feed, resource)
-            if approve:
+        note = without_query(client, feed, resource)
+        if note:
+            return Replicated(feed, resource, "replay", notes=(note,))
+        state, _ = claim(site, feed, Source.FORGE, access.url, resource, access.question(resource))
+        if approve:
+            with site.warehouse.read() as con:
                 sweeps.approval(con, approve, feed, resource)
         if state.cursor is None:
             raise ConfigurationError(
                 f"{feed} {resource} was never replicated, so there is nothing to reconcile. Run "
                 f"`mls-assets replicate {feed}` first."
             )
-        if state.state != "needs_resync":
+        if state.state != "needs_resync" and not dry_run:
             follow(site, client, feed, access, resource, replace(settings, page_budget=0))
         return replay_locked(
             site,
@@ -64,6 +74,16 @@ def replay(
         )
 
 
+def without_query(client: ForgeClient, feed: str, resource: Resource) -> str:
+    """Return what to tell where the source cannot be asked for agents, else nothing.
+
+    The guide speaks of agents but shows no query: not every schema may have one.
+    """
+    if resource is not Resource.MEMBER or client.shape("agents") is not None:
+        return ""
+    return f"{feed}: the source's schema has no query for agents, so there are none here"
+
+
 def replay_locked(
     site: Site,
     client: ForgeClient,
@@ -75,51 +95,33 @@ def replay_locked(
     dry_run: bool = False,
     approve: str = "",
 ) -> Judged:
-    """Do the same without the event loop before it; the caller holds the feed's lock."""
+    """Do the same without the event loop before it; the caller holds the feed's lock.
+
+    A replay that breaks off is `void`. Raises ConfigurationError (a refused token is one) when
+    it broke off for that; its sweep is void too.
+    """
     sweep_id = new_sweep_id(feed, resource, datetime.now(UTC))
     with site.warehouse.write() as con:
         resync = cursors.state_of(con, feed, resource).state == "needs_resync"
         sweeps.begin(con, sweep_id, feed, resource, datetime.now(UTC), site.run_id)
-    last: Page | None = None
-    pages = events = 0
+        replaying.drop(con, feed, resource)
+    pages = client.pages(feed, mls_of(feed), resource, after=0, filter=access.filter or None)
+    told = _Told(sweep_id, feed, resource)
     try:
-        for page in ahead(
-            client.pages(feed, mls_of(feed), resource, after=0, filter=access.filter or None)
-        ):
-            with site.warehouse.write() as con:
-                if last is None:
-                    sweeps.note(con, sweep_id, started_at=page.fetched_at)
-                landing.land(
-                    con,
-                    replace(page, removals=()),
-                    source=Source.FORGE,
-                    walk=None,
-                    run_id=site.run_id,
-                )
-                sweeps.stage_events(
-                    con,
-                    sweep_id,
-                    alive=[record.key for record in page.records],
-                    gone=[removal.key for removal in page.removals],
-                )
-            last = page
-            pages += 1
-            events += len(page.records) + len(page.removals)
-            site.progress(
-                Progress(feed, resource, "replay", pages, events, events + (page.remaining or 0))
-            )
-        if last is None or last.remaining != 0:
-            void = f"the replay ended after {pages} page(s) without reaching the end of the log"
-        else:
-            void = ""
+        _stage(site, told, pages)
+        if not told.void and not dry_run:
+            _land(site, sweep_id)
     except MlsAssetsError as error:
-        void = f"the replay broke off after {pages} page(s): {error}"
-    if last is None or void:
+        told.void = f"the replay broke off after {told.pages} page(s): {error}"
+        told.error = error
+    finally:
         with site.warehouse.write() as con:
-            sweeps.close(con, sweep_id, verdict="void", explanation=void)
-        return Judged(sweep_id, feed, resource, "void", void)
+            replaying.drop(con, feed, resource)
+    last = told.last
+    if last is None or told.void:
+        return _close_void(site, told)
     with site.warehouse.write() as con:
-        sweeps.note(con, sweep_id, pages=pages, source_keys=sweeps.staged(con, sweep_id))
+        sweeps.note(con, sweep_id, pages=told.pages, source_keys=sweeps.staged(con, sweep_id))
     judged = judge(
         site,
         sweep_id,
@@ -139,3 +141,66 @@ def replay_locked(
                 current=True,
             )
     return judged
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a replay was told so far; `void` says why it proves nothing."""
+
+    sweep_id: str
+    feed: str
+    resource: Resource
+    last: Page | None = None
+    pages: int = 0
+    void: str = ""
+    error: MlsAssetsError | None = None
+
+
+def _stage(site: Site, told: _Told, pages: Iterable[Page]) -> None:
+    events = 0
+    for page in ahead(pages):
+        with site.warehouse.write() as con:
+            if told.last is None:
+                sweeps.note(con, told.sweep_id, started_at=page.fetched_at)
+            replaying.stage(con, told.sweep_id, told.pages, page)
+            sweeps.stage_events(
+                con,
+                told.sweep_id,
+                alive=[record.key for record in page.records],
+                gone=[removal.key for removal in page.removals],
+            )
+        # its bodies are staged: of the last page only its facts are asked for later
+        told.last = replace(page, records=(), removals=(), rejects=())
+        told.pages += 1
+        events += len(page.records) + len(page.removals)
+        expected = events + (page.remaining or 0)
+        site.progress(Progress(told.feed, told.resource, "replay", told.pages, events, expected))
+    if told.last is None or told.last.remaining != 0:
+        told.void = (
+            f"the replay ended after {told.pages} page(s) without reaching the end of the log"
+        )
+
+
+def _land(site: Site, sweep_id: str) -> None:
+    """Land what the whole log leaves alive, one of its pages at a time."""
+    with site.warehouse.read() as con:
+        numbers = replaying.numbers(con, sweep_id)
+    for number in numbers:
+        with site.warehouse.write() as con:
+            page = replaying.take(con, sweep_id, number)
+            landing.land(con, page, source=Source.FORGE, walk=None, run_id=site.run_id)
+
+
+def _close_void(site: Site, told: _Told) -> Judged:
+    with site.warehouse.write() as con:
+        sweeps.close(con, told.sweep_id, verdict="void", explanation=told.void)
+    if isinstance(told.error, ConfigurationError):
+        raise told.error
+    return Judged(
+        told.sweep_id,
+        told.feed,
+        told.resource,
+        "void",
+        told.void,
+        error_code=told.error.exit_code if told.error else 0,
+    )

@@ -3,13 +3,12 @@
 The passes themselves stand in `download`, `update`, `events` and `replay`.
 """
 
-import hashlib
-import math
-from dataclasses import replace
+from datetime import UTC, datetime
 
 from mls_assets.errors import SweepBlocked, SweepVoid
 from mls_assets.feeds import ForgeAccess, SparkFeed
 from mls_assets.passes import download, events, replay, update
+from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client, spark_client
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
@@ -17,7 +16,8 @@ from mls_assets.passes.site import Site
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import Mls
 from mls_assets.values import Resource, Source
-from mls_assets.warehouse import FeedState, cursors, origins
+from mls_assets.warehouse import sweeps
+from mls_assets.warehouse.sweeps.approvals import VALID_FOR
 
 #: States in which what is stored cannot be brought up to date, but has to be downloaded.
 _DOWNLOAD_DUE = ("new", "downloading", "needs_resync")
@@ -32,7 +32,7 @@ def replicate_spark(
     call goes on from there.
     """
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
-        state, notes = _claim(
+        state, notes = claim(
             site, feed.name, Source.SPARK, feed.base_url, resource, feed.question(resource)
         )
         if state.state in _DOWNLOAD_DUE or state.cursor is None:
@@ -43,22 +43,33 @@ def replicate_spark(
 
 
 def replicate_forge(
-    site: Site, feed: str, access: ForgeAccess, resource: Resource, settings: ForgeSettings
+    site: Site,
+    feed: str,
+    access: ForgeAccess,
+    resource: Resource,
+    settings: ForgeSettings,
+    thresholds: Thresholds | None = None,
 ) -> Replicated:
     """Handle the events of one Forge MLS and kind until none remains.
 
-    A feed that needs a resync is replayed from event 0 under the guard of a purge.
+    A feed that needs a resync is replayed from event 0 under the guard of a purge. Raises
+    SweepBlocked or SweepVoid when that comes to nothing; while a block can still be approved
+    the log is not read again only to be blocked once more.
     """
     with site.feed_lock(feed), forge_client(access, settings) as client:
-        if resource is Resource.MEMBER and client.shape("agents") is None:
-            # the guide speaks of agents but shows no query: not every schema may have one
-            note = f"{feed}: the source's schema has no query for agents, so there are none here"
+        note = replay.without_query(client, feed, resource)
+        if note:
             return Replicated(feed, resource, "events", notes=(note,))
-        state, notes = _claim(
+        state, notes = claim(
             site, feed, Source.FORGE, access.url, resource, access.question(resource)
         )
         if state.state == "needs_resync":
-            judged = replay.replay_locked(site, client, feed, access, resource, Thresholds())
+            held_back = _held_back(site, feed, resource)
+            if held_back and not notes:  # a question that has just changed is asked at once
+                raise SweepBlocked(held_back)
+            judged = replay.replay_locked(
+                site, client, feed, access, resource, thresholds or Thresholds()
+            )
             if judged.verdict == "blocked":
                 raise SweepBlocked(judged.explanation)
             if judged.verdict != "reconciled":
@@ -77,24 +88,12 @@ def forge_feeds(access: ForgeAccess, settings: ForgeSettings) -> list[Mls]:
     return [listed.get(key) or Mls(key, key, None, ()) for key in access.mlses]
 
 
-def _claim(
-    site: Site, feed: str, source: Source, origin: str, resource: Resource, question: str
-) -> tuple[FeedState, tuple[str, ...]]:
-    """Hold the feed to the source it was first filled from, and notice a changed question.
-
-    Returns the state to go on from, and what the user should be told.
-    """
-    sha = hashlib.sha256(question.encode()).hexdigest()
-    with site.warehouse.write() as con:
-        claimed = origins.claim(con, feed, source, origin, resource, sha)
-        state = cursors.state_of(con, feed, resource)
-        if claimed != "asked_otherwise" or state.state == "new":
-            return state, ()
-        cursors.needs_resync(con, feed, resource)
-    pages = max(math.ceil(max(state.rows, state.source_rows or 0) / 1000), 1)
-    note = (
-        f"{feed} {resource}: the question changed, so it is downloaded afresh (about {pages:,} "
-        f"requests for records{', and more for relations' if source is Source.SPARK else ''}); "
-        "old rows stay until that ends"
-    )
-    return replace(state, state="needs_resync"), (note,)
+def _held_back(site: Site, feed: str, resource: Resource) -> str:
+    """Return what the guard said of the newest judged replay, if that can still be approved."""
+    with site.warehouse.read() as con:
+        blocked = sweeps.blocked(con)
+    for row in blocked:
+        if (row.feed, row.resource) == (feed, resource) and row.finished_at:
+            young = datetime.now(UTC) - row.finished_at < VALID_FOR
+            return (row.explanation or "") if young else ""
+    return ""

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 
 from mls_assets.errors import ConfigurationError, MlsAssetsError
 from mls_assets.feeds import SparkFeed
+from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import spark_client
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.reconcile.proof import SweepProof
 from mls_assets.sources import SparkClient, ahead
-from mls_assets.values import Resource
-from mls_assets.warehouse import cursors, sweeps
+from mls_assets.values import Resource, Source
+from mls_assets.warehouse import sweeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,10 @@ def sweep_keys(
     when there is nothing to sweep for, or the approval does not hold.
     """
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
+        state, _ = claim(
+            site, feed.name, Source.SPARK, feed.base_url, resource, feed.question(resource)
+        )
         with site.warehouse.read() as con:
-            state = cursors.state_of(con, feed.name, resource)
             keyless_approved = (
                 bool(approve) and sweeps.approval(con, approve, feed.name, resource).keyless
             )

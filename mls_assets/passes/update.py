@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mls_assets.errors import LinkExpired
+from mls_assets.errors import AnswerBroken, DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.children import due
 from mls_assets.passes.outcome import Replicated
@@ -24,7 +24,10 @@ from mls_assets.warehouse import FeedState, Walk, cursors, landing
 
 @dataclass(frozen=True, slots=True)
 class _Update:
-    """One update under way; `cursor` is the stored one that it started from."""
+    """One update under way; `cursor` is the stored one that it started from.
+
+    `since` is the lower bound that is asked for.
+    """
 
     site: Site
     client: SparkClient
@@ -32,6 +35,7 @@ class _Update:
     resource: Resource
     settings: SparkSettings
     cursor: str
+    since: datetime
     source_rows: int | None
 
 
@@ -49,17 +53,20 @@ def update(
     """
     if state.cursor is None:
         raise ValueError("an update starts from a cursor")
-    work = _Update(site, client, feed, resource, settings, state.cursor, client.count(resource))
     with site.warehouse.read() as con:
         walk = cursors.open_walk(con, feed.name, resource, "update")
-    if walk is not None:
+    overlap = timedelta(minutes=settings.overlap_minutes)
+    since = datetime.fromisoformat(state.cursor) - overlap
+    source_rows = client.count(resource)
+    work = _Update(site, client, feed, resource, settings, state.cursor, since, source_rows)
+    if walk is not None and walk.since is not None:
+        resumed = replace(work, since=walk.since)
         try:
-            return _follow(work, walk, client.pages(resource, resume=walk.next_link))
+            return _follow(resumed, walk, client.pages(resource, resume=walk.next_link))
         except LinkExpired:
             # the source forgot where we were: ask the whole window again
             with site.warehouse.write() as con:
                 cursors.end_walks(con, feed.name, resource)
-    since = datetime.fromisoformat(state.cursor) - timedelta(minutes=settings.overlap_minutes)
     until = client.clock if settings.two_sided_window else None
     return _follow(work, None, client.pages(resource, since=since, until=until))
 
@@ -69,6 +76,8 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
     done = Replicated(feed, resource, "update", cursor=work.cursor)
     records = 0
     for page in ahead(_told_with_children(work, pages)):
+        if not page.next:
+            _prove_complete(work, walk, page)
         with site.warehouse.write() as con:
             cursors.expect_cursor(con, feed, resource, work.cursor)
             if walk is None:
@@ -78,6 +87,7 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
                     resource,
                     "update",
                     started_at=page.fetched_at,
+                    since=work.since,
                     count_before=page.count,
                 )
             landed = landing.land(con, page, source=Source.SPARK, walk=walk, run_id=site.run_id)
@@ -103,6 +113,29 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
     cursor = walk.started_at.isoformat()
     done = replace(done, cursor=cursor, source_rows=work.source_rows)
     return done.noting(_went_back(work.cursor, cursor))
+
+
+def _prove_complete(work: _Update, walk: Walk | None, last: Page) -> None:
+    """Hold what came against the source's counts before the cursor moves past it.
+
+    An answer without a link may be one that was cut: what it left out would never come again.
+    """
+    before = last.count if walk is None else walk.count_before
+    seen = len(last.records) + len(last.removals) + len(last.rejects)
+    if walk is not None:
+        with work.site.warehouse.read() as con:
+            seen += cursors.keys_seen(con, walk) + cursors.not_kept(con, walk)
+    if before is None or seen >= before:
+        return
+    after = work.client.count(work.resource, since=work.since)
+    if after is not None and seen < min(before, after):
+        with work.site.warehouse.write() as con:
+            cursors.end_walks(con, work.feed.name, work.resource)
+        raise DownloadIncomplete(
+            f"{work.feed.name} {work.resource}: the pages of the update ended after {seen:,} "
+            f"records, but the source counts {before:,} before and {after:,} after. The cursor "
+            "did not move; the next run asks for the whole window again."
+        )
 
 
 def _told_with_children(work: _Update, pages: Iterator[Page]) -> Iterator[Page]:
@@ -131,9 +164,24 @@ def with_children(site: Site, client: SparkClient, feed: SparkFeed, page: Page) 
     children = list(page.children)
     for relations, listing_keys in wanted.items():
         ordered = tuple(name for name in feed.relations if name in relations)
-        found, _ = client.children(listing_keys, ordered)
+        found, answered = client.children(listing_keys, ordered)
+        refuse_silence(client, feed.name, set(listing_keys) - answered)
         children += found
     return replace(page, children=tuple(children))
+
+
+def refuse_silence(client: SparkClient, feed: str, listing_keys: set[str]) -> None:
+    """Raise AnswerBroken if listings that are there were not answered with their collections.
+
+    Their old collections would else stay for good: nothing asks again before the next change.
+    """
+    present = client.present(Resource.PROPERTY, sorted(listing_keys)) if listing_keys else set()
+    if present:
+        raise AnswerBroken(
+            f"{feed}: the source left {len(present):,} listings out of an answer about their "
+            "media, rooms and units, although it has them. Their page was not stored; the next "
+            "run asks again."
+        )
 
 
 def _went_back(before: str, after: str) -> tuple[str, ...]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Reason, Resource, Source
-from mls_assets.warehouse import counters, ledger, origins
+from mls_assets.warehouse import counters, ledger, origins, sweeps
 from mls_assets.warehouse.ddl import quoted
-from mls_assets.warehouse.queries import Connection, scalar
+from mls_assets.warehouse.queries import Connection, rows, scalar
 from mls_assets.warehouse.schema import PIPELINE_TABLES, RAW_TABLES
 
 #: What outlives its feed: proofs, which hold keys, counts, hashes and times only.
 _KEPT = ("deletion_ledger", "sweeps")
+_CLOSED = "The feed was erased meanwhile, so nothing follows from it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,31 @@ def erase(con: Connection, feed: str, run_id: str) -> Erased:
     The bytes are gone after the next compaction and publication. A feed that is unknown here
     erases nothing and says so by empty counts.
     """
+    _end_sweeps(con, feed)
     source = origins.source_of(con, feed)
     entries = sum(_enter(con, feed, source, resource, run_id) for resource in KEYED_RESOURCES)
+    gone = {name: _delete(con, name, feed) for name in _tables_with_feed()}
+    counters.changed(con)
+    return Erased({name: count for name, count in gone.items() if count}, entries)
+
+
+def _end_sweeps(con: Connection, feed: str) -> None:
+    """Void the sweeps that still run, and drop the keys that any sweep of the feed holds."""
+    for (running,) in rows(
+        con, "select sweep_id from sweeps where feed = ? and verdict = 'running'", [feed]
+    ):
+        sweeps.close(con, running, verdict="void", explanation=_CLOSED)
+    # a set that is paged by offset is walked twice: its second walk is staged beside the first
     con.execute(
-        "delete from raw.sweep_keys where sweep_id in (select sweep_id from sweeps where feed = ?)",
-        [feed],
+        "delete from raw.sweep_keys where sweep_id in (select sweep_id from sweeps where feed = ? "
+        "union all select sweep_id || '/again' from sweeps where feed = ?)",
+        [feed, feed],
     )
     con.execute(
         "delete from raw.suspects where sweep_id in (select sweep_id from sweeps where feed = ?)",
         [feed],
     )
     con.execute("update sweeps set changed_keys = [] where feed = ?", [feed])
-    gone = {name: _delete(con, name, feed) for name in _tables_with_feed()}
-    counters.changed(con)
-    return Erased({name: count for name, count in gone.items() if count}, entries)
 
 
 def _enter(con: Connection, feed: str, source: Source, resource: Resource, run_id: str) -> int:
@@ -85,3 +97,13 @@ def left_of(con: Connection, feed: str) -> dict[str, int]:
     """Return the tables in which rows of a feed are left, with how many: the proof is `{}`."""
     left = {table: _rows_of(con, table, feed) for table in _tables_with_feed()}
     return {table: count for table, count in left.items() if count}
+
+
+def unproven(con: Connection, feed: str) -> int:
+    """Count the removals of a feed whose bytes a publication or a compaction has yet to drop."""
+    return scalar(
+        con,
+        "select count(*) from deletion_ledger where feed = ? and event = 'removed' "
+        "and (published_at is null or raw_scrubbed_at is null)",
+        [feed],
+    )

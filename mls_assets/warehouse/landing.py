@@ -119,6 +119,26 @@ def stored_children(
     return {key: frozenset(map(Resource, resources)) for key, resources in found}
 
 
+def is_told(con: Connection, feed: str, child: Resource) -> bool:
+    """Return whether any listing's set of this child resource is stored."""
+    return bool(
+        rows(
+            con, "select 1 from raw.children where feed = ? and resource = ? limit 1", [feed, child]
+        )
+    )
+
+
+def listings_without(con: Connection, feed: str, child: Resource) -> list[str]:
+    """Return the listings here of whose set of this child resource nothing was ever told."""
+    found = rows(
+        con,
+        "select record_key from raw.records where feed = ? and resource = ? and record_key not in "
+        "(select listing_key from raw.children where feed = ? and resource = ?) order by all",
+        [feed, Resource.PROPERTY, feed, child],
+    )
+    return [key for (key,) in found]
+
+
 def _store_facts(con: Connection, page: Page, walk: Walk | None, run_id: str) -> int:
     page_id = counters.take(con, "page_id")
     con.execute(

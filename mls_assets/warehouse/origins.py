@@ -1,29 +1,39 @@
 """Which source a feed was first filled from, and what it was asked: a feed is its source."""
 
 from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.values import Resource, Source
 from mls_assets.warehouse.queries import Connection, scalar
 
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
 
 def claim(
     con: Connection, feed: str, source: Source, origin: str, resource: Resource, question_sha: str
 ) -> Literal["new", "same", "asked_otherwise"]:
-    """Hold a feed to its origin, and note what is asked of it now.
+    """Hold a feed to the origin that answered it first, and note what is asked of it now.
 
     `asked_otherwise` is said once: the new question is stored in this transaction, in which the
-    caller marks the resource `needs_resync`. Raises ConfigurationError for another origin.
+    caller marks the resource `needs_resync`. An origin that never answered gives way to another:
+    it was mistyped. Raises ConfigurationError for another origin than the one that did answer.
     """
+    origin = _normalised(origin)
     known = scalar(con, "select origin from raw.origins where feed = ?", [feed])
     if known is None:
         con.execute("insert into raw.origins values (?, ?, ?)", [feed, source, origin])
+    elif _normalised(known) != origin:
+        if scalar(con, "select count(*) from raw.pages where feed = ?", [feed]):
+            raise ConfigurationError(
+                f"{feed} was filled from {known}, but is configured for {origin}. Nothing was "
+                f"done; give the other source a name of its own, or end this one with "
+                f"`mls-assets erase {feed} --yes`."
+            )
+        forget(con, feed)
+        con.execute("insert into raw.origins values (?, ?, ?)", [feed, source, origin])
     elif known != origin:
-        raise ConfigurationError(
-            f"{feed} was filled from {known}, but is configured for {origin}. Nothing was done; "
-            f"give the other source a name of its own, or end this one with "
-            f"`mls-assets erase {feed} --yes`."
-        )
+        con.execute("update raw.origins set origin = ? where feed = ?", [origin, feed])
     asked = scalar(
         con,
         "select question_sha from raw.questions where feed = ? and resource = ?",
@@ -46,3 +56,14 @@ def forget(con: Connection, feed: str) -> None:
     """Forget where a feed came from, so that its name is free."""
     con.execute("delete from raw.origins where feed = ?", [feed])
     con.execute("delete from raw.questions where feed = ?", [feed])
+
+
+def _normalised(address: str) -> str:
+    """Return an address in the one spelling in which addresses are stored and compared."""
+    parts = urlsplit(address.strip())
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    if parts.port not in (None, _DEFAULT_PORTS.get(parts.scheme)):
+        host = f"{host}:{parts.port}"
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), parts.query, ""))

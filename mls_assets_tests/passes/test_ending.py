@@ -3,17 +3,36 @@
 import duckdb
 import pytest
 
-from mls_assets.errors import ConfigurationError
+from mls_assets.errors import ConfigurationError, SourceError, WarehouseBusy
 from mls_assets.passes.compact import compact
 from mls_assets.passes.erase import erase
 from mls_assets.passes.publish import publish
+from mls_assets.passes.sweep import sweep_keys
 from mls_assets.values import TABLES, Resource
+from mls_assets.warehouse.files import DiskFull
 from mls_assets_tests.passes.place import ARMLS, SPARK
 
 
 def published(place, sql):
     with duckdb.connect(str(place.site.published), read_only=True) as con:
         return con.execute(sql).fetchall()
+
+
+def unproven(place):
+    """Count the entries of the Spark feed that do not say yet that the bytes are gone."""
+    ((count,),) = place.rows(
+        "select count(*) from deletion_ledger where feed = ? "
+        "and (published_at is null or raw_scrubbed_at is null)",
+        SPARK,
+    )
+    return count
+
+
+def failing(error):
+    def step(site):
+        raise error
+
+    return step
 
 
 def test_the_published_file_holds_what_the_warehouse_holds(place):
@@ -78,3 +97,66 @@ def test_erasing_a_feed_leaves_the_ledger_and_the_other_feeds(place):
 def test_erasing_what_is_not_there_is_refused(place):
     with pytest.raises(ConfigurationError, match="spark/other"):
         erase(place.site, "spark/other")
+
+
+@pytest.mark.parametrize("step", ["publish", "compact"])
+@pytest.mark.parametrize("error", [DiskFull("full"), WarehouseBusy("held"), KeyboardInterrupt()])
+def test_an_erasure_that_was_cut_short_goes_on_when_it_is_asked_for_again(
+    place, monkeypatch, step, error
+):
+    place.replicate(Resource.PROPERTY)
+    publish(place.site)
+    with monkeypatch.context() as patched:
+        patched.setattr(f"mls_assets.passes.erase.{step}", failing(error))
+        with pytest.raises(type(error)):
+            erase(place.site, SPARK)
+    assert place.keys() == set()
+    assert unproven(place) == 60
+    done = erase(place.site, SPARK)
+    assert done.rows == {}
+    assert done.ledger_entries == 60
+    assert unproven(place) == 0
+    assert len(place.ledger()) == 60, "nothing is entered twice"
+    assert published(place, "select count(*) from listings") == [(0,)]
+    # and when all is proven there is nothing to go on with
+    with pytest.raises(ConfigurationError, match="Nothing is stored"):
+        erase(place.site, SPARK)
+
+
+def test_the_unfinished_erasure_of_one_feed_does_not_stand_for_another(place, monkeypatch):
+    place.replicate(Resource.PROPERTY)
+    with monkeypatch.context() as patched:
+        patched.setattr("mls_assets.passes.erase.publish", failing(DiskFull("full")))
+        with pytest.raises(DiskFull):
+            erase(place.site, SPARK)
+    with pytest.raises(ConfigurationError, match="Nothing is stored"):
+        erase(place.site, ARMLS)
+
+
+def test_a_feed_whose_first_run_failed_can_be_erased(place):
+    place.fault("status_404", times=0)
+    with pytest.raises(SourceError):
+        place.replicate(Resource.PROPERTY)
+    place.sandbox.faults.clear()
+    assert place.rows("select feed from feeds") == []
+    done = erase(place.site, SPARK)
+    assert done.rows == {"raw.origins": 1, "raw.questions": 1}
+    assert done.ledger_entries == 0
+    with pytest.raises(ConfigurationError, match="Nothing is stored"):
+        erase(place.site, SPARK)
+
+
+def test_a_sweep_that_waited_for_its_verdict_is_void_when_its_feed_is_erased(place):
+    place.replicate(Resource.PROPERTY)
+    swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
+    assert not swept.void
+    erase(place.site, SPARK)
+    ((verdict, explanation, finished_at),) = place.rows(
+        "select verdict, explanation, finished_at from sweeps where sweep_id = ?", swept.sweep_id
+    )
+    assert verdict == "void"
+    assert "was erased meanwhile" in explanation
+    assert finished_at is not None
+    assert place.rows("select count(*) from raw.sweep_keys") == [(0,)]
+    # readers see the verdict too
+    assert published(place, "select verdict from sweeps") == [("void",)]

@@ -1,14 +1,85 @@
 """Following Forge's event log, and replaying it, against the sandbox over HTTP."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
+import duckdb
 import pytest
 
-from mls_assets.errors import AccessLost, CursorWentBack, SourceError
-from mls_assets.passes.replicate import forge_feeds
+from mls_assets.errors import (
+    AccessLost,
+    CursorWentBack,
+    SourceError,
+    SourceUnreachable,
+    SweepBlocked,
+    TokenRefused,
+)
+from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.replicate import forge_feeds, replicate_forge
 from mls_assets.passes.settings import ForgeSettings
-from mls_assets.values import Resource
+from mls_assets.reconcile.guard import Thresholds
+from mls_assets.sources import ForgeClient
+from mls_assets.values import Page, RawRecord, Reason, Reject, Removal, Resource
+from mls_assets_tests.assets.world import world
 from mls_assets_tests.passes.place import ARMLS
 
 RMLS = "forge/rmls"
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def tell(monkeypatch):
+    """Let Forge's log be these answers: keys with their city, None for a tombstone."""
+
+    def told(*answers):
+        asked = []
+
+        def pages(self, feed, mls, resource, *, after, filter=None):  # noqa: A002
+            asked.append(after)
+            for number, answer in enumerate(() if after else answers, start=1):
+                if isinstance(answer, Exception):
+                    raise answer
+                yield Page(
+                    feed,
+                    resource,
+                    NOON + timedelta(minutes=number),
+                    records=tuple(
+                        RawRecord(key, json.dumps({"ListingKey": key, "City": city}).encode())
+                        for key, city in answer.items()
+                        if isinstance(city, str)
+                    ),
+                    removals=tuple(
+                        Removal(key, Reason.TOMBSTONE)
+                        for key, city in answer.items()
+                        if city is None
+                    ),
+                    rejects=tuple(city for city in answer.values() if isinstance(city, Reject)),
+                    position=100 + number,
+                    remaining=(len(answers) - number) * 500,
+                )
+
+        monkeypatch.setattr(ForgeClient, "pages", pages)
+        return asked
+
+    return told
+
+
+def want_resync(place):
+    with place.site.warehouse.write() as con:
+        con.execute(
+            "update feeds set state = 'needs_resync' where feed = ? and resource = 'Property'",
+            [ARMLS],
+        )
+
+
+def landed(place):
+    return place.rows(
+        "select record_key, digest, page_id, seen_page_id from raw.records order by all"
+    )
+
+
+def cities(place):
+    return dict(place.rows('select "ListingKey", "City" from listings order by all'))
 
 
 def test_every_mls_that_forge_lists_is_a_feed(place):
@@ -159,9 +230,169 @@ def test_a_replay_that_would_remove_too_much_is_blocked_and_keeps_its_cursor(pla
     assert place.ledger() == []
 
 
-def test_a_replay_that_breaks_off_is_void(place):
+@pytest.mark.parametrize("resync", [False, True])
+def test_a_replay_that_breaks_off_is_void_and_leaves_all_as_it_was(place, tell, resync):
+    tell({"a": "Bend", "b": "Bend", "c": "Bend"}, {"a": "Mesa", "c": None})
     place.follow()
-    place.fault("status_401", surface="forge", after=2, times=0)
+    if resync:
+        want_resync(place)
+    before = place.tables(), landed(place), place.ledger()
+    tell({"a": "Bend", "b": "Bend", "c": "Bend"}, SourceUnreachable("no answer"))
     judged = place.replay()
-    assert judged.verdict == "void"
+    assert (judged.verdict, judged.removed) == ("void", 0)
     assert place.rows("select verdict from sweeps") == [("void",)]
+    place.run += 1
+    assert (place.tables(), landed(place), place.ledger()) == before
+    assert place.rows("select * from raw.replayed") == []
+
+
+@pytest.mark.parametrize("resync", [False, True])
+def test_a_refused_token_voids_a_replay_and_stays_what_it_is(place, resync):
+    place.follow()
+    if resync:
+        want_resync(place)
+    place.fault("status_401", surface="forge", after=1 if resync else 2, times=0)
+    again = place.follow if resync else place.replay
+    with pytest.raises(TokenRefused) as refused:
+        again()
+    assert refused.value.exit_code == 2
+    (found,) = place.rows("select verdict, explanation from sweeps")
+    assert found[0] == "void"
+    assert str(refused.value) in found[1]
+    assert place.rows("select * from raw.replayed") == []
+
+
+def test_a_tombstone_that_comes_during_a_resync_removes_its_record(place, tell):
+    tell({"a": "Bend", "b": "Bend", "c": "Bend"})
+    place.follow()
+    want_resync(place)
+    tell({"a": "Bend", "b": "Bend", "c": "Bend"}, {"c": None, "d": "Mesa"})
+    place.follow()
+    assert cities(place) == {"a": "Bend", "b": "Bend", "d": "Mesa"}
+    assert place.ledger() == [("c", "removed", "absent_from_sweep")]
+    assert place.rows("select removed, changed_keys from sweeps") == [(1, [])]
+    assert place.state(feed=ARMLS)["state"] == "current"
+    assert place.state(feed=ARMLS)["cursor"] == "102"
+
+
+def test_what_is_gone_at_the_end_of_a_replay_is_held_back_by_the_guard_like_any_other(place, tell):
+    tell(dict.fromkeys("abcdef", "Bend"))
+    place.follow()
+    want_resync(place)
+    tell(dict.fromkeys("abcdef", "Bend"), dict.fromkeys("abcde"))
+    with pytest.raises(SweepBlocked):
+        place.follow()
+    assert set(cities(place)) == set("abcdef")
+    assert place.ledger() == []
+
+
+def test_the_last_event_of_a_key_is_what_a_replay_lands(place, tell):
+    tell({"a": "Bend", "b": "Bend"}, {"b": None})
+    place.follow()
+    tell({"a": "Bend", "b": "Bend", "c": "Bend"}, {"b": None, "c": None}, {"b": "Mesa"})
+    judged = place.replay()
+    assert judged.verdict == "reconciled"
+    assert cities(place) == {"a": "Bend", "b": "Mesa"}
+    assert place.ledger() == [("b", "removed", "tombstone"), ("b", "restored", "returned")]
+    assert place.rows("select * from raw.replayed") == []
+    fetched = place.rows('select landed_at from listings where "ListingKey" = ?', "b")
+    assert fetched == [(NOON + timedelta(minutes=3),)]
+
+
+def test_a_replay_tells_of_records_that_cannot_be_stored(place, tell):
+    tell({"a": "Bend"})
+    place.follow()
+    bad = {key: Reject("no object", f"sha-{key}", key) for key in ("b", "c")}
+    tell({"b": bad["b"], "c": bad["c"], "?": Reject("no key", "sha")}, {"a": "Bend", "b": "Bend"})
+    assert place.replay().verdict == "reconciled"
+    refused = place.rows("select record_key, problem from rejected_values order by all")
+    assert refused == [("c", "no object (sha256 sha-c)"), (None, "no key (sha256 sha)")]
+
+
+def test_a_dry_run_of_a_replay_lands_nothing_and_follows_nothing(place, tell):
+    tell({"a": "Bend", "b": "Bend", "c": "Bend"})
+    place.follow()
+    before = place.tables(), landed(place), place.state(feed=ARMLS)
+    asked = tell({"a": "Mesa", "b": "Bend", "c": "Bend"}, {"c": None, "d": "Mesa"})
+    judged = place.replay(dry_run=True)
+    assert (judged.verdict, judged.absent, judged.missing_locally) == ("planned", 1, 1)
+    assert (place.tables(), landed(place), place.state(feed=ARMLS)) == before
+    assert place.rows("select * from raw.replayed") == []
+    assert asked == [0]
+
+
+def test_what_a_killed_replay_staged_goes_with_the_next_run(place, tell):
+    tell({"a": "Bend"})
+    place.follow()
+    left = (
+        "insert into raw.replayed (sweep_id, feed, resource, record_key) "
+        "values ('killed', ?, 'Property', 'x')"
+    )
+    for next_run in (place.follow, place.replay):
+        with place.site.warehouse.write() as con:
+            con.execute(left, [ARMLS])
+        next_run()
+        assert place.rows("select * from raw.replayed") == []
+        assert set(cities(place)) == {"a"}
+
+
+def test_a_replay_of_agents_where_there_is_no_query_for_them_is_nothing_wrong(place, monkeypatch):
+    monkeypatch.setattr(ForgeClient, "shape", lambda self, kind: None)
+    done = place.replay(resource=Resource.MEMBER)
+    assert isinstance(done, Replicated)
+    assert (done.pages, done.complete) == (0, True)
+    assert "no query for agents" in done.notes[0]
+    assert place.follow(resource=Resource.MEMBER).notes == done.notes
+
+
+def test_a_blocked_resync_does_not_read_the_whole_log_again_for_a_day(place, tell):
+    tell(dict.fromkeys("abcdef", "Bend"))
+    place.follow()
+    want_resync(place)
+    asked = tell({"a": "Bend"})
+    with pytest.raises(SweepBlocked) as first:
+        place.follow()
+    with pytest.raises(SweepBlocked) as second:
+        place.follow()
+    assert asked == [0]
+    assert str(second.value) == str(first.value)
+    with place.site.warehouse.write() as con:
+        con.execute("update sweeps set finished_at = finished_at - interval 25 hour")
+    with pytest.raises(SweepBlocked):
+        place.follow()
+    assert asked == [0, 0]
+
+
+def test_a_resync_is_judged_by_the_thresholds_it_is_given(place, tell):
+    tell(dict.fromkeys("abcdef", "Bend"))
+    place.follow()
+    want_resync(place)
+    tell({"a": "Bend"})
+    generous = Thresholds(share=1, day_share=1)
+    replicate_forge(place.site, ARMLS, place.forge, Resource.PROPERTY, ForgeSettings(2), generous)
+    assert set(cities(place)) == {"a"}
+
+
+def test_a_blocked_resync_of_listings_does_not_starve_the_agents(tmp_path, tell):
+    with world(tmp_path, listings=20, seed=6) as here:
+        tell(dict.fromkeys("abcdef", "Bend"))
+        assert here.run("forge_replicate", ARMLS).success
+        with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+            con.execute("update feeds set state = 'needs_resync' where resource = 'Property'")
+        tell({"a": "Bend"})
+        blocked = here.run("forge_replicate", ARMLS)
+        assert blocked.exit_code == 3
+        assert "forge_agent_pages" in blocked.results
+
+
+def test_a_replay_job_where_there_are_no_agents_ends_well(tmp_path, monkeypatch):
+    found = ForgeClient.shape
+    monkeypatch.setattr(
+        ForgeClient, "shape", lambda self, kind: None if kind == "agents" else found(self, kind)
+    )
+    with world(tmp_path, listings=20, seed=6) as here:
+        assert here.run("forge_replicate", ARMLS).success
+        replayed = here.run("forge_replay", ARMLS)
+        assert replayed.exit_code == 0
+        assert replayed.results["forge_agent_pages"]["pages"] == 0
+        assert "no query for agents" in replayed.results["forge_agent_pages"]["notes"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.passes.judge import Judged
+from mls_assets.passes.case import Judged
 from mls_assets.passes.normalise import normalise
 from mls_assets.passes.purge import purge
 from mls_assets.passes.replicate import replicate_spark
@@ -94,7 +94,7 @@ def test_a_source_that_does_not_answer_for_known_keys_confirms_nothing(place, mo
     place.control("remove", count=2)
     monkeypatch.setattr(SparkClient, "present", lambda *_: set())
     judged = place.purge()
-    assert judged.verdict == "void"
+    assert (judged.verdict, judged.exit_code) == ("void", 1)
     assert "proves nothing" in judged.explanation
     assert place.ledger() == []
     assert len(place.keys()) == 60
@@ -171,14 +171,84 @@ def test_an_approval_lets_exactly_the_blocked_keys_go_once(place):
         place.purge(approve=blocked.sweep_id)
 
 
-def test_an_approval_does_not_release_other_keys(place):
+def test_an_approval_releases_its_own_keys_and_the_others_wait(place):
+    place.replicate(Resource.PROPERTY)
+    released = place.control("remove", count=27)["keys"]
+    blocked = place.purge()
+    others = place.control("remove", count=30)["keys"]
+    judged = place.purge(approve=blocked.sweep_id)
+    assert (judged.verdict, judged.exit_code, judged.removed) == ("blocked", 3, 27)
+    assert {key for key, _, _ in place.ledger()} == set(released)
+    assert set(others) <= place.keys()
+
+
+def test_an_approval_that_nothing_came_of_is_not_used_up(place, monkeypatch):
     place.replicate(Resource.PROPERTY)
     place.control("remove", count=27)
     blocked = place.purge()
-    place.control("remove", count=30)
-    judged = place.purge(approve=blocked.sweep_id)
-    assert judged.verdict == "blocked"
-    assert place.ledger() == []
+    with monkeypatch.context() as patched:
+        patched.setattr(SparkClient, "present", lambda *_: set())
+        assert place.purge(approve=blocked.sweep_id).verdict == "void"
+    assert place.purge(approve=blocked.sweep_id).removed == 27
+
+
+def test_what_a_person_approved_does_not_block_the_next_removals(place):
+    place.replicate(Resource.PROPERTY)
+    place.control("remove", count=27)
+    place.purge(approve=place.purge().sweep_id)
+    place.control("remove", count=1)
+    assert place.purge().verdict == "reconciled"
+
+
+def test_the_evidence_of_what_was_held_back_is_the_sweep_that_found_it_first(place):
+    place.replicate(Resource.PROPERTY)
+    place.control("remove", count=27)
+    blocked = place.purge()
+    place.control("clock", advance_minutes=90)
+    place.purge(approve=blocked.sweep_id)
+    ((first, started),) = place.rows(
+        "select min(first_evidence_at), (select started_at from sweeps where sweep_id = ?) "
+        "from deletion_ledger",
+        blocked.sweep_id,
+    )
+    assert first == started
+
+
+def test_a_sweep_that_was_killed_after_its_removal_is_no_void_one(place, monkeypatch):
+    place.replicate(Resource.PROPERTY)
+    place.control("remove", count=2)
+    with monkeypatch.context() as patched:
+        patched.setattr("mls_assets.passes.judge._refetch", lambda *_: exit_now())
+        with pytest.raises(KeyboardInterrupt):
+            place.purge()
+    assert place.purge().verdict == "reconciled"
+    assert place.rows("select verdict, removed from sweeps order by started_at") == [
+        ("unequal", 2),
+        ("reconciled", 0),
+    ]
+
+
+def test_a_sweep_whose_keys_are_gone_is_void(place):
+    place.replicate(Resource.PROPERTY)
+    swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
+    with place.site.warehouse.write() as con:
+        con.execute("delete from raw.sweep_keys")
+    judged = purge(place.site, place.spark, swept.sweep_id, place.settings, Thresholds())
+    assert (judged.verdict, len(place.keys())) == ("void", 60)
+
+
+def test_a_record_that_is_there_but_cannot_be_kept_leaves_the_sets_unequal(place):
+    place.replicate(Resource.PROPERTY)
+    (key,) = place.control("add", count=1)["keys"]
+    swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
+    place.fault("nan_value", resource="Property", times=0)
+    judged = purge(place.site, place.spark, swept.sweep_id, place.settings, Thresholds())
+    assert judged.verdict == "unequal"
+    assert key in judged.explanation
+
+
+def exit_now():
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("approval", ["no-such-sweep", "{reconciled}"])
@@ -213,6 +283,15 @@ def test_a_dry_run_leaves_a_planned_row_and_removes_nothing(place):
     place.control("remove", count=25)
     assert place.purge(dry_run=True).exit_code == 3
     assert place.ledger() == []
+
+
+def test_another_source_is_not_swept_under_a_feeds_name(place):
+    place.replicate(Resource.OFFICE)
+    elsewhere = place.spark.base_url.replace("/Reso", "/v1/Reso")
+    place.feeds.spark[SPARK] = replace(place.spark, base_url=elsewhere)
+    with pytest.raises(ConfigurationError, match="erase"):
+        place.purge(Resource.OFFICE)
+    assert place.rows("select count(*) from sweeps") == [(0,)]
 
 
 def test_nothing_is_swept_before_a_download_is_complete(place):

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 
 from mls_assets.errors import (
+    AnswerBroken,
     ConfigurationError,
     DownloadIncomplete,
     SourceError,
@@ -158,6 +159,39 @@ def test_a_chain_that_ends_early_is_no_complete_download(place):
     assert place.keys() == place.truth()
 
 
+def test_relations_that_end_early_are_no_complete_download(place, monkeypatch):
+    # the records' three pages and their count come first
+    place.fault("page_without_link", resource="Property", match="$expand", times=1)
+    place.replicate(Resource.PROPERTY)
+    told = place.rows("select count(distinct listing_key) from raw.children")
+    assert told == [(60,)]
+    monkeypatch.setattr("mls_assets.passes.download.MOST_ASKED_BY_KEY", 10)
+    with place.site.warehouse.write() as con:
+        con.execute("update feeds set state = 'needs_resync' where resource = 'Property'")
+        con.execute("delete from raw.children")
+    place.fault("page_without_link", resource="Property", match="$expand", times=1)
+    with pytest.raises(DownloadIncomplete, match="35 listings were told nothing"):
+        place.replicate(Resource.PROPERTY)
+    assert place.state()["state"] == "downloading"
+    place.replicate(Resource.PROPERTY)
+    assert place.state()["state"] == "current"
+
+
+def test_listings_left_out_of_an_answer_about_their_children_are_asked_for_again(
+    place, monkeypatch
+):
+    place.replicate(Resource.PROPERTY)
+    cursor = place.state()["cursor"]
+    place.control("change", count=2, what="photos")
+    with monkeypatch.context() as patched:
+        patched.setattr(SparkClient, "children", lambda *_: ([], set()))
+        with pytest.raises(AnswerBroken, match="2 listings"):
+            place.replicate(Resource.PROPERTY)
+    assert place.state()["cursor"] == cursor
+    (done,) = place.replicate(Resource.PROPERTY)
+    assert (done.changed, done.children) == (2, 2)
+
+
 def test_a_record_without_a_key_neither_stops_a_page_nor_the_download(place):
     place.fault("null_key", resource="Property")
     place.replicate(Resource.PROPERTY)
@@ -181,7 +215,15 @@ def test_a_refused_token_moves_nothing(place, fault):
 
 
 @pytest.mark.parametrize(
-    "fault", ["html_200", "truncated_body", "empty_page", "status_404", "link_elsewhere"]
+    "fault",
+    [
+        "html_200",
+        "truncated_body",
+        "empty_page",
+        "page_without_link",
+        "status_404",
+        "link_elsewhere",
+    ],
 )
 def test_an_update_that_fails_halfway_leaves_its_cursor(place, fault):
     place.replicate(Resource.PROPERTY)
@@ -191,13 +233,10 @@ def test_an_update_that_fails_halfway_leaves_its_cursor(place, fault):
     params = {"url": "https://elsewhere.example/x"} if fault == "link_elsewhere" else {}
     # the first request is the count, the next two are the pages
     place.fault(fault, resource="Property", after=1, times=times, **params)
-    if fault == "empty_page":
+    with pytest.raises(SourceError):
         place.replicate(Resource.PROPERTY)
-    else:
-        with pytest.raises(SourceError):
-            place.replicate(Resource.PROPERTY)
-        assert place.state()["cursor"] == cursor
-        place.sandbox.faults.clear()
+    assert place.state()["cursor"] == cursor
+    place.sandbox.faults.clear()
     (done,) = place.replicate(Resource.PROPERTY)
     assert place.keys() == place.truth()
     assert done.complete

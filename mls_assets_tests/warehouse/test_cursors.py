@@ -139,9 +139,61 @@ def test_a_feed_stays_with_the_source_it_was_filled_from(warehouse: Warehouse):
         assert origins.claim(con, FEED, *spark, Resource.MEMBER, "q1") == "new"
         assert origins.claim(con, FEED, *spark, PROPERTY, "q2") == "asked_otherwise"
         assert origins.claim(con, FEED, *spark, PROPERTY, "q2") == "same"
+        land(con, page())
         with pytest.raises(ConfigurationError, match="mls-assets erase spark/default --yes"):
             origins.claim(con, FEED, Source.SPARK, "https://two.example", PROPERTY, "q2")
         assert origins.source_of(con, FEED) is Source.SPARK
         assert origins.source_of(con, "forge/armls") is Source.FORGE
         origins.forget(con, FEED)
         assert origins.claim(con, FEED, Source.SPARK, "https://two.example", PROPERTY, "q") == "new"
+
+
+@pytest.mark.parametrize(
+    ("known", "configured"),
+    [
+        ("https://one.example/Reso/OData", "https://one.example/Reso/OData/"),
+        ("https://one.example/Reso/OData", "HTTPS://One.Example:443/Reso/OData"),
+        ("https://one.example", "https://one.example:443/"),
+        ("http://127.0.0.1:80/graphql", "http://127.0.0.1/graphql"),
+        ("http://[::1]:8400/graphql", "http://[::1]:8400/graphql//"),
+    ],
+)
+def test_an_address_is_the_same_however_it_is_spelt(
+    warehouse: Warehouse, known: str, configured: str
+):
+    stored = "select origin from raw.origins"
+    with warehouse.write() as con:
+        origins.claim(con, FEED, Source.SPARK, known, PROPERTY, "q")
+        first = con.execute(stored).fetchall()
+        # one that was stored before addresses were compared like this
+        con.execute("update raw.origins set origin = ?", [known])
+        land(con, page("a"))
+        assert origins.claim(con, FEED, Source.SPARK, configured, PROPERTY, "q") == "same"
+        assert con.execute(stored).fetchall() == first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "https://one.example/reso/odata",
+        "https://one.example:8443/Reso/OData",
+        "http://one.example/Reso/OData",
+        "https://one.example/Version/3/Reso/OData",
+    ],
+)
+def test_another_path_port_or_scheme_is_another_source(warehouse: Warehouse, other: str):
+    with warehouse.write() as con:
+        origins.claim(con, FEED, Source.SPARK, "https://one.example/Reso/OData", PROPERTY, "q")
+        land(con, page("a"))
+        with pytest.raises(ConfigurationError, match="was filled from"):
+            origins.claim(con, FEED, Source.SPARK, other, PROPERTY, "q")
+
+
+def test_a_source_that_never_answered_gives_way_to_another(warehouse: Warehouse):
+    with warehouse.write() as con:
+        assert origins.claim(con, FEED, Source.SPARK, "https://one.exmaple", PROPERTY, "q") == "new"
+        land(con, page("a", feed="spark/other"))
+        assert origins.claim(con, FEED, Source.SPARK, "https://one.example", PROPERTY, "q") == "new"
+        assert con.execute("select feed, origin from raw.origins").fetchall() == [
+            (FEED, "https://one.example")
+        ]

@@ -115,6 +115,7 @@ def test_erasing_a_feed_takes_everything_of_it_and_nothing_of_others(warehouse: 
         cursors.begin_walk(con, FEED, Resource.PROPERTY, "update", started_at=NOON)
         sweeps.begin(con, "s1", FEED, Resource.PROPERTY, NOON, "run-1")
         sweeps.stage(con, "s1", ["a"])
+        sweeps.stage(con, "s1/again", ["a"])
         sweeps.note(con, "s1", changed_keys=["a"])
         done = erasure.erase(con, FEED, "run-9")
         assert done.ledger_entries == 5
@@ -128,6 +129,8 @@ def test_erasing_a_feed_takes_everything_of_it_and_nothing_of_others(warehouse: 
         row = sweeps.get(con, "s1")
         assert row is not None
         assert row["changed_keys"] == []
+        assert row["verdict"] == "void"
+        assert row["explanation"] == "The feed was erased meanwhile, so nothing follows from it."
         assert set(ledger_entries(con)) == {
             (resource, key, "removed", "operator_erase")
             for resource, key in [
@@ -140,6 +143,42 @@ def test_erasing_a_feed_takes_everything_of_it_and_nothing_of_others(warehouse: 
         }
         assert ("armls",) in con.execute("select distinct mls from deletion_ledger").fetchall()
         assert erasure.erase(con, FEED, "run-9").ledger_entries == 0
+
+
+def test_erasing_a_feed_leaves_verdicts_and_the_sweeps_of_others_alone(warehouse: Warehouse):
+    other = "spark/other"
+    with warehouse.write() as con:
+        sweeps.begin(con, "proven", FEED, Resource.PROPERTY, NOON, "run-1")
+        sweeps.close(con, "proven", verdict="reconciled", explanation="Equal.")
+        sweeps.begin(con, "others", other, Resource.PROPERTY, NOON, "run-1")
+        sweeps.stage(con, "others", ["a"])
+        sweeps.stage(con, "others/again", ["a"])
+        sweeps.begin(con, "broken off", FEED, Resource.PROPERTY, NOON, "run-1")
+        sweeps.begin(con, "agents", FEED, Resource.MEMBER, NOON, "run-1")
+        erasure.erase(con, FEED, "run-9")
+        assert dict(con.execute("select sweep_id, verdict from sweeps").fetchall()) == {
+            "proven": "reconciled",
+            "others": "running",
+            "broken off": "void",
+            "agents": "void",
+        }
+        assert keys_in(con, "raw.sweep_keys", "sweep_id") == ["others", "others/again"]
+
+
+def test_a_removal_is_unproven_until_both_files_are_without_it(warehouse: Warehouse):
+    bring(warehouse, page("a"), page("b", feed="spark/other"))
+    target = warehouse.path.with_name("mls.duckdb")
+    with warehouse.write() as con:
+        assert erasure.unproven(con, FEED) == 0
+        erasure.erase(con, FEED, "run-9")
+        assert erasure.unproven(con, FEED) == 1
+        assert erasure.unproven(con, "spark/other") == 0
+    publication.publish(warehouse, target, run_id="run-9")
+    with warehouse.read() as con:
+        assert erasure.unproven(con, FEED) == 1
+    compaction.compact(warehouse, run_id="run-9")
+    with warehouse.read() as con:
+        assert erasure.unproven(con, FEED) == 0
 
 
 def test_a_warehouse_that_was_moved_aside_is_refused_by_name_not_made_anew_over_it(

@@ -6,6 +6,7 @@ The proof, the plan and the guard are pure and live in another room.
 from mls_assets.warehouse.sweeps.approvals import (
     Approval,
     approval,
+    first_absent,
     forget_suspects,
     hide,
     keep_suspects,
@@ -47,6 +48,7 @@ __all__ = [
     "begin",
     "blocked",
     "close",
+    "first_absent",
     "forget_suspects",
     "get",
     "hide",

@@ -87,6 +87,18 @@ def oldest_evidence(con: Connection) -> dict[tuple[str, Resource], datetime]:
     return {(feed, Resource(resource)): moment for feed, resource, moment in found}
 
 
+def first_absent(con: Connection, feed: str, resource: Resource) -> dict[str, datetime]:
+    """Return when each key that was held back was first found absent."""
+    return dict(
+        rows(
+            con,
+            "select record_key, min(started_at) from raw.suspects join sweeps using (sweep_id) "
+            "where feed = ? and resource = ? group by record_key",
+            [feed, resource],
+        )
+    )
+
+
 def hide(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> None:
     """Let publication leave these keys of a resource out, and no others, until it reconciles."""
     con.execute("delete from raw.hidden where feed = ? and resource = ?", [feed, resource])

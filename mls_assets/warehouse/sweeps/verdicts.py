@@ -15,6 +15,10 @@ _SUPERSEDED = (
     "It never came to a verdict: its process ended, or a newer sweep began first. Nothing was "
     "removed; the newer sweep counts."
 )
+_CUT_SHORT = (
+    "{removed:,} were removed, then its process ended before the sets could be compared; the "
+    "newer sweep does that."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +59,20 @@ def begin(
 ) -> None:
     """Write the `running` row, and remember which pages came before it.
 
-    The caller holds the feed's lock, so an earlier sweep that still runs is void.
+    The caller holds the feed's lock, so an earlier sweep that still runs is void, or `unequal`
+    if it had removed already.
     """
-    for (left,) in rows(
+    for left, removed in rows(
         con,
-        "select sweep_id from sweeps where feed = ? and resource = ? and verdict = 'running'",
+        "select sweep_id, coalesce(removed, 0) from sweeps where feed = ? and resource = ? "
+        "and verdict = 'running'",
         [feed, resource],
     ):
-        close(con, left, verdict="void", explanation=_SUPERSEDED)
+        if removed:
+            text = _CUT_SHORT.format(removed=removed)
+            close(con, left, verdict="unequal", explanation=text)
+        else:
+            close(con, left, verdict="void", explanation=_SUPERSEDED)
     con.execute(
         "insert into sweeps (sweep_id, feed, resource, started_at, verdict) "
         "values (?, ?, ?, ?, 'running')",
@@ -111,7 +121,10 @@ def close(
         "update raw.sweep_marks set keyless_alone = ? where sweep_id = ?",
         [keyless_alone, sweep_id],
     )
-    con.execute("delete from raw.sweep_keys where sweep_id = ?", [sweep_id])
+    # a set that is paged by offset was staged twice
+    con.execute(
+        "delete from raw.sweep_keys where sweep_id in (?, ? || '/again')", [sweep_id, sweep_id]
+    )
     counters.changed(con)
 
 
@@ -128,10 +141,17 @@ def get(con: Connection, sweep_id: str) -> dict[str, Any] | None:
     return _by_column(_rows(con, "sweep_id = ?", [sweep_id]))
 
 
-def latest(con: Connection, feed: str, resource: Resource) -> dict[str, Any] | None:
-    """Return the newest sweep's row by column, None when there was none."""
+def latest(
+    con: Connection, feed: str, resource: Resource, verdicts: Sequence[str] = ()
+) -> dict[str, Any] | None:
+    """Return the newest sweep's row by column (of these verdicts), None when there was none."""
     return _by_column(
-        _rows(con, "feed = ? and resource = ? order by started_at desc limit 1", [feed, resource])
+        _rows(
+            con,
+            "feed = ? and resource = ? and (? or list_contains(?::varchar[], verdict)) "
+            "order by started_at desc limit 1",
+            [feed, resource, not verdicts, list(verdicts)],
+        )
     )
 
 
@@ -161,12 +181,17 @@ def began_here_at(con: Connection, sweep_id: str) -> datetime:
 
 
 def removed_since(con: Connection, feed: str, resource: Resource, since: datetime) -> int:
-    """Count the keys that sweeps removed since a time."""
+    """Count the keys that sweeps of this resource removed since a time, unless a person approved.
+
+    Open houses that went with their listing are the listing's sweep's.
+    """
     return scalar(
         con,
         "select count(*) from deletion_ledger where feed = ? and resource = ? "
-        "and event = 'removed' and reason = ? and removed_at >= ?",
-        [feed, resource, Reason.ABSENT_FROM_SWEEP, since],
+        "and event = 'removed' and reason = ? and removed_at >= ? "
+        "and evidence_id in (select sweep_id from sweeps where feed = ? and resource = ?) "
+        "and evidence_id not in (select used_by from raw.approvals)",
+        [feed, resource, Reason.ABSENT_FROM_SWEEP, since, feed, resource],
     )
 
 

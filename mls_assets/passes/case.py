@@ -1,0 +1,130 @@
+"""A sweep being judged: what its source can be asked, what was found out, what became of it.
+
+Storing a verdict is here; coming to one is the business of `judge`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mls_assets.passes.site import Site
+from mls_assets.values import Page, Reason, Resource, Source
+from mls_assets.warehouse import Connection, sweeps
+from mls_assets.warehouse.sweeps import SweepRow
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a source can still be asked once its keys are staged.
+
+    `answering` returns those of some keys that the source answers for when asked by key;
+    `fetch` yields pages with the records of some keys, so far as the source still has them.
+    Forge can do neither: its replay is all the evidence there is.
+    """
+
+    source: Source
+    reason: Reason
+    answering: Callable[[Resource, Sequence[str]], set[str]] | None = None
+    fetch: Callable[[Resource, Sequence[str]], Iterator[Page]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of a sweep; `would_block` is a dry run's answer to the guard's question."""
+
+    sweep_id: str
+    feed: str
+    resource: Resource
+    verdict: str
+    explanation: str
+    absent: int = 0
+    confirmed_absent: int = 0
+    removed: int = 0
+    spared: int = 0
+    missing_locally: int = 0
+    refetched: int = 0
+    source_keys: int | None = None
+    local_keys_after: int | None = None
+    would_block: bool = False
+    error_code: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """The code of CONTRACT section 2; an error's own where one ended the judgement."""
+        if self.error_code:
+            return self.error_code
+        if self.verdict == "blocked" or self.would_block:
+            return 3
+        return 0 if self.verdict in ("reconciled", "planned") else 1
+
+
+@dataclass(slots=True)
+class Case:
+    """A sweep being judged, and what is found out on the way.
+
+    `approve` is the approval that this sweep may use up, until it has.
+    """
+
+    site: Site
+    row: SweepRow
+    evidence: Evidence
+    approve: str = ""
+    changed: set[str] = field(default_factory=set)
+    facts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The feed and resource, as messages begin."""
+        return f"{self.row.feed} {self.row.resource}"
+
+    def close(self, verdict: str, explanation: str, **columns: Any) -> Judged:
+        """Store the verdict in the sweep's row and return it."""
+        with self.site.warehouse.write() as con:
+            return self.close_in(con, verdict, explanation, **columns)
+
+    def close_in(self, con: Connection, verdict: str, explanation: str, **columns: Any) -> Judged:
+        """Do the same in the caller's transaction."""
+        sweeps.close(
+            con,
+            self.row.sweep_id,
+            verdict=verdict,
+            explanation=explanation,
+            changed_keys=sorted(self.changed),
+            **self.facts,
+            **columns,
+        )
+        return self.judged(verdict, explanation)
+
+    def use_approval(self, con: Connection) -> None:
+        """Use the approval up, once, in the transaction of what it released."""
+        if self.approve:
+            sweeps.use_approval(con, self.approve, self.row.sweep_id)
+            self.approve = ""
+
+    def judged(
+        self, verdict: str, explanation: str, *, would_block: bool = False, error_code: int = 0
+    ) -> Judged:
+        """Return what became of the sweep, without storing it."""
+        told = {name: self.facts[name] for name in _TOLD if name in self.facts}
+        return Judged(
+            self.row.sweep_id,
+            self.row.feed,
+            self.row.resource,
+            verdict,
+            explanation,
+            would_block=would_block,
+            error_code=error_code,
+            **told,
+        )
+
+
+_TOLD = (
+    "absent",
+    "confirmed_absent",
+    "removed",
+    "spared",
+    "missing_locally",
+    "refetched",
+    "source_keys",
+    "local_keys_after",
+)

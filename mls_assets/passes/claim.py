@@ -1,0 +1,34 @@
+"""Holding a feed to the source it was first filled from, before that source is asked anything."""
+
+import hashlib
+import math
+from dataclasses import replace
+
+from mls_assets.passes.site import Site
+from mls_assets.values import Resource, Source
+from mls_assets.warehouse import FeedState, cursors, origins, replaying
+
+
+def claim(
+    site: Site, feed: str, source: Source, origin: str, resource: Resource, question: str
+) -> tuple[FeedState, tuple[str, ...]]:
+    """Hold the feed to the source it was first filled from, and notice a changed question.
+
+    Returns the state to go on from, and what the user should be told. What a replay that was
+    killed had staged is dropped: nobody will ever land it.
+    """
+    sha = hashlib.sha256(question.encode()).hexdigest()
+    with site.warehouse.write() as con:
+        replaying.drop(con, feed, resource)
+        claimed = origins.claim(con, feed, source, origin, resource, sha)
+        state = cursors.state_of(con, feed, resource)
+        if claimed != "asked_otherwise" or state.state == "new":
+            return state, ()
+        cursors.needs_resync(con, feed, resource)
+    pages = max(math.ceil(max(state.rows, state.source_rows or 0) / 1000), 1)
+    note = (
+        f"{feed} {resource}: the question changed, so it is downloaded afresh (about {pages:,} "
+        f"requests for records{', and more for relations' if source is Source.SPARK else ''}); "
+        "old rows stay until that ends"
+    )
+    return replace(state, state="needs_resync"), (note,)

@@ -1,0 +1,82 @@
+"""A feed is the source it was first filled from; an address that never answered binds nobody."""
+
+from dataclasses import replace
+
+import pytest
+
+from mls_assets.errors import ConfigurationError, SourceError
+from mls_assets.feeds import load_feeds
+from mls_assets.values import Resource
+from mls_assets_tests.passes.place import ARMLS, SPARK
+
+
+def configure(place, **addresses):
+    """Configure the feeds anew; addresses that are not named are the sandbox's."""
+    place.feeds = load_feeds({**place.sandbox.environment(), **addresses})
+
+
+def origin(place, feed=SPARK):
+    ((address,),) = place.rows("select origin from raw.origins where feed = ?", feed)
+    return address
+
+
+def test_a_mistyped_spark_address_can_be_corrected(place):
+    right = place.spark.base_url
+    configure(place, SPARK_BASE_URL=f"{right}/Tpyo")
+    with pytest.raises(SourceError):
+        place.replicate(Resource.PROPERTY)
+    assert origin(place) == f"{right}/Tpyo"
+    configure(place)
+    place.replicate(Resource.PROPERTY)
+    assert origin(place) == right
+    assert place.keys() == place.truth()
+
+
+def test_a_mistyped_forge_address_can_be_corrected(place):
+    right = place.forge.url
+    configure(place, FORGE_URL=f"{right}tpyo")
+    with pytest.raises(SourceError):
+        place.follow()
+    configure(place)
+    place.follow()
+    assert origin(place, ARMLS) == right
+    assert place.keys(feed=ARMLS) == place.truth(feed=ARMLS)
+
+
+def test_what_a_corrected_address_is_asked_is_a_new_question(place):
+    configure(place, SPARK_BASE_URL=f"{place.spark.base_url}/Tpyo")
+    place.feeds.spark[SPARK] = replace(place.spark, select=("ListPrice",))
+    with pytest.raises(SourceError):
+        place.replicate(Resource.PROPERTY)
+    configure(place)
+    (done,) = place.replicate(Resource.PROPERTY)
+    assert done.notes == ()
+    assert place.rows("select count(*) from raw.questions") == [(1,)]
+
+
+def test_a_feed_that_was_filled_is_held_to_its_address(place):
+    right = place.spark.base_url
+    place.replicate(Resource.PROPERTY)
+    configure(place, SPARK_BASE_URL=f"{right}/Elsewhere")
+    # another resource of it, of which nothing came yet, is held to it too
+    for resource in (Resource.PROPERTY, Resource.MEMBER):
+        with pytest.raises(ConfigurationError, match="mls-assets erase spark/default --yes"):
+            place.replicate(resource)
+    assert origin(place) == right
+
+
+def test_one_answer_is_enough_to_be_held_to_an_address(place):
+    place.replicate(Resource.PROPERTY, settings=replace(place.settings, page_budget=1))
+    configure(place, SPARK_BASE_URL=f"{place.spark.base_url}/Elsewhere")
+    with pytest.raises(ConfigurationError, match="was filled from"):
+        place.replicate(Resource.PROPERTY)
+
+
+def test_a_slash_at_the_end_makes_no_other_address(place):
+    right = place.spark.base_url
+    configure(place, SPARK_BASE_URL=f"{right}/")
+    place.replicate(Resource.PROPERTY)
+    assert origin(place) == right
+    configure(place)
+    place.replicate(Resource.PROPERTY)
+    assert place.keys() == place.truth()
