@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from mls_assets.assets.describing import OWNERS, state_metadata
-from mls_assets.assets.landing import land, ledger_event, selected
+from mls_assets.assets.landing import chosen_feed, land, ledger_event, selected
 from mls_assets.assets.verdicts import (
     approved_resource,
     judged_metadata,
@@ -92,7 +92,7 @@ def forge_pages(
             yield stored_reconciles(site, _CHECK, "forge_listing_pages", Source.FORGE, only)
             return
         access = load_feeds().forge_access()
-        feed = context.partition_key
+        feed = chosen_feed(context)
         if config.replay:
             yield from _replay(context, site, feed, access, config, forge, guard)
             return

@@ -11,6 +11,7 @@ import dagster as dg
 from mls_assets.assets.describing import pages_metadata, tables_metadata
 from mls_assets.errors import (
     AnswerBroken,
+    ConfigurationError,
     CursorWentBack,
     DownloadIncomplete,
     LinkExpired,
@@ -89,6 +90,17 @@ def selected(
     """Yield those of the assets that this run was asked for, in their order."""
     wanted = {key.to_user_string() for key in context.selected_asset_keys}
     return ((name, resource) for name, resource in assets.items() if name in wanted)
+
+
+def chosen_feed(context: dg.AssetExecutionContext) -> str:
+    """Return the run's partition; raises ConfigurationError where none was chosen."""
+    if not context.has_partition_key:
+        raise ConfigurationError(
+            "No feed was chosen, so nothing was asked. Start the run with a partition, such as "
+            'spark/default (on the command line: --tags \'{"dagster/partition": '
+            '"spark/default"}\').'
+        )
+    return context.partition_key
 
 
 def ledger_event(feed: str, removed: int, restored: int = 0) -> Iterator[dg.AssetMaterialization]:

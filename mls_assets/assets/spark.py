@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from mls_assets.assets.describing import OWNERS
-from mls_assets.assets.landing import Events, land
+from mls_assets.assets.landing import Events, chosen_feed, land
 from mls_assets.assets.verdicts import approved_resource, stored_proof
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import Feeds, load_feeds
@@ -70,7 +70,7 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, warehouse: MlsWarehouse, spark: SparkApi
     ) -> Events:
         with failing():
-            feed = load_feeds().spark_feed(context.partition_key)
+            feed = load_feeds().spark_feed(chosen_feed(context))
             site = warehouse.site(context.run.run_id, Narrator(context.log.info))
             settings = spark.settings()
             yield from land(
@@ -121,7 +121,7 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                 only = context.partition_key if context.has_partition_key else None
                 yield stored_proof(site, "sweep_proven", "spark_keys", only)
                 return
-            feed = load_feeds().spark_feed(context.partition_key)
+            feed = load_feeds().spark_feed(chosen_feed(context))
             swept: list[Swept] = []
             troubles: list[Trouble] = []
             approved = approved_resource(site, feed.name, config.approve)

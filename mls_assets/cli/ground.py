@@ -3,6 +3,7 @@
 Nobody else's folder is ever touched: what a person replicated must not end in a demonstration.
 """
 
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ MARKER = ".made-by-mls-assets-demo"
 DAGSTER_HOME = "dagster_home"
 #: What `make install` or a verb that failed leaves in a data folder; no data is ever in it.
 _NO_DATA = (DAGSTER_HOME, "logs")
+#: What a demo makes besides: both databases with their locks and logs, and the feeds' locks.
+_MADE = re.compile(r"(warehouse|mls)\.duckdb(\..*)?|locks|sandbox.*")
 
 
 def foreign(folder: Path) -> list[str]:
@@ -23,9 +26,15 @@ def foreign(folder: Path) -> list[str]:
         return []
     if not folder.is_dir():
         return [folder.name]
+    found = sorted(entry.name for entry in folder.iterdir() if entry.name not in _NO_DATA)
     if (folder / MARKER).is_file():
-        return []
-    return sorted(entry.name for entry in folder.iterdir() if entry.name not in _NO_DATA)
+        return [name for name in found if name != MARKER and not _MADE.fullmatch(name)]
+    return found
+
+
+def disown(folder: Path) -> None:
+    """Note that somebody else's data goes into the folder now: no demo empties it any more."""
+    (folder / MARKER).unlink(missing_ok=True)
 
 
 @contextmanager

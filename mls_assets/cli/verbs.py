@@ -172,9 +172,9 @@ def status(as_json: bool) -> int:
 def erase(feed: str, yes: bool, verbose: bool) -> int:
     """Remove everything of a feed, everywhere.
 
-    For the end of a licence; prints the proof. Rows, raw records, sweeps and cursors go; the
-    deletion ledger (keys and times) stays. Both database files are rewritten, so that their
-    bytes hold nothing of it either.
+    For the end of a licence; prints the proof. Rows, raw records and cursors go; the deletion
+    ledger and the sweeps (keys, counts and times) stay as proof. Both database files are
+    rewritten, so that their bytes hold nothing of it either.
 
     \b
     Example:
@@ -231,7 +231,7 @@ def sandbox(port: int, listings: int, seed: int, shape: Literal["v2", "v3"], liv
 @verbs.command(epilog=_EXIT_CODES)
 @click.option(
     "--listings",
-    type=click.IntRange(100, 100_000),
+    type=click.IntRange(400, 100_000),
     default=3_000,
     show_default=True,
     help="Listings of the Spark MLS; the two Forge MLSs have half as many each.",

@@ -14,6 +14,7 @@ from mls_assets import jobs
 from mls_assets.assets.forge import PAGES as FORGE_PAGES
 from mls_assets.assets.spark import PAGES as SPARK_PAGES
 from mls_assets.cli.choosing import choose, swept_feed
+from mls_assets.cli.ground import disown
 from mls_assets.cli.screen import Screen, amount, complain, log_path
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import Feeds, ForgeAccess
@@ -25,6 +26,8 @@ from mls_assets.passes.status import status
 from mls_assets.running import first_exit_code
 from mls_assets.values import Source
 
+#: Verbs that bring data of a source into the folder.
+_FILLING = ("replicate", "purge")
 #: What Dagster makes of Ctrl-C during a run.
 _INTERRUPTED = "DagsterExecutionInterruptedError"
 _RESOURCES = {**SPARK_PAGES, **FORGE_PAGES}
@@ -47,7 +50,10 @@ class Session:
             run_id=f"{verb}-{os.getpid()}",
             progress=self.screen.progress,
         )
+        if verb in _FILLING:
+            disown(self.site.folder)
         self.codes: list[int] = []
+        self._said: set[str] = set()
         self.outcomes: list[jobs.RunOutcome] = []
         self._log = log_path(verb)
 
@@ -75,12 +81,21 @@ class Session:
 
     def fail(self, code: int, text: str) -> None:
         """Say what went wrong, and go on."""
-        self.screen.settle()
-        complain(text)
         self.codes.append(code)
+        self.complain(text)
+
+    def complain(self, text: str) -> None:
+        """Say what went wrong, once: several feeds can meet the same trouble."""
+        self.screen.settle()
+        if text not in self._said:
+            self._said.add(text)
+            complain(text)
 
     def run(self, job: str, *, feed: str | None = None, **settings: Any) -> jobs.RunOutcome:
-        """Run one job (of one feed) and remember what it came to."""
+        """Run one job (of one feed) and remember what it came to.
+
+        What its sweeps came to is left to the caller to tell; anything else is said here.
+        """
         from mls_assets.definitions import defs
 
         outcome = jobs.run(
@@ -97,8 +112,8 @@ class Session:
         self.outcomes.append(outcome)
         self.codes.append(outcome.exit_code)
         self.screen.settle()
-        if outcome.exit_code:
-            complain(outcome.error or f"The run {outcome.run_id} of job {job} failed.")
+        if outcome.exit_code and not _sweeps_of(outcome):
+            self.complain(outcome.error or f"The run {outcome.run_id} of job {job} failed.")
         return outcome
 
     @contextmanager
@@ -178,8 +193,7 @@ def purge(session: Session, names: Sequence[str], *, dry_run: bool, approve: str
         outcome = session.run(
             job, feed=feed, patience=session.patience, dry_run=dry_run, approve=approve
         )
-        for asset in ("sweeps", *FORGE_PAGES):
-            judged += outcome.results.get(asset, {}).get("sweeps", ())
+        judged += _sweeps_of(outcome)
     if judged:
         _judged(session, judged)
 
@@ -203,8 +217,27 @@ def _judged(session: Session, judged: Sequence[Mapping[str, Any]]) -> None:
         ],
     )  # fmt: skip
     for entry in judged:
-        if entry["verdict"] != "reconciled":
-            session.screen.say(f"{entry['verdict']}: {entry['explanation']}")
+        if entry["verdict"] in ("reconciled", "planned") and not entry.get("would_block"):
+            if entry["verdict"] == "planned":
+                session.screen.say(_told(entry))
+        else:
+            session.complain(_told(entry))
+
+
+def _told(entry: Mapping[str, Any]) -> str:
+    """Say what became of a sweep; its explanation may begin with the feed's name itself."""
+    name = f"{entry['feed']} {entry['resource']}"
+    text = str(entry["explanation"])
+    return text if text.startswith(name) else f"{name}: {entry['verdict']}: {text}"
+
+
+def _sweeps_of(outcome: jobs.RunOutcome) -> list[Mapping[str, Any]]:
+    """Return what a run's sweeps or replays came to."""
+    return [
+        entry
+        for asset in ("sweeps", *FORGE_PAGES)
+        for entry in outcome.results.get(asset, {}).get("sweeps", ())
+    ]
 
 
 def publish(session: Session) -> None:

@@ -150,7 +150,7 @@ def _block(case: Case, waiting: Sequence[str], why: str) -> Judged:
     )
     with case.site.warehouse.write() as con:
         sweeps.keep_suspects(con, row.sweep_id, waiting)
-        cursors.block(con, row.feed, row.resource)
+        cursors.block(con, row.feed, row.resource, source_rows=case.facts["source_keys"])
         return case.close_in(con, "blocked", text)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
+
 from mls_assets.values import CHILD_RESOURCES, KEY_FIELDS, KEYED_RESOURCES, TABLES, Resource
 from mls_assets.warehouse import rows, scalar
 from mls_assets.warehouse.ddl import literal, quoted
@@ -25,11 +27,16 @@ _GONE = (
 
 @contextmanager
 def published_attached(con: Connection, path: Path) -> Iterator[bool]:
-    """Attach the published file as `published`, for reading; yields whether there is one."""
+    """Attach the published file as `published`, for reading; yields whether it can be read."""
     if not path.exists():
         yield False
         return
-    con.execute(f"attach {literal(str(path))} as published (read_only)")
+    try:
+        con.execute(f"attach {literal(str(path))} as published (read_only)")
+    except duckdb.IOException:
+        # somebody has it open for writing by mistake; that must not hold the pipeline up
+        yield False
+        return
     try:
         yield True
     finally:

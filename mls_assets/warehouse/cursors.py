@@ -112,11 +112,10 @@ def reconciled(
     counters.changed(con)
 
 
-def block(con: Connection, feed: str, resource: Resource) -> None:
+def block(con: Connection, feed: str, resource: Resource, *, source_rows: int) -> None:
     """Mark that a guard holds a purge back; updates go on, and a resync stays due."""
-    state = state_of(con, feed, resource)
-    if state.state == "current":
-        save(con, replace(state, state="blocked"))
+    state = replace(state_of(con, feed, resource), source_rows=source_rows)
+    save(con, replace(state, state="blocked") if state.state == "current" else state)
     counters.changed(con)
 
 

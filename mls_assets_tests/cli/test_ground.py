@@ -2,7 +2,7 @@
 
 import pytest
 
-from mls_assets.cli.ground import MARKER, fresh_folder
+from mls_assets.cli.ground import MARKER, disown, fresh_folder
 from mls_assets.errors import ConfigurationError
 
 
@@ -46,4 +46,22 @@ def test_two_demos_never_share_a_folder(tmp_path):
         pytest.raises(ConfigurationError, match="in use"),
         fresh_folder(tmp_path),
     ):
+        pass
+
+
+def test_what_somebody_put_into_a_demos_folder_is_not_wiped(tmp_path):
+    with fresh_folder(tmp_path):
+        (tmp_path / "warehouse.duckdb").touch()
+    (tmp_path / "my-notebook.ipynb").touch()
+    with pytest.raises(ConfigurationError, match=r"my-notebook\.ipynb"), fresh_folder(tmp_path):
+        pass
+    assert (tmp_path / "my-notebook.ipynb").exists()
+    assert (tmp_path / "warehouse.duckdb").exists()
+
+
+def test_a_folder_that_was_filled_from_elsewhere_is_no_demos_any_more(tmp_path):
+    with fresh_folder(tmp_path):
+        (tmp_path / "warehouse.duckdb").touch()
+    disown(tmp_path)
+    with pytest.raises(ConfigurationError, match="warehouse"), fresh_folder(tmp_path):
         pass

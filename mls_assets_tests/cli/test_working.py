@@ -58,11 +58,12 @@ def test_a_purge_that_would_remove_too_much_is_blocked(spark_only, sandbox):
     blocked = spark_only("purge")
     assert blocked.returncode == 3
     assert blocked.stderr.startswith("error: ")
-    assert len(blocked.stderr.splitlines()) == 1
+    assert all(line.startswith("error: ") for line in blocked.stderr.splitlines())
     entry = status_of(spark_only, "spark/default", "Property")
     assert entry["rows"] == 80
     assert entry["blocked"]["absent"] == 60
-    assert entry["blocked"]["sweep_id"] in blocked.stdout
+    assert entry["blocked"]["sweep_id"] in blocked.stderr
+    assert entry["source_rows"] == 20
 
 
 @pytest.mark.long

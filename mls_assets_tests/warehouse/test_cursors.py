@@ -95,7 +95,7 @@ def test_events_make_a_feed_current_when_none_remains(warehouse: Warehouse):
 def test_a_block_outlives_updates_and_ends_with_a_reconciled_sweep(warehouse: Warehouse):
     with warehouse.write() as con:
         cursors.succeed(con, FEED, PROPERTY, cursor="c1", at=NOON)
-        cursors.block(con, FEED, PROPERTY)
+        cursors.block(con, FEED, PROPERTY, source_rows=7)
         cursors.succeed(con, FEED, PROPERTY, cursor="c2", at=NOON + MINUTE)
         assert cursors.state_of(con, FEED, PROPERTY).state == "blocked"
         cursors.reconciled(con, FEED, PROPERTY, at=NOON + MINUTE, source_rows=5)
@@ -107,7 +107,7 @@ def test_a_block_outlives_updates_and_ends_with_a_reconciled_sweep(warehouse: Wa
             5,
         )
         cursors.needs_resync(con, FEED, PROPERTY)
-        cursors.block(con, FEED, PROPERTY)
+        cursors.block(con, FEED, PROPERTY, source_rows=7)
         assert cursors.state_of(con, FEED, PROPERTY).state == "needs_resync"
 
 
