@@ -108,6 +108,7 @@ def test_erase_leaves_nothing_of_a_feed_but_its_ledger(spark_only):
     assert spark_only("erase", "spark/default", "--yes").returncode == 2
 
 
+@pytest.mark.long
 def test_another_origin_under_the_same_name_is_refused(spark_only, sandbox):
     assert spark_only("replicate", "--no-publish").returncode == 0
     other = f"{sandbox.base_url}/Version/3/Reso/OData"

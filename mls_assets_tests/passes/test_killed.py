@@ -58,7 +58,15 @@ def kill_at(place, line):
     return lines
 
 
-@pytest.mark.parametrize("line", ["download 1", "download 7", "relations 3", "normalise 1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("download 1", marks=pytest.mark.long),
+        "download 7",
+        pytest.param("relations 3", marks=pytest.mark.long),
+        "normalise 1",
+    ],
+)
 def test_a_killed_download_goes_on_at_once_from_where_it_was(place, line):
     kill_at(place, line)
     stage, pages = line.split()

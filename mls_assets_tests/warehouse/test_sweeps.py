@@ -160,7 +160,10 @@ def test_a_guard_can_ask_what_came_and_went_lately(warehouse: Warehouse):
         assert sweeps.recently_seen(con, FEED, PROPERTY, NOON - MINUTE, NOON + MINUTE) == ["a"]
         assert sweeps.recently_seen(con, FEED, PROPERTY, NOON, NOON) == []
         assert sweeps.removed_since(con, FEED, PROPERTY, NOON) == 0, "a tombstone is no sweep's"
-        con.execute("update deletion_ledger set reason = 'absent_from_sweep'")
+        sweeps.begin(con, "sweep", FEED, PROPERTY, NOON, "run-1")
+        con.execute(
+            "update deletion_ledger set reason = 'absent_from_sweep', evidence_id = 'sweep'"
+        )
         assert sweeps.removed_since(con, FEED, PROPERTY, NOON) == 1
         assert sweeps.removed_since(con, FEED, PROPERTY, datetime.now(UTC) + MINUTE) == 0
 
