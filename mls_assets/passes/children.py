@@ -4,18 +4,12 @@ The guide (Spark, "Update Data") recommends updating the relations with each upd
 only where the listing's change timestamps say that something moved.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import msgspec
 
+from mls_assets.sources import RELATIONS
 from mls_assets.values import Resource
-
-#: The navigation property by which Spark serves each child resource.
-RELATIONS: Mapping[str, Resource] = {
-    "Media": Resource.MEDIA,
-    "Room": Resource.ROOMS,
-    "Unit": Resource.UNIT_TYPES,
-}
 
 #: A kind of media: the timestamp that says it moved, and the count to go by if that is hidden.
 _MEDIA_SIGNALS = (

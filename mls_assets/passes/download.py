@@ -11,12 +11,11 @@ from itertools import count as numbers
 
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
-from mls_assets.passes.children import RELATIONS
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.passes.update import refuse_silence
-from mls_assets.sources import SparkClient, ahead
+from mls_assets.sources import RELATIONS, SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
 from mls_assets.warehouse import Walk, cursors, landing
 from mls_assets.warehouse.cursors import ENDED

@@ -7,10 +7,12 @@ from mls_assets.sources.forge import ForgeClient, Position
 from mls_assets.sources.forge_schema import LISTING_FIELDS, ForgeShape, Mls
 from mls_assets.sources.prefetch import ahead
 from mls_assets.sources.spark import LookupPage, SparkClient
+from mls_assets.sources.spark_answers import RELATIONS
 from mls_assets.sources.transport import Limits
 
 __all__ = [
     "LISTING_FIELDS",
+    "RELATIONS",
     "ForgeClient",
     "ForgeShape",
     "Limits",
