@@ -13,14 +13,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from mls_assets.errors import WarehouseBusy, WarehouseRefused
 from mls_assets.values import Table
 from mls_assets.warehouse import ddl
-from mls_assets.warehouse.ddl import STORAGE_VERSION, Schema
+from mls_assets.warehouse.ddl import Schema
+from mls_assets.warehouse.engine import Engine
 from mls_assets.warehouse.files import discard, explained, replace
 from mls_assets.warehouse.locks import Holder, KernelLock
 from mls_assets.warehouse.queries import Connection, transaction
@@ -60,8 +60,8 @@ class Warehouse:
         self.schema = Schema(reso_tables, tuple(brief_columns))
         self.patience = patience
         self.holder = holder
-        self.memory = memory
         self._checked: tuple[int, ...] | None = None
+        self._engine = Engine(memory, self._spill)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -127,13 +127,18 @@ class Warehouse:
                 self._create()
             if self._checked != self._identity():
                 self._check()
-            con = self._open(self.path, read_only=read_only)
-            try:
+            with self._opened(self.path, read_only=read_only) as con:
                 yield con
-            finally:
-                with contextlib.suppress(duckdb.Error):
-                    con.close()
         self._checked = self._identity()
+
+    @property
+    def memory(self) -> str:
+        """What DuckDB may use before it spills to disk."""
+        return self._engine.memory
+
+    @memory.setter
+    def memory(self, limit: str) -> None:
+        self._engine = Engine(limit, self._spill)
 
     @property
     def fresh(self) -> Path:
@@ -146,16 +151,12 @@ class Warehouse:
         self._checked = None
 
     def _create(self) -> None:
-        con = self._open(self.fresh)
-        try:
+        with self._opened(self.fresh) as con:
             ddl.migrate(con, self.schema, 0)
-        finally:
-            con.close()
         self.put_in_place()
 
     def _check(self) -> None:
-        con = self._open(self.path, read_only=True)
-        try:
+        with self._opened(self.path, read_only=True) as con:
             # free blocks at the end need not be there
             size = con.execute(
                 "select block_size * used_blocks from pragma_database_size() "
@@ -168,32 +169,17 @@ class Warehouse:
                 )
             outdated = ddl.is_outdated(con, self.schema)
             version = ddl.version_of(con)
-        finally:
-            con.close()
         if outdated:
-            con = self._open(self.path)
-            try:
+            with self._opened(self.path) as con:
                 ddl.migrate(con, self.schema, version)
-            finally:
-                con.close()
 
-    def _open(self, path: Path, *, read_only: bool = False) -> Connection:
-        config: dict[str, Any] = {
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            # joining small row groups at each checkpoint would rewrite all that landed, in pauses
-            # of many seconds (measured: 32 s after 16,000 records of 25 kB); compaction does it
-            "max_vacuum_tasks": "0",
-            "memory_limit": self.memory,
-            "storage_compatibility_version": STORAGE_VERSION,
-            "temp_directory": str(self._spill),
-            "wal_autocheckpoint": "1GB",
-        }
+    @contextmanager
+    def _opened(self, path: Path, *, read_only: bool = False) -> Iterator[Connection]:
         deadline = time.monotonic() + self.patience
         pause = _FIRST_PAUSE
         while True:
             try:
-                con = duckdb.connect(str(path), read_only=read_only, config=config)
+                opened = self._engine.attach(path, read_only=read_only)
             except duckdb.IOException as error:
                 if _LOCKED not in str(error):
                     raise
@@ -203,8 +189,9 @@ class Warehouse:
                 time.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
-                con.execute("set timezone = 'UTC'")
-                return con
+                break
+        with opened as con:
+            yield con
 
     @property
     def _spill(self) -> Path:

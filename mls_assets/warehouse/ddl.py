@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import duckdb
+
 from mls_assets.errors import WarehouseRefused
 from mls_assets.values import TABLES, Column, Table
 from mls_assets.warehouse.queries import Connection, transaction
@@ -177,13 +179,12 @@ def is_outdated(con: Connection, schema: Schema) -> bool:
 
 def version_of(con: Connection) -> int:
     """Return the schema's version; raises WarehouseRefused for a database that has none."""
-    ours = con.execute(
-        "select count(*) from duckdb_tables() where database_name = current_database() "
-        "and schema_name = 'raw' and table_name = 'meta'"
-    ).fetchall()
-    if ours != [(1,)]:
-        raise WarehouseRefused("it is a DuckDB database, but not a warehouse of mls_assets")
-    found = con.execute("select value from raw.meta where name = 'schema_version'").fetchall()
+    try:
+        found = con.execute("select value from raw.meta where name = 'schema_version'").fetchall()
+    except duckdb.CatalogException:
+        raise WarehouseRefused(
+            "it is a DuckDB database, but not a warehouse of mls_assets"
+        ) from None
     if len(found) != 1:
         raise WarehouseRefused("its schema's version cannot be told")
     return found[0][0]

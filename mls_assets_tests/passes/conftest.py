@@ -6,7 +6,7 @@ import pytest
 
 from mls_assets.passes.site import Site
 from mls_assets.sandbox.server import SandboxServer
-from mls_assets_tests.passes.place import Place
+from mls_assets_tests.passes.place import MARKET, WAREHOUSE, Place
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,7 @@ def empty_warehouse(tmp_path_factory):
     folder = tmp_path_factory.mktemp("template")
     with Site.open(folder, run_id="template").warehouse.write():
         pass
-    return folder / "warehouse.duckdb"
+    return folder / WAREHOUSE
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,13 @@ def _tokens(monkeypatch):
     monkeypatch.setenv("FORGE_API_TOKEN", SandboxServer.forge_token)
 
 
+@pytest.fixture(scope="session")
+def beginnings(tmp_path_factory):
+    return tmp_path_factory.mktemp("beginnings")
+
+
 @pytest.fixture
-def place(tmp_path, empty_warehouse):
-    shutil.copy(empty_warehouse, tmp_path / "warehouse.duckdb")
-    with SandboxServer(listings=60, seed=11) as sandbox:
-        yield Place(sandbox, tmp_path)
+def place(tmp_path, empty_warehouse, beginnings):
+    shutil.copy(empty_warehouse, tmp_path / WAREHOUSE)
+    with SandboxServer(**MARKET) as sandbox:
+        yield Place(sandbox, tmp_path, beginnings=beginnings)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from mls_assets.sandbox.server import SandboxServer
 from mls_assets.values import KEY_FIELDS, TABLES, Resource
 from mls_assets.warehouse import rows
 
+#: The market of a place, unless its test made another: the same at every start.
+MARKET = {"listings": 60, "seed": 11}
+WAREHOUSE = "warehouse.duckdb"
 SPARK = "spark/default"
 ARMLS = forge_feed("armls")
 #: Small pages, so that small markets have several.
@@ -34,8 +38,10 @@ class Place:
     sandbox: SandboxServer
     folder: Path
     settings: SparkSettings = PAGES
+    beginnings: Path = Path()
     run: int = 0
     feeds: Feeds = field(init=False)
+    _opened: Site | None = None
 
     def __post_init__(self) -> None:
         self.feeds = load_feeds(self.sandbox.environment())
@@ -50,7 +56,10 @@ class Place:
 
     @property
     def site(self) -> Site:
-        return Site.open(self.folder, run_id=f"run-{self.run}", patience=10)
+        """The data folder as one run sees it; a new run opens it anew."""
+        if self._opened is None or self._opened.run_id != f"run-{self.run}":
+            self._opened = Site.open(self.folder, run_id=f"run-{self.run}", patience=10)
+        return self._opened
 
     def control(self, verb: str, **body: Any) -> dict[str, Any]:
         request = urllib.request.Request(
@@ -105,6 +114,30 @@ class Place:
         thresholds = how.pop("thresholds", Thresholds())
         return replay(self.site, feed, self.forge, resource, ForgeSettings(2), thresholds, **how)
 
+    def begin(self, *resources: Resource) -> None:
+        """Have replicated these resources of the Spark feed, once, before anything else."""
+        self._take_over(lambda begun: begun.replicate(*resources), ("replicate", *resources))
+
+    def begin_following(self) -> None:
+        """Have followed the listings of a Forge feed, once, before anything else."""
+        self._take_over(lambda begun: begun.follow(), ("follow",))
+
+    def _take_over(self, begin: Callable[["Place"], object], name: tuple[str, ...]) -> None:
+        """Copy a warehouse that a first run left: a download costs a second, its copy nothing."""
+        assert self.run == 0, "a place can only begin once"
+        kept = self.beginnings / "-".join(name)
+        if not kept.exists():
+            kept.mkdir()
+            shutil.copy(self.folder / WAREHOUSE, kept / WAREHOUSE)
+            with SandboxServer(**MARKET) as sandbox:
+                begin(Place(sandbox, kept, beginnings=self.beginnings))
+        shutil.copy(kept / WAREHOUSE, self.folder / WAREHOUSE)
+        self.run = 1
+        with self.site.warehouse.write() as con:
+            # the same market, which this time listens on another port
+            for source, url in (("spark", self.sandbox.spark_url), ("forge", self.sandbox.forge_url)):
+                con.execute("update raw.origins set origin = ? where source = ?", [url, source])
+
     def rows(self, sql: str, *params: object) -> list[tuple[Any, ...]]:
         with self.site.warehouse.read() as con:
             return rows(con, sql, params)
@@ -145,4 +178,4 @@ class Place:
 
     def copy_to(self, folder: Path) -> "Place":
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        return Place(self.sandbox, folder, self.settings, self.run)
+        return Place(self.sandbox, folder, self.settings, self.beginnings, self.run)

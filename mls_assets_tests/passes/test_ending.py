@@ -36,7 +36,7 @@ def failing(error):
 
 
 def test_the_published_file_holds_what_the_warehouse_holds(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     publish(place.site)
     for table in TABLES.values():
         sql = f"select count(*) from {table}"
@@ -45,7 +45,7 @@ def test_the_published_file_holds_what_the_warehouse_holds(place):
 
 
 def test_publication_is_skipped_when_nothing_changed(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     assert publish(place.site, only_if_changed=True) is not None
     place.replicate(Resource.PROPERTY)
     assert publish(place.site, only_if_changed=True) is None
@@ -78,7 +78,7 @@ def test_a_removed_listing_is_gone_from_every_file(place):
 
 
 def test_erasing_a_feed_leaves_the_ledger_and_the_other_feeds(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.follow()
     others = place.keys(feed=ARMLS)
     publish(place.site)
@@ -104,7 +104,7 @@ def test_erasing_what_is_not_there_is_refused(place):
 def test_an_erasure_that_was_cut_short_goes_on_when_it_is_asked_for_again(
     place, monkeypatch, step, error
 ):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     publish(place.site)
     with monkeypatch.context() as patched:
         patched.setattr(f"mls_assets.passes.erase.{step}", failing(error))
@@ -124,7 +124,7 @@ def test_an_erasure_that_was_cut_short_goes_on_when_it_is_asked_for_again(
 
 
 def test_the_unfinished_erasure_of_one_feed_does_not_stand_for_another(place, monkeypatch):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     with monkeypatch.context() as patched:
         patched.setattr("mls_assets.passes.erase.publish", failing(DiskFull("full")))
         with pytest.raises(DiskFull):
@@ -147,7 +147,7 @@ def test_a_feed_whose_first_run_failed_can_be_erased(place):
 
 
 def test_a_sweep_that_waited_for_its_verdict_is_void_when_its_feed_is_erased(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
     assert not swept.void
     erase(place.site, SPARK)

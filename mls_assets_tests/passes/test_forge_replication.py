@@ -95,7 +95,7 @@ def test_following_from_nothing_brings_every_listing_and_agent(place):
 
 
 def test_photos_become_media_in_order(place):
-    place.follow()
+    place.begin_following()
     ordered = place.rows(
         """select bool_and("MediaKey" = "ListingKey" || '-' || "Order"), count(*),
         count(distinct "MediaKey") from media where feed = ?""",
@@ -106,7 +106,7 @@ def test_photos_become_media_in_order(place):
 
 
 def test_a_poll_without_news_changes_nothing(place):
-    place.follow()
+    place.begin_following()
     before = place.tables()
     done = place.follow()
     assert (done.pages, done.records, done.changed_anything) == (1, 0, False)
@@ -114,7 +114,7 @@ def test_a_poll_without_news_changes_nothing(place):
 
 
 def test_a_tombstone_removes_with_a_ledger_entry_and_a_return_is_noted(place):
-    place.follow()
+    place.begin_following()
     (key,) = place.control("remove", feed=ARMLS, count=1)["keys"]
     assert place.follow().removed == 1
     assert key not in place.keys(feed=ARMLS)
@@ -129,7 +129,7 @@ def test_a_tombstone_removes_with_a_ledger_entry_and_a_return_is_noted(place):
 
 
 def test_lost_access_removes_like_a_tombstone_and_only_in_its_own_feed(place):
-    place.follow()
+    place.begin_following()
     place.follow(RMLS)
     others = place.keys(feed=RMLS)
     lost = place.control("revoke", feed=ARMLS, count=3)["keys"]
@@ -141,7 +141,7 @@ def test_lost_access_removes_like_a_tombstone_and_only_in_its_own_feed(place):
 
 
 def test_a_later_event_counts_even_if_its_record_is_dated_earlier(place):
-    place.follow()
+    place.begin_following()
     back = {"ListPrice": 4321, "ModificationTimestamp": "2001-01-01T00:00:00"}
     (key,) = place.control("change", feed=ARMLS, count=1, set=back)["keys"]
     assert place.follow().changed == 1
@@ -159,7 +159,7 @@ def test_a_repeated_or_unknown_tombstone_is_harmless(place):
     "fault", ["errors_with_data", "errors_null_data", "truncated_body", "status_500_html"]
 )
 def test_an_answer_with_errors_is_not_applied_and_moves_no_cursor(place, fault):
-    place.follow()
+    place.begin_following()
     cursor = place.state(feed=ARMLS)["cursor"]
     place.control("remove", feed=ARMLS, count=2)
     place.fault(fault, surface="forge", times=0)
@@ -173,7 +173,7 @@ def test_an_answer_with_errors_is_not_applied_and_moves_no_cursor(place, fault):
 
 
 def test_mls_null_is_lost_access_and_removes_nothing(place):
-    place.follow()
+    place.begin_following()
     before = place.keys(feed=ARMLS)
     place.fault("mls_null", surface="forge", times=0)
     with pytest.raises(AccessLost):
@@ -182,7 +182,7 @@ def test_mls_null_is_lost_access_and_removes_nothing(place):
 
 
 def test_a_log_that_was_reset_wants_a_resync_and_the_next_run_replays_it(place):
-    place.follow()
+    place.begin_following()
     place.fault("cursor_back", surface="forge", by=10, times=0)
     with pytest.raises(CursorWentBack):
         place.follow()
@@ -195,7 +195,7 @@ def test_a_log_that_was_reset_wants_a_resync_and_the_next_run_replays_it(place):
 
 
 def test_a_replay_reconciles_a_feed_that_lost_a_tombstone(place):
-    place.follow()
+    place.begin_following()
     (key,) = place.control("remove", feed=ARMLS, count=1)["keys"]
     # as if the tombstone had never come: the cursor passes it unseen
     event = place.control("skip_events", feed=ARMLS, resource="Property", count=1)
@@ -216,7 +216,7 @@ def test_a_replay_reconciles_a_feed_that_lost_a_tombstone(place):
 
 
 def test_a_replay_that_would_remove_too_much_is_blocked_and_keeps_its_cursor(place):
-    place.follow()
+    place.begin_following()
     before = place.keys(feed=ARMLS)
     with place.site.warehouse.write() as con:
         con.execute(
@@ -248,7 +248,7 @@ def test_a_replay_that_breaks_off_is_void_and_leaves_all_as_it_was(place, tell, 
 
 @pytest.mark.parametrize("resync", [False, True])
 def test_a_refused_token_voids_a_replay_and_stays_what_it_is(place, resync):
-    place.follow()
+    place.begin_following()
     if resync:
         want_resync(place)
     place.fault("status_401", surface="forge", after=1 if resync else 2, times=0)

@@ -28,7 +28,7 @@ def row_of(place, judged):
 
 
 def test_after_a_purge_both_key_sets_are_equal_and_every_removal_is_explained(place):
-    place.replicate()
+    place.begin()
     gone = place.control("remove", count=4)["keys"]
     for resource in KEYED_RESOURCES:
         judged = place.purge(resource)
@@ -44,7 +44,7 @@ def test_after_a_purge_both_key_sets_are_equal_and_every_removal_is_explained(pl
 
 
 def test_the_digests_of_a_reconciled_sweep_are_those_of_the_sources_keys(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     row = row_of(place, place.purge())
     text = "".join(f"{key}\n" for key in sorted(place.truth()))
     assert row["source_digest"] == hashlib.sha256(text.encode()).hexdigest()
@@ -54,7 +54,7 @@ def test_the_digests_of_a_reconciled_sweep_are_those_of_the_sources_keys(place):
 
 
 def test_what_is_missing_locally_is_fetched_with_its_children(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     (lost,) = place.rows("select min(record_key) from raw.records")[0]
     with place.site.warehouse.write() as con:
         con.execute("delete from raw.records where record_key = ?", [lost])
@@ -68,7 +68,7 @@ def test_what_is_missing_locally_is_fetched_with_its_children(place):
 
 
 def test_a_listing_that_arrives_during_the_sweep_is_no_suspect(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
     (key,) = place.control("add", count=1)["keys"]
     place.replicate(Resource.PROPERTY)
@@ -79,7 +79,7 @@ def test_a_listing_that_arrives_during_the_sweep_is_no_suspect(place):
 
 
 def test_a_suspect_that_answers_by_key_is_spared(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     (key,) = place.control("remove", count=1)["keys"]
     swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
     place.control("restore", keys=[key])
@@ -90,7 +90,7 @@ def test_a_suspect_that_answers_by_key_is_spared(place):
 
 
 def test_a_source_that_does_not_answer_for_known_keys_confirms_nothing(place, monkeypatch):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.control("remove", count=2)
     monkeypatch.setattr(SparkClient, "present", lambda *_: set())
     judged = place.purge()
@@ -145,7 +145,7 @@ def test_a_sweep_that_proves_nothing_removes_nothing_and_says_why(place, fault, 
 
 
 def test_too_many_removals_at_once_are_blocked_and_updates_go_on(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     gone = place.control("remove", count=27)["keys"]
     judged = place.purge()
     assert (judged.verdict, judged.exit_code, judged.removed) == ("blocked", 3, 0)
@@ -159,7 +159,7 @@ def test_too_many_removals_at_once_are_blocked_and_updates_go_on(place):
 
 
 def test_an_approval_lets_exactly_the_blocked_keys_go_once(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     gone = place.control("remove", count=27)["keys"]
     blocked = place.purge()
     place.control("restore", keys=gone[:2])
@@ -172,7 +172,7 @@ def test_an_approval_lets_exactly_the_blocked_keys_go_once(place):
 
 
 def test_an_approval_releases_its_own_keys_and_the_others_wait(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     released = place.control("remove", count=27)["keys"]
     blocked = place.purge()
     others = place.control("remove", count=30)["keys"]
@@ -183,7 +183,7 @@ def test_an_approval_releases_its_own_keys_and_the_others_wait(place):
 
 
 def test_an_approval_that_nothing_came_of_is_not_used_up(place, monkeypatch):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.control("remove", count=27)
     blocked = place.purge()
     with monkeypatch.context() as patched:
@@ -193,7 +193,7 @@ def test_an_approval_that_nothing_came_of_is_not_used_up(place, monkeypatch):
 
 
 def test_what_a_person_approved_does_not_block_the_next_removals(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.control("remove", count=27)
     place.purge(approve=place.purge().sweep_id)
     place.control("remove", count=1)
@@ -201,7 +201,7 @@ def test_what_a_person_approved_does_not_block_the_next_removals(place):
 
 
 def test_the_evidence_of_what_was_held_back_is_the_sweep_that_found_it_first(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.control("remove", count=27)
     blocked = place.purge()
     place.control("clock", advance_minutes=90)
@@ -215,7 +215,7 @@ def test_the_evidence_of_what_was_held_back_is_the_sweep_that_found_it_first(pla
 
 
 def test_a_sweep_that_was_killed_after_its_removal_is_no_void_one(place, monkeypatch):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.control("remove", count=2)
     with monkeypatch.context() as patched:
         patched.setattr("mls_assets.passes.judge._refetch", lambda *_: exit_now())
@@ -229,7 +229,7 @@ def test_a_sweep_that_was_killed_after_its_removal_is_no_void_one(place, monkeyp
 
 
 def test_a_sweep_whose_keys_are_gone_is_void(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
     with place.site.warehouse.write() as con:
         con.execute("delete from raw.sweep_keys")
@@ -238,7 +238,7 @@ def test_a_sweep_whose_keys_are_gone_is_void(place):
 
 
 def test_a_record_that_is_there_but_cannot_be_kept_leaves_the_sets_unequal(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     (key,) = place.control("add", count=1)["keys"]
     swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
     place.fault("nan_value", resource="Property", times=0)
@@ -253,7 +253,7 @@ def exit_now():
 
 @pytest.mark.parametrize("approval", ["no-such-sweep", "{reconciled}"])
 def test_an_approval_that_does_not_hold_is_refused_before_anything_is_asked(place, approval):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     reconciled = place.purge()
     with pytest.raises(ConfigurationError):
         place.purge(approve=approval.format(reconciled=reconciled.sweep_id))
@@ -261,7 +261,7 @@ def test_an_approval_that_does_not_hold_is_refused_before_anything_is_asked(plac
 
 
 def test_an_empty_source_is_blocked_and_empty_against_empty_reconciles(place):
-    place.replicate(Resource.OFFICE)
+    place.begin(Resource.OFFICE)
     offices = sorted(place.truth(Resource.OFFICE))
     place.control("remove", resource="Office", keys=offices)
     judged = place.purge(Resource.OFFICE)
@@ -274,7 +274,7 @@ def test_an_empty_source_is_blocked_and_empty_against_empty_reconciles(place):
 
 
 def test_a_dry_run_leaves_a_planned_row_and_removes_nothing(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.control("remove", count=3)
     judged = place.purge(dry_run=True)
     assert (judged.verdict, judged.exit_code, judged.absent) == ("planned", 0, 3)
@@ -286,7 +286,7 @@ def test_a_dry_run_leaves_a_planned_row_and_removes_nothing(place):
 
 
 def test_another_source_is_not_swept_under_a_feeds_name(place):
-    place.replicate(Resource.OFFICE)
+    place.begin(Resource.OFFICE)
     elsewhere = place.spark.base_url.replace("/Reso", "/v1/Reso")
     place.feeds.spark[SPARK] = replace(place.spark, base_url=elsewhere)
     with pytest.raises(ConfigurationError, match="erase"):
@@ -301,7 +301,7 @@ def test_nothing_is_swept_before_a_download_is_complete(place):
 
 
 def test_an_open_house_that_is_over_is_history_and_no_suspect(place):
-    place.replicate()
+    place.begin()
     held = place.keys(Resource.OPEN_HOUSE)
     assert held
     place.control("clock", advance_minutes=60 * 24 * 30)
@@ -314,7 +314,7 @@ def test_an_open_house_that_is_over_is_history_and_no_suspect(place):
 
 
 def test_a_coming_open_house_that_was_called_off_is_removed(place):
-    place.replicate()
+    place.begin()
     (key,) = place.control("remove", resource="OpenHouse", count=1)["keys"]
     judged = place.purge(Resource.OPEN_HOUSE)
     assert (judged.verdict, judged.removed) == ("reconciled", 1), judged.explanation
@@ -322,7 +322,7 @@ def test_a_coming_open_house_that_was_called_off_is_removed(place):
 
 
 def test_a_purge_of_one_feed_never_touches_another(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.follow()
     others = place.keys(feed="forge/armls")
     place.control("remove", count=3)
@@ -331,7 +331,7 @@ def test_a_purge_of_one_feed_never_touches_another(place):
 
 
 def test_a_judgement_without_a_fresh_sweep_is_refused(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     judged = place.purge()
     again = purge(place.site, place.spark, judged.sweep_id, place.settings, Thresholds())
     assert isinstance(again, Judged)
@@ -340,7 +340,7 @@ def test_a_judgement_without_a_fresh_sweep_is_refused(place):
 
 
 def test_a_source_that_fails_after_the_removal_is_told_as_unequal(place, monkeypatch):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.control("remove", count=2)
     place.control("add", count=1)
     swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)

@@ -18,7 +18,7 @@ from mls_assets.values import CHILD_RESOURCES, KEYED_RESOURCES, TABLES, Resource
 
 
 def test_a_first_download_brings_every_key_of_every_resource(place):
-    place.replicate()
+    place.begin()
     for resource in KEYED_RESOURCES:
         assert place.keys(resource) == place.truth(resource)
         assert place.state(resource)["state"] == "current"
@@ -26,7 +26,7 @@ def test_a_first_download_brings_every_key_of_every_resource(place):
 
 
 def test_a_first_download_brings_the_relations_of_every_listing(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     for resource in CHILD_RESOURCES:
         ((count, listings),) = place.rows(
             f'select count(*), count(distinct "ListingKey") from {TABLES[resource]}'
@@ -45,7 +45,7 @@ def test_the_cursor_of_a_download_is_the_time_at_which_it_began(place):
 
 
 def test_a_second_run_asks_for_changes_only_and_changes_no_row(place):
-    place.replicate()
+    place.begin()
     before = place.tables()
     done = place.replicate()
     assert {each.kind for each in done} == {"update"}
@@ -55,7 +55,7 @@ def test_a_second_run_asks_for_changes_only_and_changes_no_row(place):
 
 
 def test_an_update_brings_changes_additions_and_their_children(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     changed = place.control("change", count=3, what="price")["keys"]
     added = place.control("add", count=2)["keys"]
     (done,) = place.replicate(Resource.PROPERTY)
@@ -76,7 +76,7 @@ def test_an_update_brings_changes_additions_and_their_children(place):
 
 
 def test_media_are_asked_for_only_where_the_change_timestamps_say_so(place, monkeypatch):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     asked = []
     children = SparkClient.children
 
@@ -180,7 +180,7 @@ def test_relations_that_end_early_are_no_complete_download(place, monkeypatch):
 def test_listings_left_out_of_an_answer_about_their_children_are_asked_for_again(
     place, monkeypatch
 ):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     cursor = place.state()["cursor"]
     place.control("change", count=2, what="photos")
     with monkeypatch.context() as patched:
@@ -206,7 +206,7 @@ def test_a_record_without_a_key_neither_stops_a_page_nor_the_download(place):
 
 @pytest.mark.parametrize("fault", ["status_401", "status_403_1021"])
 def test_a_refused_token_moves_nothing(place, fault):
-    place.replicate(Resource.OFFICE)
+    place.begin(Resource.OFFICE)
     before = place.state(Resource.OFFICE)
     place.fault(fault, times=0)
     with pytest.raises(TokenRefused):
@@ -226,7 +226,7 @@ def test_a_refused_token_moves_nothing(place, fault):
     ],
 )
 def test_an_update_that_fails_halfway_leaves_its_cursor(place, fault):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     cursor = place.state()["cursor"]
     place.control("change", count=40, what="price")
     times = 0 if fault in ("html_200", "truncated_body") else 1
@@ -249,7 +249,7 @@ def test_a_502_now_and_then_is_no_failure(place):
 
 
 def test_an_older_version_never_overwrites_a_newer_one(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     (key,) = place.control("change", count=1, set={"ListPrice": 123456.0})["keys"]
     place.replicate(Resource.PROPERTY)
     place.control(
@@ -264,7 +264,7 @@ def test_an_older_version_never_overwrites_a_newer_one(place):
 
 
 def test_status_delete_is_a_removal_with_its_own_reason_and_may_return(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     (key,) = place.control("change", count=1, set={"StandardStatus": "Delete"})["keys"]
     (done,) = place.replicate(Resource.PROPERTY)
     assert done.removed == 1
@@ -281,7 +281,7 @@ def test_status_delete_is_a_removal_with_its_own_reason_and_may_return(place):
 
 
 def test_a_feed_is_held_to_the_source_it_was_first_filled_from(place):
-    place.replicate(Resource.OFFICE)
+    place.begin(Resource.OFFICE)
     elsewhere = replace(place.spark, base_url=place.spark.base_url.replace("/Reso", "/v1/Reso"))
     place.feeds.spark["spark/default"] = elsewhere
     with pytest.raises(ConfigurationError, match="erase"):
@@ -289,7 +289,7 @@ def test_a_feed_is_held_to_the_source_it_was_first_filled_from(place):
 
 
 def test_a_changed_question_is_answered_by_a_fresh_download_and_old_rows_stay_meanwhile(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.feeds.spark["spark/default"] = replace(place.spark, select=("City", "ListPrice"))
     place.fault("status_404", resource="Property")
     with pytest.raises(SourceError):
@@ -302,7 +302,7 @@ def test_a_changed_question_is_answered_by_a_fresh_download_and_old_rows_stay_me
 
 
 def test_a_two_sided_window_finds_the_same_changes(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.control("change", count=5, what="price")
     place.control("clock", advance_minutes=1)
     settings = SparkSettings(25, 25, two_sided_window=True, patience_seconds=2)

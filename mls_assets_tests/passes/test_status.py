@@ -42,7 +42,7 @@ def test_the_status_of_a_fresh_folder_names_what_is_configured(place):
 
 
 def test_a_blocked_feed_is_told_with_its_sweep_and_the_hours_left(place):
-    place.replicate(Resource.PROPERTY)
+    place.begin(Resource.PROPERTY)
     place.control("remove", count=30)
     judged = place.purge()
     (entry,) = [
