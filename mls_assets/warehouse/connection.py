@@ -60,8 +60,7 @@ class Warehouse:
         self.schema = Schema(reso_tables, tuple(brief_columns))
         self.patience = patience
         self.holder = holder
-        self._checked: tuple[int, ...] | None = None
-        self._engine = Engine(memory, self._spill)
+        self.memory = memory
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -125,20 +124,21 @@ class Warehouse:
         with explained(self.path):
             if not self.path.exists():
                 self._create()
-            if self._checked != self._identity():
+            if self._engine.checked != self._identity():
                 self._check()
             with self._opened(self.path, read_only=read_only) as con:
                 yield con
-        self._checked = self._identity()
+        self._engine.checked = self._identity()
 
     @property
     def memory(self) -> str:
         """What DuckDB may use before it spills to disk."""
-        return self._engine.memory
+        return self._memory
 
     @memory.setter
     def memory(self, limit: str) -> None:
-        self._engine = Engine(limit, self._spill)
+        self._memory = limit
+        self._engine = Engine.shared(limit, self._spill, tuple(self.schema.reso.values()))
 
     @property
     def fresh(self) -> Path:
@@ -148,7 +148,7 @@ class Warehouse:
     def put_in_place(self) -> None:
         """Replace the closed file by the prepared one, for a caller that holds the lock."""
         replace(self.fresh, self.path)
-        self._checked = None
+        self._engine.checked = None
 
     def _create(self) -> None:
         with self._opened(self.fresh) as con:

@@ -6,8 +6,9 @@ Starting an instance costs some 45 ms, attaching a file to one that runs 8 ms (m
 
 import contextlib
 import weakref
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -22,11 +23,12 @@ _CATALOG = "warehouse"
 class Engine:
     """An instance that is started when it is needed first, and again after any error of DuckDB.
 
-    `memory` is what it may use before it spills to disk, into the folder `spill`.
+    `memory` is what it may use before it spills to disk, into the folder `spill`; `checked` is
+    what the file looked like when it was last found in order, a note for whoever checks it.
     """
 
     def __init__(self, memory: str, spill: Path) -> None:
-        self.memory = memory
+        self.checked: object = None
         self._config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
@@ -39,6 +41,15 @@ class Engine:
         }
         self._instance: Connection | None = None
         self._end: weakref.finalize | None = None
+
+    @staticmethod
+    @lru_cache(maxsize=4)
+    def shared(memory: str, spill: Path, tables: Hashable) -> "Engine":
+        """Return the engine of all who open a file for these tables; they take turns by its lock.
+
+        A run makes a resource for each step; so that not each of them starts and checks anew.
+        """
+        return Engine(memory, spill)
 
     def attach(self, path: Path, *, read_only: bool) -> AbstractContextManager[Connection]:
         """Open a file at once; the context closes it, so that no lock on it is left.

@@ -9,6 +9,7 @@ from dagster import DagsterRunStatus
 
 from mls_assets import jobs
 from mls_assets.jobs import RunOutcome
+from mls_assets.passes import site
 from mls_assets.passes.site import Progress
 from mls_assets.warehouse import FeedLock
 from mls_assets_tests.assets.world import SPARK, World, world
@@ -38,7 +39,8 @@ def troubles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubles]:
         outcomes["void"] = here.run("spark_purge", SPARK)
         here.sandbox.faults.clear()
         outcomes["unknown approval"] = here.run("spark_purge", SPARK, approve="no-such-sweep")
-        with FeedLock(here.folder / "locks", SPARK, "somebody"):
+        with FeedLock(here.folder / "locks", SPARK, "somebody"), pytest.MonkeyPatch.context() as p:
+            p.setattr(site, "FEED_PATIENCE", 0.1)
             outcomes["busy"] = here.run("spark_replicate", SPARK)
         with pytest.raises(KeyboardInterrupt):
             jobs.run(here.defs, "spark_replicate", feed=SPARK, on_progress=_press_ctrl_c)

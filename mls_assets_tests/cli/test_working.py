@@ -37,7 +37,7 @@ def status_of(script, feed, resource):
     return entry
 
 
-def test_replicate_fills_every_feed_shows_plain_progress_and_publishes(configured):
+def test_replicate_fills_every_feed_and_a_purge_of_too_much_is_blocked(configured, sandbox):
     result = configured("replicate")
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
@@ -45,21 +45,16 @@ def test_replicate_fills_every_feed_shows_plain_progress_and_publishes(configure
     assert "spark/default Property download: 1 page, 80 of 80 records" in lines
     assert lines[-1].startswith(f"Dagster's log: {configured.folder}/logs/replicate-")
     assert published(configured, "SELECT count(*) FROM listings WHERE source = 'spark'") == [(80,)]
-    assert status_of(configured, "spark/default", "Property")["source_rows"] == 80
     table = configured("status")
     assert "forge/armls" in table.stdout
     assert table.returncode == 0
 
-
-def test_a_purge_that_would_remove_too_much_is_blocked(spark_only, sandbox):
-    assert spark_only("replicate", "--no-publish").returncode == 0
-    assert not (spark_only.folder / "mls.duckdb").exists()
     remove(sandbox, 60)
-    blocked = spark_only("purge")
+    blocked = configured("purge", "--no-publish")
     assert blocked.returncode == 3
     assert blocked.stderr.startswith("error: ")
     assert all(line.startswith("error: ") for line in blocked.stderr.splitlines())
-    entry = status_of(spark_only, "spark/default", "Property")
+    entry = status_of(configured, "spark/default", "Property")
     assert entry["rows"] == 80
     assert entry["blocked"]["absent"] == 60
     assert entry["blocked"]["sweep_id"] in blocked.stderr
@@ -70,6 +65,7 @@ def test_a_purge_that_would_remove_too_much_is_blocked(spark_only, sandbox):
 @pytest.mark.timeout(900)
 def test_a_purge_removes_what_is_gone_and_an_approval_releases_a_blocked_one(spark_only, sandbox):
     assert spark_only("replicate", "--no-publish").returncode == 0
+    assert not (spark_only.folder / "mls.duckdb").exists()
     gone = remove(sandbox, 2)
 
     dry = spark_only("purge", "--dry-run")

@@ -135,7 +135,10 @@ class Place:
         self.run = 1
         with self.site.warehouse.write() as con:
             # the same market, which this time listens on another port
-            for source, url in (("spark", self.sandbox.spark_url), ("forge", self.sandbox.forge_url)):
+            for source, url in (
+                ("spark", self.sandbox.spark_url),
+                ("forge", self.sandbox.forge_url),
+            ):
                 con.execute("update raw.origins set origin = ? where source = ?", [url, source])
 
     def rows(self, sql: str, *params: object) -> list[tuple[Any, ...]]:
