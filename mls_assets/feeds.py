@@ -50,7 +50,13 @@ class SparkFeed:
     select: tuple[str, ...] = ()
     update_minutes: float = 5
     purge_hours: float = 6
+    on_block: str = "keep"
     source = Source.SPARK
+
+    @property
+    def hides(self) -> bool:
+        """Whether readers do not see what a guard holds back until that is decided."""
+        return self.on_block == "hide"
 
     def question(self, resource: Resource) -> str:
         """What is asked of the source; when it changes, what is stored no longer answers it."""
@@ -69,7 +75,13 @@ class ForgeAccess:
     filter: tuple[Any, ...] = ()
     resources: tuple[Resource, ...] = (Resource.PROPERTY, Resource.MEMBER)
     poll_seconds: float = 60
+    on_block: str = "keep"
     source = Source.FORGE
+
+    @property
+    def hides(self) -> bool:
+        """Whether readers do not see what a guard holds back until that is decided."""
+        return self.on_block == "hide"
 
     def question(self, resource: Resource) -> str:
         """What is asked of the source; a changed filter wants a fresh download."""
@@ -188,6 +200,7 @@ def _spark(name: str, table: dict[str, Any], where: str) -> SparkFeed:
     checked_url(feed.base_url, where)
     _at_least(feed.update_minutes, 1, "update_minutes", where)
     _at_least(feed.purge_hours, 0.1, "purge_hours", where)
+    _one_of(feed.on_block, ("keep", "hide"), "on_block", where)
     return feed
 
 
@@ -202,6 +215,7 @@ def _forge(table: dict[str, Any], where: str) -> ForgeAccess:
     checked_url(access.url, where)
     # the guide: wait at least one minute when current
     _at_least(access.poll_seconds, 60, "poll_seconds", where)
+    _one_of(access.on_block, ("keep", "hide"), "on_block", where)
     return access
 
 
@@ -245,6 +259,12 @@ def _resources(
 def _at_least(value: float, least: float, name: str, where: str) -> None:
     if not value >= least:
         raise ConfigurationError(f"{where}: `{name}` is {value:g}, but at least {least:g} is due.")
+
+
+def _one_of(value: str, allowed: tuple[str, ...], name: str, where: str) -> None:
+    if value not in allowed:
+        known = " or ".join(f'"{each}"' for each in allowed)
+        raise ConfigurationError(f'{where}: `{name}` is "{value}", but has to be {known}.')
 
 
 def checked_url(url: str, where: str) -> str:

@@ -88,6 +88,7 @@ def run_config(
     page_budget: int | None = None,
     dry_run: bool = False,
     approve: str = "",
+    approved_by: str = "",
     only_if_changed: bool = False,
 ) -> dict[str, Any]:
     """Return the run configuration of a job; what does not concern the job is left out."""
@@ -98,13 +99,14 @@ def run_config(
         api = {"patience_seconds": patience, "page_budget": page_budget}
         api = {name: value for name, value in api.items() if value is not None}
         resources = {source: {"config": api}} if api else {}
+    approval = {"approve": approve, "approved_by": approved_by}
     if job == "spark_purge":
         ops = {
-            "spark_keys": {"config": {"approve": approve}},
-            "sweeps": {"config": {"approve": approve, "dry_run": dry_run}},
+            "spark_keys": {"config": approval},
+            "sweeps": {"config": {**approval, "dry_run": dry_run}},
         }
     elif kind == "replay":
-        ops = {"forge_pages": {"config": {"replay": True, "approve": approve, "dry_run": dry_run}}}
+        ops = {"forge_pages": {"config": {"replay": True, **approval, "dry_run": dry_run}}}
     elif job == "publish":
         ops = {"published_database": {"config": {"only_if_changed": only_if_changed}}}
     return {**({"ops": ops} if ops else {}), **({"resources": resources} if resources else {})}

@@ -57,6 +57,9 @@ KEYED_RESOURCES = (Resource.PROPERTY, Resource.MEMBER, Resource.OFFICE, Resource
 #: Resources that exist only inside a listing and go with it.
 CHILD_RESOURCES = (Resource.MEDIA, Resource.ROOMS, Resource.UNIT_TYPES)
 
+#: Resources whose rows name their listing.
+OF_LISTINGS = (*CHILD_RESOURCES, Resource.OPEN_HOUSE)
+
 
 class Reason(StrEnum):
     """Why a ledger entry was written."""

@@ -56,9 +56,10 @@ def test_a_job_gets_only_the_settings_that_concern_it():
     assert jobs.run_config("forge_replicate", page_budget=9)["resources"] == {
         "forge": {"config": {"page_budget": 9}}
     }
-    assert jobs.run_config("spark_purge", dry_run=True, approve="s")["ops"] == {
-        "spark_keys": {"config": {"approve": "s"}},
-        "sweeps": {"config": {"approve": "s", "dry_run": True}},
+    released = {"approve": "s", "approved_by": "ann"}
+    assert jobs.run_config("spark_purge", dry_run=True, **released)["ops"] == {
+        "spark_keys": {"config": released},
+        "sweeps": {"config": {**released, "dry_run": True}},
     }
     assert jobs.run_config("forge_replay")["ops"]["forge_pages"]["config"]["replay"] is True
 

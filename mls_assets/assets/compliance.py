@@ -10,7 +10,7 @@ from mls_assets.assets.describing import OWNERS, table_metadata
 from mls_assets.assets.landing import ledger_event
 from mls_assets.assets.spark import POOL, SweepConfig
 from mls_assets.assets.verdicts import (
-    approved_resource,
+    approvals,
     judged_metadata,
     reconciles,
     stored_reconciles,
@@ -108,7 +108,7 @@ def sweeps(
             asset_key="sweeps", metadata=judged_metadata(only or "all", judged)
         )
         if judged and not config.dry_run:
-            yield reconciles(_CHECK, "sweeps", judged)
+            yield reconciles(site, _CHECK, "sweeps", judged)
         if troubles:
             raise failure(troubles)
 
@@ -139,7 +139,7 @@ def _judge(
     """Judge each proven sweep of a feed; a void one, or one that fails, stops no other."""
     judged: list[Judged] = []
     troubles: list[Trouble] = []
-    approved = approved_resource(site, swept.feed.name, config.approve)
+    approved = approvals(site, swept.feed.name, config.approve, config.approved_by)
     for sweep in swept.sweeps:
         if sweep.void:
             done = Judged(sweep.sweep_id, sweep.feed, sweep.resource, "void", sweep.void)
@@ -152,7 +152,7 @@ def _judge(
                     spark.settings(),
                     guard.thresholds(),
                     dry_run=config.dry_run,
-                    approve=config.approve if sweep.resource is approved else "",
+                    approve=approved.get(sweep.resource),
                 )
             except MlsAssetsError as error:
                 troubles.append(Trouble.of(error))

@@ -8,7 +8,7 @@ from pydantic import Field
 from mls_assets.assets.describing import OWNERS, state_metadata
 from mls_assets.assets.landing import chosen_feed, land, ledger_event, selected
 from mls_assets.assets.verdicts import (
-    approved_resource,
+    approvals,
     judged_metadata,
     reconciles,
     stored_reconciles,
@@ -46,6 +46,9 @@ class ForgeConfig(dg.Config):
     approve: str = Field(
         default="",
         description="Of a replay: id of a blocked one whose keys a person released.",
+    )
+    approved_by: str = Field(
+        default="", description="Who released them; it is recorded with the approval."
     )
 
 
@@ -119,7 +122,7 @@ def _replay(
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
     judged: list[Judged] = []
     troubles: list[Trouble] = []
-    approved = approved_resource(site, feed, config.approve)
+    approved = approvals(site, feed, config.approve, config.approved_by)
     for name, resource in selected(context, PAGES):
         if resource not in access.resources:
             note = f"Forge is not configured for {resource}; nothing was asked."
@@ -134,7 +137,7 @@ def _replay(
                 forge.settings(),
                 guard.thresholds(),
                 dry_run=config.dry_run,
-                approve=config.approve if resource is approved else "",
+                approve=approved.get(resource),
             )
         except MlsAssetsError as error:
             context.log.warning(f"{feed} {resource}: {error}")
@@ -162,6 +165,6 @@ def _replay(
                 Trouble(f"{feed} {resource}: {done.explanation}", done.exit_code, "SweepVoid")
             )
     if judged and not config.dry_run and context.op_execution_context.selected_asset_check_keys:
-        yield reconciles(_CHECK, "forge_listing_pages", judged)
+        yield reconciles(site, _CHECK, "forge_listing_pages", judged)
     if troubles:
         raise failure(troubles)

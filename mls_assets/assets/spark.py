@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mls_assets.assets.describing import OWNERS
 from mls_assets.assets.landing import Events, chosen_feed, land
-from mls_assets.assets.verdicts import approved_resource, stored_proof
+from mls_assets.assets.verdicts import approvals, stored_proof
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.partitions import SPARK_PAGES as PAGES
@@ -39,6 +39,9 @@ class SweepConfig(dg.Config):
         default="",
         description="Id of a blocked or void sweep that a person released; the guard then lets "
         "its keys go, so far as this sweep misses them again. Counts once, for 24 hours.",
+    )
+    approved_by: str = Field(
+        default="", description="Who released them; it is recorded with the approval."
     )
 
 
@@ -124,10 +127,10 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
             feed = load_feeds().spark_feed(chosen_feed(context))
             swept: list[Swept] = []
             troubles: list[Trouble] = []
-            approved = approved_resource(site, feed.name, config.approve)
+            approved = approvals(site, feed.name, config.approve, config.approved_by)
             for resource in feed.resources:
-                approve = config.approve if resource is approved else ""
                 try:
+                    approve = approved.get(resource)
                     swept.append(
                         sweep_keys(site, feed, resource, spark.settings(), approve=approve)
                     )

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from mls_assets.assets.describing import told
-from mls_assets.passes.case import Judged
+from mls_assets.passes.case import Approved, Judged
 from mls_assets.passes.site import Site
 from mls_assets.running import first_exit_code
 from mls_assets.values import Resource, Source
@@ -19,23 +19,30 @@ from mls_assets.warehouse import cursors, sweeps
 #: Verdicts that say whether sets were equal; `running` and `planned` say nothing.
 _SAYS_SOMETHING = ("reconciled", "unequal", "blocked", "void")
 
+#: Of a check's metadata: one line a feed and resource.
+_PLOTTED = ("source_keys", "local_keys_after", "absent", "removed", "spared", "missing_locally",
+            "refetched")  # fmt: skip
+
+#: How many keys a check names; the row in `sweeps` has all.
+_SAMPLE = 5
+
 _COUNTED = ("source_keys", "absent", "confirmed_absent", "removed", "spared", "missing_locally",
             "refetched")  # fmt: skip
 
 
-def approved_resource(site: Site, feed: str, approve: str) -> Resource | None:
-    """Return the resource of the sweep that a person released, None without an approval.
+def approvals(site: Site, feed: str, approve: str, by: str) -> Mapping[Resource, Approved]:
+    """Return what a person released, by the resource of the sweep; empty without an approval.
 
     Raises ConfigurationError for an approval that does not hold (unknown, another feed's, used,
     stale, not held back), before anything is asked of the source.
     """
     if not approve:
-        return None
+        return {}
     with site.warehouse.read() as con:
         row = sweeps.get(con, approve)
         resource = Resource(row["resource"]) if row else Resource.PROPERTY
         sweeps.approval(con, approve, feed, resource)
-    return resource
+    return {resource: Approved(approve, by.strip() or "somebody who gave no name")}
 
 
 def judged_metadata(feed: str, judged: Sequence[Judged]) -> dict[str, Any]:
@@ -50,10 +57,11 @@ def judged_metadata(feed: str, judged: Sequence[Judged]) -> dict[str, Any]:
     }
 
 
-def reconciles(name: str, asset: str, judged: Sequence[Judged]) -> dg.AssetCheckResult:
+def reconciles(site: Site, name: str, asset: str, judged: Sequence[Judged]) -> dg.AssetCheckResult:
     """Say whether the purges of a run left equal key sets."""
-    rows = [asdict(entry) for entry in judged]
-    return _result(name, asset, rows)
+    with site.warehouse.read() as con:
+        stored = [sweeps.get(con, entry.sweep_id) for entry in judged]
+    return _result(name, asset, [row for row in stored if row])
 
 
 def stored_reconciles(
@@ -103,17 +111,42 @@ def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.Asse
         passed=bool(rows) and not wrong,
         severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
         description=text,
-        metadata={
-            "judged": len(rows),
-            **{
-                verdict: sum(row["verdict"] == verdict for row in rows)
-                for verdict in _SAYS_SOMETHING
-            },
-            **told(
-                blocked_sweeps=", ".join(
-                    row["sweep_id"] for row in rows if row["verdict"] == "blocked"
-                )
-                or None
-            ),
-        },
+        metadata={**_numbers(rows), **_proofs(rows)},
     )
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what plots: verdicts, and key sets under the name of their feed and resource."""
+    numbers: dict[str, Any] = {"judged": len(rows)}
+    for verdict in _SAYS_SOMETHING:
+        numbers[verdict] = sum(row["verdict"] == verdict for row in rows)
+    for row in rows:
+        whose = f"{row['feed']} {row['resource']}"
+        for column in _PLOTTED:
+            if row[column] is not None:
+                numbers[f"{column} {whose}"] = row[column]
+    return numbers
+
+
+def _proofs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the evidence of each sweep: counts, digests and a few of the keys that changed."""
+    if not rows:
+        return {}
+    records = [
+        dg.TableRecord(
+            {
+                "sweep": row["sweep_id"],
+                "verdict": row["verdict"],
+                "source digest": row["source_digest"] or "",
+                "local digest": row["local_digest"] or "",
+                "changed meanwhile": len(row["changed_keys"] or ()),
+                "such as": ", ".join((row["changed_keys"] or ())[:_SAMPLE]),
+            }
+        )
+        for row in rows
+    ]
+    blocked = [row["sweep_id"] for row in rows if row["verdict"] == "blocked"]
+    return {
+        "proofs": dg.MetadataValue.table(records),
+        **told(blocked_sweeps=", ".join(blocked) or None),
+    }

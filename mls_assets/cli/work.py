@@ -4,7 +4,9 @@ A `Session` is one verb's stay: it chooses feeds, runs jobs, remembers what they
 says so at the end. How a job does its work is Dagster's and the passes' business.
 """
 
+import getpass
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -191,11 +193,25 @@ def purge(session: Session, names: Sequence[str], *, dry_run: bool, approve: str
     for feed in feeds:
         job = "forge_replay" if feed.startswith(f"{Source.FORGE}/") else "spark_purge"
         outcome = session.run(
-            job, feed=feed, patience=session.patience, dry_run=dry_run, approve=approve
+            job,
+            feed=feed,
+            patience=session.patience,
+            dry_run=dry_run,
+            approve=approve,
+            approved_by=_person() if approve else "",
         )
         judged += _sweeps_of(outcome)
     if judged:
         _judged(session, judged)
+
+
+def _person() -> str:
+    """Return who sits at this machine, for the record of an approval."""
+    try:
+        name = getpass.getuser()
+    except OSError:
+        name = f"user {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
 
 
 _JUDGED = ("source_keys", "absent", "removed", "spared", "refetched", "local_keys_after")

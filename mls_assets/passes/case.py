@@ -29,6 +29,14 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """A person's word that a blocked sweep's keys may go, or a void one's keyless records stay."""
+
+    sweep_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """What became of a sweep; `would_block` is a dry run's answer to the guard's question."""
 
@@ -62,13 +70,16 @@ class Judged:
 class Case:
     """A sweep being judged, and what is found out on the way.
 
-    `approve` is the approval that this sweep may use up, until it has.
+    `approval` is the approval that this sweep may use up, until it has; with `hides` what a
+    guard holds back is left out of the published tables.
     """
 
     site: Site
     row: SweepRow
     evidence: Evidence
-    approve: str = ""
+    approval: Approved | None = None
+    hides: bool = False
+    used: Approved | None = None
     changed: set[str] = field(default_factory=set)
     facts: dict[str, int] = field(default_factory=dict)
 
@@ -83,7 +94,9 @@ class Case:
             return self.close_in(con, verdict, explanation, **columns)
 
     def close_in(self, con: Connection, verdict: str, explanation: str, **columns: Any) -> Judged:
-        """Do the same in the caller's transaction."""
+        """Do the same in the caller's transaction; an approval that was used is named."""
+        if self.used:
+            explanation += f". The keys of {self.used.sweep_id} were released by {self.used.by}"
         sweeps.close(
             con,
             self.row.sweep_id,
@@ -97,9 +110,9 @@ class Case:
 
     def use_approval(self, con: Connection) -> None:
         """Use the approval up, once, in the transaction of what it released."""
-        if self.approve:
-            sweeps.use_approval(con, self.approve, self.row.sweep_id)
-            self.approve = ""
+        if self.approval:
+            sweeps.use_approval(con, self.approval.sweep_id, self.row.sweep_id, self.approval.by)
+            self.used, self.approval = self.approval, None
 
     def judged(
         self, verdict: str, explanation: str, *, would_block: bool = False, error_code: int = 0

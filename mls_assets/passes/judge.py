@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from mls_assets.errors import MlsAssetsError, SweepVoid
-from mls_assets.passes.case import Case, Evidence, Judged
+from mls_assets.passes.case import Approved, Case, Evidence, Judged
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.site import Progress, Site
 from mls_assets.reconcile.digest import KeySetDigest, digest
 from mls_assets.reconcile.guard import Thresholds, decide
 from mls_assets.reconcile.plan import LocalKey, Plan, compare
 from mls_assets.values import Resource
-from mls_assets.warehouse import cursors, landing, ledger, sweeps
+from mls_assets.warehouse import cursors, hiding, landing, ledger, sweeps
 
 #: Suspects asked for in one confirmation, and how many keys known to exist go with them.
 CONFIRMATION_BATCH = 40
@@ -39,17 +39,19 @@ def judge(
     thresholds: Thresholds,
     *,
     dry_run: bool = False,
-    approve: str = "",
+    approve: Approved | None = None,
+    hides: bool = False,
 ) -> Judged:
     """Judge one proven sweep and act on it; the caller holds the feed's lock.
 
     A guard that objects removes nothing (`blocked`), a source that fails meanwhile neither
-    (`void`); sets that still differ afterwards without a known reason are `unequal`.
+    (`void`); sets that still differ afterwards without a known reason are `unequal`. With
+    `hides` the published tables are without what was held back until that is decided.
     """
     with site.warehouse.read() as con:
         row = sweeps.row(con, sweep_id)
         staged = sweeps.staged(con, sweep_id)
-    case = Case(site, row, evidence, approve)
+    case = Case(site, row, evidence, approve, hides)
     if row.verdict != "running":
         return case.judged(
             "void", f"{case.name}: {sweep_id} was judged before ({row.verdict}); sweep again"
@@ -101,8 +103,8 @@ def _ask_guard(case: Case, plan: Plan, thresholds: Thresholds) -> tuple[frozense
     row = case.row
     approved: frozenset[str] = frozenset()
     with case.site.warehouse.read() as con:
-        if case.approve:
-            approved = sweeps.approval(con, case.approve, row.feed, row.resource).keys
+        if case.approval:
+            approved = sweeps.approval(con, case.approval.sweep_id, row.feed, row.resource).keys
         decision = decide(
             plan,
             thresholds=thresholds,
@@ -148,8 +150,11 @@ def _block(case: Case, waiting: Sequence[str], why: str) -> Judged:
         f"`mls-assets purge {row.feed} --approve {row.sweep_id}` within 24 hours; else wait for "
         "the next sweep."
     )
+    if case.hides:
+        text += f" Until then the published tables are without these {len(waiting):,}."
     with case.site.warehouse.write() as con:
         sweeps.keep_suspects(con, row.sweep_id, waiting)
+        hiding.hide(con, row.feed, row.resource, waiting if case.hides else ())
         cursors.block(con, row.feed, row.resource, source_rows=case.facts["source_keys"])
         return case.close_in(con, "blocked", text)
 
@@ -273,6 +278,7 @@ def _verdict(case: Case) -> Judged:
                 con, row.feed, row.resource, at=row.started_at, source_rows=facts["source_keys"]
             )
             sweeps.forget_suspects(con, row.feed, row.resource)
+            sweeps.forget_status_deletes(con, row.sweep_id)
         case.use_approval(con)
         return case.close_in(
             con, verdict, text, source_digest=there.sha256, local_digest=here.sha256

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from mls_assets.feeds import SparkFeed
-from mls_assets.passes.case import Evidence, Judged
+from mls_assets.passes.case import Approved, Evidence, Judged
 from mls_assets.passes.clients import spark_client
 from mls_assets.passes.judge import judge
 from mls_assets.passes.settings import SparkSettings
@@ -32,7 +32,7 @@ def purge(
     thresholds: Thresholds,
     *,
     dry_run: bool = False,
-    approve: str = "",
+    approve: Approved | None = None,
 ) -> Judged:
     """Act on a proven sweep: plan, guard, confirmation, removal, refetch, verdict.
 
@@ -46,6 +46,7 @@ def purge(
             thresholds,
             dry_run=dry_run,
             approve=approve,
+            hides=feed.hides,
         )
 
 

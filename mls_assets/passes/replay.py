@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from mls_assets.errors import ConfigurationError, MlsAssetsError
 from mls_assets.feeds import ForgeAccess, mls_of
-from mls_assets.passes.case import Evidence, Judged
+from mls_assets.passes.case import Approved, Evidence, Judged
 from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client
 from mls_assets.passes.events import follow
@@ -38,7 +38,7 @@ def replay(
     thresholds: Thresholds,
     *,
     dry_run: bool = False,
-    approve: str = "",
+    approve: Approved | None = None,
 ) -> Judged | Replicated:
     """Replay and reconcile one Forge feed and kind; the verdict stands in `sweeps`.
 
@@ -54,7 +54,7 @@ def replay(
         state, _ = claim(site, feed, Source.FORGE, access.url, resource, access.question(resource))
         if approve:
             with site.warehouse.read() as con:
-                sweeps.approval(con, approve, feed, resource)
+                sweeps.approval(con, approve.sweep_id, feed, resource)
         if state.cursor is None:
             raise ConfigurationError(
                 f"{feed} {resource} was never replicated, so there is nothing to reconcile. Run "
@@ -93,7 +93,7 @@ def replay_locked(
     thresholds: Thresholds,
     *,
     dry_run: bool = False,
-    approve: str = "",
+    approve: Approved | None = None,
 ) -> Judged:
     """Do the same without the event loop before it; the caller holds the feed's lock.
 
@@ -129,6 +129,7 @@ def replay_locked(
         thresholds,
         dry_run=dry_run,
         approve=approve,
+        hides=access.hides,
     )
     if resync and judged.verdict == "reconciled":
         with site.warehouse.write() as con:

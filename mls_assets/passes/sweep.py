@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from mls_assets.errors import ConfigurationError, MlsAssetsError
 from mls_assets.feeds import SparkFeed
+from mls_assets.passes.case import Approved
 from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import spark_client
 from mls_assets.passes.settings import SparkSettings
@@ -44,7 +45,7 @@ def sweep_keys(
     resource: Resource,
     settings: SparkSettings,
     *,
-    approve: str = "",
+    approve: Approved | None = None,
 ) -> Swept:
     """Walk all keys of a resource into the staging area and judge the walk.
 
@@ -58,7 +59,8 @@ def sweep_keys(
         )
         with site.warehouse.read() as con:
             keyless_approved = (
-                bool(approve) and sweeps.approval(con, approve, feed.name, resource).keyless
+                approve is not None
+                and sweeps.approval(con, approve.sweep_id, feed.name, resource).keyless
             )
         if not state.initial_download_complete or state.state in ("new", "downloading"):
             raise ConfigurationError(

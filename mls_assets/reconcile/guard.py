@@ -94,6 +94,7 @@ def decide(
     dead = sum(key in canary for key in absent)
     if dead >= thresholds.canary_floor and dead > thresholds.canary_share * len(canary):
         reasons.append(
-            f"{dead:,} of {len(canary):,} keys that updates returned in the last hour are absent"
+            f"{dead:,} of {len(canary):,} keys that normal passes returned in the last hour are "
+            "absent"
         )
     return Decision(tuple(reasons))

@@ -9,14 +9,20 @@ from pathlib import Path
 
 import duckdb
 
-from mls_assets.values import CHILD_RESOURCES, KEY_FIELDS, KEYED_RESOURCES, TABLES, Resource
+from mls_assets.values import (
+    CHILD_RESOURCES,
+    KEY_FIELDS,
+    KEYED_RESOURCES,
+    OF_LISTINGS,
+    TABLES,
+    Resource,
+)
 from mls_assets.warehouse import rows, scalar
 from mls_assets.warehouse.ddl import literal, quoted
+from mls_assets.warehouse.hiding import visible
 from mls_assets.warehouse.queries import Connection
 
 _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
-#: Resources whose rows belong to a listing.
-_OF_LISTINGS = (*CHILD_RESOURCES, Resource.OPEN_HOUSE)
 #: The keys whose last event is a removal.
 _GONE = (
     "(select feed, resource, record_key, arg_max(published_at, entry_id) as published_at "
@@ -144,10 +150,10 @@ def differing_tables(con: Connection) -> dict[str, int]:
     differing = {}
     for resource, table in TABLES.items():
         keys = {KEY_FIELDS[resource]: None}
-        if resource in _OF_LISTINGS:
+        if resource in OF_LISTINGS:
             keys[KEY_FIELDS[Resource.PROPERTY]] = None
         named = ", ".join(map(quoted, ("feed", *keys, "landed_at")))
-        here = f"select {named} from main.{table} held where {_not_hidden(resource)}"
+        here = f"select {named} from main.{table} held where {visible(table)}"
         there = f"select {named} from published.main.{table}"
         count = scalar(
             con,
@@ -197,14 +203,3 @@ def lingering(con: Connection, *, published: bool) -> dict[str, int]:
             f"using (feed, resource, record_key) where true {when}",
         )
     return {place: count for place, count in counts.items() if count}
-
-
-def _not_hidden(resource: Resource) -> str:
-    owners: list[tuple[Resource, str]] = [(resource, KEY_FIELDS[resource])]
-    if resource in _OF_LISTINGS:
-        owners.append((Resource.PROPERTY, KEY_FIELDS[Resource.PROPERTY]))
-    return " and ".join(
-        "not exists (from raw.hidden where hidden.feed = held.feed "
-        f"and hidden.resource = {literal(owner)} and hidden.record_key = held.{quoted(key)})"
-        for owner, key in owners
-    )

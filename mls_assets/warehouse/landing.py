@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from mls_assets.values import ChildSet, Page, Reason, Resource, Source
-from mls_assets.warehouse import arrow, counters, cursors, ledger, rejects
+from mls_assets.warehouse import arrow, counters, cursors, ledger, rejects, sweeps
 from mls_assets.warehouse.cursors import Walk
 from mls_assets.warehouse.queries import Connection, framed, rows
 from mls_assets.warehouse.versions import Judged, Stored, judge
@@ -63,6 +63,7 @@ def land(con: Connection, page: Page, *, source: Source, walk: Walk | None, run_
     came_well = judged.new + judged.changed + judged.unchanged
     rejects.store_refused(con, page, [record.key for record in came_well], page_id)
     _note_status_deletes(con, page)
+    sweeps.came_back(con, page.feed, page.resource, [record.key for record in page.records])
     cursors.note_modification(
         con, page.feed, page.resource, [record.modified_at for record in page.records]
     )

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Resource, Table
+from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Table
 from mls_assets.warehouse import counters, ddl
 from mls_assets.warehouse.connection import Warehouse
 from mls_assets.warehouse.ddl import STORAGE_VERSION, column_list, literal, quoted
 from mls_assets.warehouse.files import discard, ensure_space, replace
+from mls_assets.warehouse.hiding import visible
 from mls_assets.warehouse.queries import Connection, rows, scalar, transaction
 from mls_assets.warehouse.schema import LEDGER
 
@@ -22,7 +23,6 @@ _CATALOG = "published"
 _SLICE = 50_000
 #: Columns of an entry that are set later, so they are no part of the ledger's digest.
 _SET_LATER = ("raw_scrubbed_at", "published_at")
-_RESOURCE_OF = {table: resource for resource, table in TABLES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +154,7 @@ def _select(table: Table) -> str:
             f"select {columns} from deletion_ledger entry left join raw.publishing going "
             "using (entry_id) order by entry_id"
         )
-    query = f"select {column_list(table)} from main.{table.name} held"
-    resource = _RESOURCE_OF.get(table.name)
-    if resource is None:
-        return query
-    hidden = [(resource, KEY_FIELDS[resource])]
-    if "ListingKey" in table.column_names and resource is not Resource.PROPERTY:
-        hidden.append((Resource.PROPERTY, KEY_FIELDS[Resource.PROPERTY]))
-    return query + "".join(
-        f"{' and' if number else ' where'} not exists (from raw.hidden where "
-        f"hidden.feed = held.feed and hidden.resource = {literal(owner)} "
-        f"and hidden.record_key = held.{quoted(key)})"
-        for number, (owner, key) in enumerate(hidden)
-    )
+    return f"select {column_list(table)} from main.{table.name} held where {visible(table.name)}"
 
 
 def _settle(con: Connection, target: Path) -> int:

@@ -267,6 +267,7 @@ RAW_TABLES = (
         "blocked sweep whose suspects a person released, and which sweep used that",
         (
             Column("sweep_id", "VARCHAR", "Name of the blocked sweep."),
+            Column("approved_by", "VARCHAR", "Who released them."),
             Column("used_at", "TIMESTAMPTZ", "When the approval was used up."),
             Column("used_by", "VARCHAR", "The sweep that used it."),
         ),

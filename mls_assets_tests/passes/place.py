@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed, forge_feed, load_feeds
+from mls_assets.passes.case import Approved
 from mls_assets.passes.normalise import normalise
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.purge import purge
@@ -102,17 +103,33 @@ class Place:
         self.run += 1
         site = self.site
         thresholds = how.pop("thresholds", Thresholds())
-        swept = sweep_keys(
-            site, self.spark, resource, self.settings, approve=how.get("approve", "")
-        )
+        approve = self._approval(how)
+        swept = sweep_keys(site, self.spark, resource, self.settings, approve=approve)
         if swept.void:
             return swept
-        return purge(site, self.spark, swept.sweep_id, self.settings, thresholds, **how)
+        return purge(
+            site, self.spark, swept.sweep_id, self.settings, thresholds, approve=approve, **how
+        )
 
     def replay(self, feed: str = ARMLS, resource: Resource = Resource.PROPERTY, **how: Any) -> Any:
         self.run += 1
         thresholds = how.pop("thresholds", Thresholds())
-        return replay(self.site, feed, self.forge, resource, ForgeSettings(2), thresholds, **how)
+        approve = self._approval(how)
+        return replay(
+            self.site,
+            feed,
+            self.forge,
+            resource,
+            ForgeSettings(2),
+            thresholds,
+            approve=approve,
+            **how,
+        )
+
+    @staticmethod
+    def _approval(how: dict[str, Any]) -> Approved | None:
+        sweep_id = how.pop("approve", "")
+        return Approved(sweep_id, "a tester") if sweep_id else None
 
     def begin(self, *resources: Resource) -> None:
         """Have replicated these resources of the Spark feed, once, before anything else."""

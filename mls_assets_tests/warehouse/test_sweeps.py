@@ -7,7 +7,7 @@ import pytest
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.values import Reason, Resource
-from mls_assets.warehouse import Warehouse, publication, sweeps
+from mls_assets.warehouse import Warehouse, hiding, publication, sweeps
 from mls_assets.warehouse.queries import Connection
 from mls_assets.warehouse.schema import SWEEPS
 from mls_assets.warehouse.sweeps import SweepRow, staging
@@ -209,7 +209,7 @@ def test_an_approval_releases_the_suspects_of_its_sweep_once_and_for_a_day(wareh
         ):
             with pytest.raises(ConfigurationError, match=why):
                 sweeps.approval(con, sweep_id, feed, PROPERTY)
-        sweeps.use_approval(con, "s1", "s2")
+        sweeps.use_approval(con, "s1", "s2", "somebody")
         with pytest.raises(ConfigurationError, match="used up by sweep s2"):
             sweeps.approval(con, "s1", FEED, PROPERTY)
         _begin(con, "s3")
@@ -232,7 +232,7 @@ def test_hidden_suspects_are_left_out_of_the_published_file_until_it_reconciles(
         warehouse, page("a", "b"), page(record("oh", ListingKey="a"), resource=Resource.OPEN_HOUSE)
     )
     with warehouse.write() as con:
-        sweeps.hide(con, FEED, PROPERTY, ["a"])
+        hiding.hide(con, FEED, PROPERTY, ["a"])
     assert publication.publish(warehouse, target, run_id="run-1").rows["listings"] == 1
     with warehouse.write() as con:
         assert keys_in(con, "listings") == ["a", "b"]

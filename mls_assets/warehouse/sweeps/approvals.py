@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.values import Resource
-from mls_assets.warehouse import arrow, counters
+from mls_assets.warehouse import arrow, hiding
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.sweeps.verdicts import get
 
@@ -40,7 +40,7 @@ def forget_suspects(con: Connection, feed: str, resource: Resource) -> None:
         "(select sweep_id from sweeps where feed = ? and resource = ?)",
         [feed, resource],
     )
-    con.execute("delete from raw.hidden where feed = ? and resource = ?", [feed, resource])
+    hiding.hide(con, feed, resource, ())
 
 
 def approval(con: Connection, sweep_id: str, feed: str, resource: Resource) -> Approval:
@@ -68,10 +68,11 @@ def approval(con: Connection, sweep_id: str, feed: str, resource: Resource) -> A
     return Approval(sweep_id, frozenset(key for (key,) in keys), keyless)
 
 
-def use_approval(con: Connection, sweep_id: str, used_by: str) -> None:
-    """Use an approval up for the sweep that acts on it."""
+def use_approval(con: Connection, sweep_id: str, used_by: str, approved_by: str) -> None:
+    """Use a person's approval up for the sweep that acts on it."""
     con.execute(
-        "insert into raw.approvals values (?, ?, ?)", [sweep_id, datetime.now(UTC), used_by]
+        "insert into raw.approvals values (?, ?, ?, ?)",
+        [sweep_id, approved_by, datetime.now(UTC), used_by],
     )
 
 
@@ -99,14 +100,15 @@ def first_absent(con: Connection, feed: str, resource: Resource) -> dict[str, da
     )
 
 
-def hide(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> None:
-    """Let publication leave these keys of a resource out, and no others, until it reconciles."""
-    con.execute("delete from raw.hidden where feed = ? and resource = ?", [feed, resource])
-    with framed(con, suspected=arrow.of_keys(keys)):
+def came_back(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> None:
+    """Take keys that the source sent again out of what is held back, and show them to readers."""
+    with framed(con, alive=arrow.of_keys(keys)):
         con.execute(
-            "insert into raw.hidden select ?, ?, record_key from suspected", [feed, resource]
+            "delete from raw.suspects where record_key in (select record_key from alive) "
+            "and sweep_id in (select sweep_id from sweeps where feed = ? and resource = ?)",
+            [feed, resource],
         )
-    counters.changed(con)
+    hiding.show(con, feed, resource, keys)
 
 
 def _refused(sweep_id: str, why: str) -> ConfigurationError:

@@ -46,6 +46,19 @@ def unstage(con: Connection, sweep_id: str) -> None:
     con.execute("delete from raw.sweep_keys where sweep_id = ?", [sweep_id])
 
 
+def forget_status_deletes(con: Connection, sweep_id: str) -> None:
+    """Forget which keys the source listed as deleted, so far as it does not list them any more.
+
+    Should such a key come back later, it is then missing here, and no longer accounted for.
+    """
+    about = row(con, sweep_id)
+    con.execute(
+        "delete from raw.status_deletes where feed = ? and resource = ? and record_key not in "
+        "(select record_key from raw.sweep_keys where sweep_id = ?)",
+        [about.feed, about.resource, sweep_id],
+    )
+
+
 def staged(con: Connection, sweep_id: str) -> int:
     """Count the different keys that a sweep was told."""
     return scalar(

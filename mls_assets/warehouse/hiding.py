@@ -1,0 +1,64 @@
+"""What publication leaves out while a guard holds removals back: suspects, for those who ask.
+
+A licence can demand that what is gone at the source is gone for readers within hours, also when
+nobody has decided yet whether it is gone. Nothing is removed here.
+"""
+
+from collections.abc import Sequence
+
+from mls_assets.values import CHILD_RESOURCES, KEY_FIELDS, OF_LISTINGS, TABLES, Resource
+from mls_assets.warehouse import arrow, counters
+from mls_assets.warehouse.ddl import literal, quoted
+from mls_assets.warehouse.queries import Connection, framed, rows
+from mls_assets.warehouse.schema import REJECTED_VALUES
+
+_RESOURCES = {table: resource for resource, table in TABLES.items()}
+
+
+def hide(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> None:
+    """Let publication leave these keys of a resource out, and no others."""
+    before = rows(
+        con, "select record_key from raw.hidden where feed = ? and resource = ?", [feed, resource]
+    )
+    if {key for (key,) in before} == set(keys):
+        return
+    con.execute("delete from raw.hidden where feed = ? and resource = ?", [feed, resource])
+    with framed(con, suspected=arrow.of_keys(keys)):
+        con.execute(
+            "insert into raw.hidden select ?, ?, record_key from suspected", [feed, resource]
+        )
+    counters.changed(con)
+
+
+def show(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> None:
+    """Let publication show keys again, so far as they were hidden."""
+    with framed(con, alive=arrow.of_keys(keys)):
+        which = "feed = ? and resource = ? and record_key in (select record_key from alive)"
+        if rows(con, f"select 1 from raw.hidden where {which} limit 1", [feed, resource]):
+            con.execute(f"delete from raw.hidden where {which}", [feed, resource])
+            counters.changed(con)
+
+
+def visible(table: str) -> str:
+    """Return the condition, on rows called `held`, that readers get them; a listing's go with it.
+
+    True for tables that hold nothing of a single record.
+    """
+    resource = _RESOURCES.get(table)
+    if table == REJECTED_VALUES.name:
+        children = ", ".join(map(literal, CHILD_RESOURCES))
+        listing = literal(Resource.PROPERTY)
+        hidden = (
+            "hidden.record_key = held.record_key and (hidden.resource = held.resource "
+            f"or (hidden.resource = {listing} and held.resource in ({children})))"
+        )
+        return f"not exists (from raw.hidden where hidden.feed = held.feed and {hidden})"
+    if resource is None:
+        return "true"
+    owners = [resource, *([Resource.PROPERTY] if resource in OF_LISTINGS else [])]
+    return " and ".join(
+        "not exists (from raw.hidden where hidden.feed = held.feed "
+        f"and hidden.resource = {literal(owner)} "
+        f"and hidden.record_key = held.{quoted(KEY_FIELDS[owner])})"
+        for owner in owners
+    )

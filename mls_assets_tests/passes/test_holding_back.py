@@ -1,0 +1,129 @@
+"""What a guard holds back: hidden from readers where a licence wants it, and who let it go."""
+
+from dataclasses import replace
+
+import duckdb
+import pytest
+
+from mls_assets.passes.publish import publish
+from mls_assets.values import CHILD_RESOURCES, TABLES, Resource
+from mls_assets_tests.passes.place import ARMLS, SPARK
+
+
+@pytest.fixture
+def hiding(place):
+    """A place whose licence wants suspects hidden; 27 of its 60 listings are gone."""
+    place.begin(Resource.PROPERTY)
+    place.feeds.spark[SPARK] = replace(place.spark, on_block="hide")
+    place.gone = place.control("remove", count=27)["keys"]
+    place.blocked = place.purge()
+    assert place.blocked.verdict == "blocked"
+    return place
+
+
+def published(place, table="listings"):
+    publish(place.site)
+    with duckdb.connect(str(place.site.published), read_only=True) as con:
+        return {key for (key,) in con.execute(f'select "ListingKey" from {table}').fetchall()}
+
+
+def test_suspects_are_hidden_with_their_children_and_nothing_is_removed(hiding):
+    assert published(hiding) == hiding.truth()
+    for child in CHILD_RESOURCES:
+        assert published(hiding, TABLES[child]) <= hiding.truth()
+    assert set(hiding.gone) <= hiding.keys()
+    assert hiding.ledger() == []
+    assert "without these 27" in hiding.blocked.explanation
+
+
+def test_what_was_rejected_of_a_hidden_listing_is_hidden_too(hiding):
+    with hiding.site.warehouse.write() as con:
+        for resource, key in (("Property", hiding.gone[0]), ("Media", hiding.gone[1])):
+            con.execute(
+                "insert into rejected_values (feed, resource, record_key, value) values (?, ?, ?, "
+                "'secret')",
+                [SPARK, resource, key],
+            )
+    publish(hiding.site)
+    with duckdb.connect(str(hiding.site.published), read_only=True) as con:
+        assert con.execute("select count(*) from rejected_values").fetchall() == [(0,)]
+
+
+def test_without_that_wish_readers_keep_what_is_held_back(place):
+    place.begin(Resource.PROPERTY)
+    place.control("remove", count=27)
+    assert place.purge().verdict == "blocked"
+    assert published(place) == place.keys()
+
+
+def test_a_listing_that_an_update_brings_again_is_shown_at_once_and_no_suspect_any_more(hiding):
+    published(hiding)
+    back = hiding.gone[:2]
+    hiding.control("restore", keys=back)
+    hiding.replicate(Resource.PROPERTY)
+    assert published(hiding) >= set(back)
+    kept = {key for (key,) in hiding.rows("select record_key from raw.suspects")}
+    assert kept == set(hiding.gone[2:])
+
+
+def test_when_the_source_lists_them_again_nothing_is_hidden(hiding):
+    hiding.control("restore", keys=hiding.gone, touch=False)
+    assert hiding.purge().verdict == "reconciled"
+    assert published(hiding) == hiding.keys() == hiding.truth()
+
+
+def test_a_wish_that_is_taken_back_ends_with_the_next_sweep(hiding):
+    hiding.feeds.spark[SPARK] = replace(hiding.spark, on_block="keep")
+    assert hiding.purge().verdict == "blocked"
+    assert published(hiding) == hiding.keys()
+
+
+def test_a_replay_hides_too(place):
+    place.begin_following()
+    place.feeds = replace(place.feeds, forge=replace(place.forge, on_block="hide"))
+    keys = sorted(place.keys(feed=ARMLS))
+    with place.site.warehouse.write() as con:
+        # as if the tombstones of most had been lost
+        for number in range(60):
+            con.execute(
+                "insert into raw.records (feed, resource, record_key, seen_page_id) "
+                "values (?, 'Property', ?, 0)",
+                [ARMLS, f"lost-{number}"],
+            )
+            con.execute(
+                'insert into listings (feed, "ListingKey") values (?, ?)', [ARMLS, f"lost-{number}"]
+            )
+    assert place.replay().verdict == "blocked"
+    assert published(place) == set(keys)
+
+
+def test_an_approval_is_recorded_with_who_and_when(hiding):
+    judged = hiding.purge(approve=hiding.blocked.sweep_id)
+    assert judged.removed == 27
+    assert judged.explanation.endswith(
+        f"The keys of {hiding.blocked.sweep_id} were released by a tester"
+    )
+    ((sweep, by, recently, used_by),) = hiding.rows(
+        "select sweep_id, approved_by, used_at > now() - interval 1 minute, used_by "
+        "from raw.approvals"
+    )
+    assert (sweep, by, recently, used_by) == (
+        *(hiding.blocked.sweep_id, "a tester", True),
+        judged.sweep_id,
+    )
+    assert published(hiding) == hiding.keys() == hiding.truth()
+
+
+def test_a_key_that_was_deleted_by_status_and_then_left_is_fetched_when_it_is_listed_again(place):
+    place.begin(Resource.PROPERTY)
+    (key,) = place.control("change", count=1, what="status", to="Delete")["keys"]
+    place.replicate(Resource.PROPERTY)
+    assert key not in place.keys()
+    place.control("remove", keys=[key])
+    assert place.purge().verdict == "reconciled"
+    # it lives again, but so that no update asks for it
+    place.control("restore", keys=[key], touch=False)
+    place.control("change", keys=[key], set={"StandardStatus": "Active"}, touch=False)
+    judged = place.purge()
+    assert (judged.verdict, judged.refetched) == ("reconciled", 1)
+    assert place.keys() == place.truth()
