@@ -9,7 +9,7 @@ from mls_assets.assets import all_assets, compact
 from mls_assets.checks import all_checks
 from mls_assets.feeds import load_feeds
 from mls_assets.jobs import all_jobs
-from mls_assets.resources import ForgeApi, MlsWarehouse, PurgeGuard, SparkApi
+from mls_assets.resources import ForgeApi, MlsWarehouse, PurgeGuard, RemovalTimes, SparkApi
 from mls_assets.sensors import all_schedules, all_sensors
 
 
@@ -25,6 +25,7 @@ def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
         "spark": SparkApi(),
         "forge": ForgeApi(),
         "guard": PurgeGuard(),
+        "removal_times": RemovalTimes(),
     }
     return dg.Definitions(
         assets=all_assets(feeds),

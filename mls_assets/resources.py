@@ -18,6 +18,7 @@ from pydantic import Field
 from mls_assets.errors import ConfigurationError
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Progress, Site, data_folder, database_of, silent
+from mls_assets.passes.status import REMOVAL_HOURS
 from mls_assets.reconcile.guard import Thresholds
 
 Settings = TypeVar("Settings", SparkSettings, ForgeSettings, Thresholds)
@@ -179,6 +180,17 @@ class PurgeGuard(dg.ConfigurableResource):
     def thresholds(self) -> Thresholds:
         """Return them as the passes take them."""
         return _mirrored(Thresholds, self)
+
+
+class RemovalTimes(dg.ConfigurableResource):
+    """How long a removal may take, and how old a proof may be (IDX policy 7.58: 12 hours)."""
+
+    warn_hours: float = Field(
+        default=REMOVAL_HOURS / 2, description="From then on the check warns: time to act."
+    )
+    fail_hours: float = Field(
+        default=REMOVAL_HOURS, description="From then on a removal is overdue."
+    )
 
 
 def _mirrored(kind: type[Settings], resource: dg.ConfigurableResource) -> Settings:

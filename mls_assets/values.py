@@ -95,10 +95,11 @@ class ChildSet:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A page said that this key is gone."""
+    """A page said that this key is gone; `modified_at` is the record's, where it came with one."""
 
     key: str
     reason: Reason
+    modified_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

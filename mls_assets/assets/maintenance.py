@@ -20,16 +20,17 @@ def rewrite_warehouse(context: dg.OpExecutionContext, warehouse: MlsWarehouse) -
     with failing():
         site = warehouse.site(context.run.run_id, Narrator(context.log.info))
         done = compact_warehouse(site)
-        context.log_event(
-            dg.AssetMaterialization(
-                "deletion_ledger",
-                metadata={
-                    "scrubbed": done.scrubbed,
-                    "bytes_before": done.bytes_before,
-                    "bytes_after": done.bytes_after,
-                },
+        if done.scrubbed:
+            context.log_event(
+                dg.AssetMaterialization(
+                    "deletion_ledger",
+                    metadata={
+                        "scrubbed": done.scrubbed,
+                        "bytes_before": done.bytes_before,
+                        "bytes_after": done.bytes_after,
+                    },
+                )
             )
-        )
         context.log.info(
             f"{done.bytes_before:,} bytes became {done.bytes_after:,}; {done.scrubbed:,} removed "
             "keys have left the file."

@@ -1,20 +1,18 @@
 """Checks on `deletion_ledger`: every removal explained, and in time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import dagster as dg
 
 from mls_assets.checks.listings import is_configured
 from mls_assets.feeds import load_feeds
 from mls_assets.passes.status import REMOVAL_HOURS, FeedStatus, status
-from mls_assets.resources import MlsWarehouse
+from mls_assets.resources import MlsWarehouse, RemovalTimes
 from mls_assets.running import failing
-from mls_assets.values import TABLES
+from mls_assets.values import TABLES, Resource
 from mls_assets.warehouse import audit, invariants
-
-#: Half of what a licence allows: time enough for a person to act.
-WARN_HOURS = REMOVAL_HOURS / 2
 
 #: The checks wait for whatever removes in the same run.
 _REMOVERS = ["sweeps", *TABLES.values()]
@@ -49,60 +47,82 @@ def every_removal_explained(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How slow removals are: done ones, waiting ones, and proofs; all in hours."""
+    """How slow removals are, in hours, each by feed and resource.
 
-    slowest_done: float
-    oldest_waiting: float
-    least_left: float | None
+    `done`: the slowest of the last day, from its first evidence until readers were rid of it.
+    `waiting`: since when a guard holds removals back. `proof`: the age of the last proof that
+    nothing else is to be removed; a void sweep leaves no evidence, but lets this grow.
+    """
+
+    done: Mapping[str, float]
+    waiting: Mapping[str, float]
+    proof: Mapping[str, float]
+
+    def slower_than(self, hours: float) -> list[str]:
+        """Name what takes, or waits, longer."""
+        told = (("removing took", self.done), ("waits since", self.waiting),
+                ("the last proof is from", self.proof))  # fmt: skip
+        return [
+            f"{whose}: {what} {age:.1f} h{' ago' if ages is self.proof else ''}"
+            for what, ages in told
+            for whose, age in sorted(ages.items())
+            if age > hours
+        ]
 
     @property
-    def severity(self) -> dg.AssetCheckSeverity | None:
-        """Return how bad it is, None if all is well."""
-        slowest = max(self.slowest_done, self.oldest_waiting)
-        if slowest > REMOVAL_HOURS or (self.least_left is not None and self.least_left < 0):
-            return dg.AssetCheckSeverity.ERROR
-        return dg.AssetCheckSeverity.WARN if slowest > WARN_HOURS else None
+    def metadata(self) -> dict[str, float]:
+        """The worst of each kind, and each by itself under the name of its feed and resource."""
+        kinds = {"done": self.done, "waiting": self.waiting, "proof": self.proof}
+        return {
+            **{f"{kind}_hours": max(ages.values(), default=0.0) for kind, ages in kinds.items()},
+            **{
+                f"{kind}_hours {whose}": age
+                for kind, ages in kinds.items()
+                for whose, age in sorted(ages.items())
+            },
+        }
 
 
-def latency(slowest_done: float, entries: Sequence[FeedStatus]) -> Latency:
-    """Read the latency from the status: what a guard holds back waits, the rest is proven."""
-    told = [(entry, entry.hours_left) for entry in entries if entry.hours_left is not None]
-    left = [hours for _, hours in told]
-    waiting = [REMOVAL_HOURS - hours for entry, hours in told if entry.blocked]
+def latency(done: Mapping[tuple[str, Resource], float], entries: Sequence[FeedStatus]) -> Latency:
+    """Read the latency from the ledger's slowest removals and from the status of the feeds."""
+
+    def ages(moment: Callable[[FeedStatus], datetime | None]) -> dict[str, float]:
+        told = {_name(entry): entry.hours_since(moment(entry)) for entry in entries}
+        return {
+            name: max(round(hours, 3), 0.0) for name, hours in told.items() if hours is not None
+        }
+
     return Latency(
-        slowest_done,
-        max(round(max(waiting, default=0.0), 3), 0.0),
-        round(min(left), 3) if left else None,
+        {f"{feed} {resource}": hours for (feed, resource), hours in done.items()},
+        ages(lambda entry: entry.evidence),
+        ages(lambda entry: entry.proof),
     )
+
+
+def _name(entry: FeedStatus) -> str:
+    return f"{entry.state.feed} {entry.state.resource}"
 
 
 @dg.asset_check(
     asset="deletion_ledger",
     additional_deps=_REMOVERS,
-    description="What the source removed is removed here in time: a warning when it took or "
-    f"waits longer than {WARN_HOURS:.0f} hours, an error after {REMOVAL_HOURS} or when a feed "
-    "has had no proof of its removals for so long.",
+    description="What the source removed is gone for readers in time, and each feed has a recent "
+    f"proof of its removals: a warning after {REMOVAL_HOURS / 2:.0f} hours on either, an error "
+    f"after {REMOVAL_HOURS} (resource `removal_times`).",
 )
-def removals_in_time(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
-    """Measure from the first evidence to the removal, and to now for what a guard holds back."""
+def removals_in_time(warehouse: MlsWarehouse, removal_times: RemovalTimes) -> dg.AssetCheckResult:
+    """Measure what was removed, what waits, and how old the proofs are."""
     with failing():
         site, feeds = warehouse.site("check"), load_feeds()
         with site.warehouse.read() as con:
-            slowest = audit.slowest_removal_hours(con)
-        entries = [
-            entry for entry in status(site, feeds).feeds if is_configured(entry.state, feeds)
-        ]
-        found = latency(slowest, entries)
-    left = found.least_left
-    deadline = "no feed has a deadline" if left is None else f"the next deadline is in {left:.1f} h"
+            done = audit.slowest_removal_hours(con)
+        entries = status(site, feeds).feeds
+        found = latency(done, [entry for entry in entries if is_configured(entry.state, feeds)])
+    late = found.slower_than(removal_times.warn_hours)
+    overdue = found.slower_than(removal_times.fail_hours)
     return dg.AssetCheckResult(
-        passed=found.severity is None,
-        severity=found.severity or dg.AssetCheckSeverity.ERROR,
-        description=f"The slowest removal of the last day took {found.slowest_done:.1f} h, the "
-        f"oldest evidence waits since {found.oldest_waiting:.1f} h, {deadline}.",
-        metadata={
-            "slowest_done_hours": found.slowest_done,
-            "oldest_waiting_hours": found.oldest_waiting,
-            "least_hours_left": float(REMOVAL_HOURS) if left is None else left,
-        },
+        passed=not late,
+        severity=dg.AssetCheckSeverity.ERROR if overdue else dg.AssetCheckSeverity.WARN,
+        description="; ".join(overdue or late) or "Removals and their proofs are recent.",
+        metadata=found.metadata,
     )

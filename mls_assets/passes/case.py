@@ -17,15 +17,18 @@ from mls_assets.warehouse.sweeps import SweepRow
 class Evidence:
     """What a source can still be asked once its keys are staged.
 
-    `answering` returns those of some keys that the source answers for when asked by key;
-    `fetch` yields pages with the records of some keys, so far as the source still has them.
-    Forge can do neither: its replay is all the evidence there is.
+    `answering` returns those of some keys that the source answers for when asked by key, and
+    raises unless each answer holds the controls, which are keys that it did list; `fetch` yields
+    pages with the records of some keys, so far as the source still has them. Forge can do
+    neither: its replay is all the evidence there is. `canaries` are the keys that normal passes
+    returned lately, where the rows do not tell it any more.
     """
 
     source: Source
     reason: Reason
-    answering: Callable[[Resource, Sequence[str]], set[str]] | None = None
+    answering: Callable[[Resource, Sequence[str], Sequence[str]], set[str]] | None = None
     fetch: Callable[[Resource, Sequence[str]], Iterator[Page]] | None = None
+    canaries: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Case:
     evidence: Evidence
     approval: Approved | None = None
     hides: bool = False
-    used: Approved | None = None
+    used: str = ""
     changed: set[str] = field(default_factory=set)
     facts: dict[str, int] = field(default_factory=dict)
 
@@ -96,7 +99,7 @@ class Case:
     def close_in(self, con: Connection, verdict: str, explanation: str, **columns: Any) -> Judged:
         """Do the same in the caller's transaction; an approval that was used is named."""
         if self.used:
-            explanation += f". The keys of {self.used.sweep_id} were released by {self.used.by}"
+            explanation = f"{explanation.rstrip('.')}. {self.used}"
         sweeps.close(
             con,
             self.row.sweep_id,
@@ -108,11 +111,16 @@ class Case:
         )
         return self.judged(verdict, explanation)
 
-    def use_approval(self, con: Connection) -> None:
-        """Use the approval up, once, in the transaction of what it released."""
+    def use_approval(self, con: Connection, released: str) -> None:
+        """Use the approval up, once, in the transaction of what it released; `released` says what.
+
+        Such as "The keys of {}", with the approved sweep's id for the braces.
+        """
         if self.approval:
-            sweeps.use_approval(con, self.approval.sweep_id, self.row.sweep_id, self.approval.by)
-            self.used, self.approval = self.approval, None
+            sweep_id, by = self.approval.sweep_id, self.approval.by
+            sweeps.use_approval(con, sweep_id, self.row.sweep_id, by)
+            self.used = f"{released.format(sweep_id)} were released by {by}."
+            self.approval = None
 
     def judged(
         self, verdict: str, explanation: str, *, would_block: bool = False, error_code: int = 0

@@ -16,11 +16,15 @@ from mls_assets.reconcile.digest import KeySetDigest, digest
 from mls_assets.reconcile.guard import Thresholds, decide
 from mls_assets.reconcile.plan import LocalKey, Plan, compare
 from mls_assets.values import Resource
-from mls_assets.warehouse import cursors, hiding, landing, ledger, sweeps
+from mls_assets.warehouse import Connection, cursors, hiding, landing, ledger, sweeps
+from mls_assets.warehouse.sweeps import SweepRow
 
 #: Suspects asked for in one confirmation, and how many keys known to exist go with them.
 CONFIRMATION_BATCH = 40
 CONTROLS = 3
+
+#: Of the keys that the source lists as deleted, how many a sweep asks for whether they still are.
+ACCOUNTED_A_SWEEP = 500
 
 #: How far back a normal pass must have returned a key for it to be a canary.
 CANARY_WINDOW = timedelta(hours=1)
@@ -58,7 +62,7 @@ def judge(
         )
     if staged != row.source_keys:
         told = f"{staged:,} of its {row.source_keys or 0:,} keys are still staged"
-        return case.close("void", f"{case.name}: {told}. Nothing was removed; sweep again.")
+        return _broken_off(case, SweepVoid(f"{case.name}: {told}. Sweep again."))
     try:
         normalise_locked(site, row.feed)
         return _judge(case, thresholds, dry_run)
@@ -67,7 +71,7 @@ def judge(
 
 
 def _broken_off(case: Case, error: MlsAssetsError) -> Judged:
-    removed = case.facts.get("removed", 0)
+    removed = case.facts.get("removed", case.row.removed or 0)
     verdict, text = "void", str(error)
     if removed:
         verdict = "unequal"
@@ -92,7 +96,8 @@ def _judge(case: Case, thresholds: Thresholds, dry_run: bool) -> Judged:
         _remove(case, _confirm(case, plan.absent))
         _refetch(case, plan)
         return _verdict(case)
-    # what a person released goes, the others wait; but a source that lists nothing may be an outage
+    # what a person released goes, the others wait; but from a source that lists nothing, where no
+    # key could serve as control, only if the released keys are all that there were
     released = [key for key in plan.absent if key in approved] if plan.source else []
     _remove(case, _confirm(case, released))
     return _block(case, [key for key in plan.absent if key not in approved or not released], why)
@@ -111,12 +116,19 @@ def _ask_guard(case: Case, plan: Plan, thresholds: Thresholds) -> tuple[frozense
             removed_last_day=sweeps.removed_since(
                 con, row.feed, row.resource, sweeps.began_here_at(con, row.sweep_id) - DAY
             ),
-            recently_seen=sweeps.recently_seen(
-                con, row.feed, row.resource, row.started_at - CANARY_WINDOW, row.started_at
-            ),
+            recently_seen=canaries(con, row)
+            if case.evidence.canaries is None
+            else case.evidence.canaries,
             approved=approved,
         )
     return approved, "; ".join(decision.blocked)
+
+
+def canaries(con: Connection, row: SweepRow) -> list[str]:
+    """Return the keys that normal passes returned in the hour before a sweep began."""
+    return sweeps.recently_seen(
+        con, row.feed, row.resource, row.started_at - CANARY_WINDOW, row.started_at
+    )
 
 
 def _plan(case: Case) -> Plan:
@@ -153,6 +165,7 @@ def _block(case: Case, waiting: Sequence[str], why: str) -> Judged:
     if case.hides:
         text += f" Until then the published tables are without these {len(waiting):,}."
     with case.site.warehouse.write() as con:
+        sweeps.listed_again(con, row.sweep_id)
         sweeps.keep_suspects(con, row.sweep_id, waiting)
         hiding.hide(con, row.feed, row.resource, waiting if case.hides else ())
         cursors.block(con, row.feed, row.resource, source_rows=case.facts["source_keys"])
@@ -162,27 +175,19 @@ def _block(case: Case, waiting: Sequence[str], why: str) -> Judged:
 def _confirm(case: Case, suspects: Sequence[str]) -> list[str]:
     """Ask for each suspect again by key; what answers is spared.
 
-    A batch carries keys that the sweep did see: a source that does not answer for those does
-    not answer at all, and then silence about the others means nothing.
+    Each question carries keys that the sweep did see: a source that does not answer for those
+    does not answer at all, and then silence about the others means nothing. Only a source that
+    lists nothing any more has none; then a person released every key.
     """
     site, row, answering = case.site, case.row, case.evidence.answering
     if answering is None:
         case.facts["confirmed_absent"] = len(suspects)
         return list(suspects)
     confirmed: list[str] = []
-    with site.warehouse.read() as con:
-        controls = sweeps.sample_staged(con, row.sweep_id, CONTROLS)
+    controls = _controls(case)
     for start in range(0, len(suspects), CONFIRMATION_BATCH):
         batch = suspects[start : start + CONFIRMATION_BATCH]
-        answered = answering(row.resource, [*batch, *controls])
-        silent = [key for key in controls if key not in answered]
-        if silent:
-            raise SweepVoid(
-                f"{case.name}: void at confirmation: the source did not answer for "
-                f"{len(silent)} of {len(controls)} keys that its sweep had just listed, so its "
-                f"silence about {len(batch)} others proves nothing. Nothing was removed; the next "
-                "sweep starts over."
-            )
+        answered = answering(row.resource, batch, controls)
         spared = [key for key in batch if key in answered]
         case.changed.update(spared)
         case.facts["spared"] += len(spared)
@@ -199,6 +204,11 @@ def _confirm(case: Case, suspects: Sequence[str]) -> list[str]:
         confirmed = [key for key in confirmed if key not in over]
     case.facts["confirmed_absent"] = len(confirmed)
     return confirmed
+
+
+def _controls(case: Case) -> list[str]:
+    with case.site.warehouse.read() as con:
+        return sweeps.sample_staged(con, case.row.sweep_id, CONTROLS)
 
 
 def _remove(case: Case, keys: Sequence[str]) -> None:
@@ -224,28 +234,46 @@ def _remove(case: Case, keys: Sequence[str]) -> None:
                 removed_at=datetime.now(UTC),
                 run_id=case.site.run_id,
             )
-        case.use_approval(con)
+        case.use_approval(con, "The keys of {}")
         sweeps.note(con, row.sweep_id, removed=case.facts["removed"])
 
 
 def _refetch(case: Case, plan: Plan) -> None:
-    """Fetch and merge what the source lists and we do not have."""
+    """Fetch and merge what the source lists and we do not have.
+
+    Also asked for are keys that it listed as deleted, whose status may be another by now. What
+    does not come is asked for once more, by key and with controls: only if the source denies it
+    did it go meanwhile.
+    """
     site, row, fetch = case.site, case.row, case.evidence.fetch
-    if not plan.missing or fetch is None:
+    answering = case.evidence.answering
+    if fetch is None or answering is None:
+        return
+    with site.warehouse.read() as con:
+        wanted = [*plan.missing, *sweeps.accounted(con, row.sweep_id, ACCOUNTED_A_SWEEP)]
+    if not wanted:
         return
     came: set[str] = set()
     refused: set[str] = set()
-    for page in fetch(row.resource, plan.missing):
+    for page in fetch(row.resource, wanted):
         with site.warehouse.write() as con:
-            landing.land(con, page, source=case.evidence.source, walk=None, run_id=site.run_id)
+            landing.land(
+                con,
+                page,
+                source=case.evidence.source,
+                walk=None,
+                run_id=site.run_id,
+                by_key=True,
+            )
         came.update(record.key for record in page.records)
         came.update(removal.key for removal in page.removals)
         refused.update(reject.key for reject in page.rejects if reject.key)
         site.progress(Progress(row.feed, row.resource, "purge", 0, len(came), len(plan.missing)))
     normalise_locked(site, row.feed)
-    case.facts["refetched"] = len(came)
-    # what did not come went meanwhile; what came but could not be kept did not
-    case.changed.update(set(plan.missing) - came - refused)
+    case.facts["refetched"] = len(came & set(plan.missing))
+    silent = sorted(set(plan.missing) - came - refused)
+    if silent:
+        case.changed.update(set(silent) - answering(row.resource, silent, _controls(case)))
 
 
 def _verdict(case: Case) -> Judged:
@@ -277,9 +305,12 @@ def _verdict(case: Case) -> Judged:
             cursors.reconciled(
                 con, row.feed, row.resource, at=row.started_at, source_rows=facts["source_keys"]
             )
-            sweeps.forget_suspects(con, row.feed, row.resource)
-            sweeps.forget_status_deletes(con, row.sweep_id)
-        case.use_approval(con)
+        # nothing is held back any more, whatever else may differ
+        cursors.unblock(con, row.feed, row.resource)
+        sweeps.forget_suspects(con, row.feed, row.resource)
+        sweeps.forget_status_deletes(con, row.sweep_id)
+        if sweeps.passed_keyless(con, row.sweep_id):
+            case.use_approval(con, "The records without a key that {} met")
         return case.close_in(
             con, verdict, text, source_digest=there.sha256, local_digest=here.sha256
         )

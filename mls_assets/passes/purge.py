@@ -21,7 +21,7 @@ def _evidence(site: Site, client: SparkClient, feed: SparkFeed) -> Evidence:
         for page in client.records(resource, keys):
             yield with_children(site, client, feed, page)
 
-    return Evidence(Source.SPARK, Reason.ABSENT_FROM_SWEEP, client.present, fetch)
+    return Evidence(Source.SPARK, Reason.ABSENT_FROM_SWEEP, client.answering, fetch)
 
 
 def purge(

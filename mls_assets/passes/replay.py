@@ -18,7 +18,7 @@ from mls_assets.passes.case import Approved, Evidence, Judged
 from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client
 from mls_assets.passes.events import follow
-from mls_assets.passes.judge import judge
+from mls_assets.passes.judge import canaries, judge
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Progress, Site
@@ -102,13 +102,19 @@ def replay_locked(
     """
     sweep_id = new_sweep_id(feed, resource, datetime.now(UTC))
     with site.warehouse.write() as con:
-        resync = cursors.state_of(con, feed, resource).state == "needs_resync"
+        state = cursors.state_of(con, feed, resource)
+        resync = state.state == "needs_resync"
         sweeps.begin(con, sweep_id, feed, resource, datetime.now(UTC), site.run_id)
         replaying.drop(con, feed, resource)
     pages = client.pages(feed, mls_of(feed), resource, after=0, filter=access.filter or None)
     told = _Told(sweep_id, feed, resource)
+    canary: list[str] = []
     try:
         _stage(site, told, pages)
+        _expect_end(told, None if resync else state.cursor)
+        with site.warehouse.read() as con:
+            # before the survivors land, which makes them look as if seen just now
+            canary = canaries(con, sweeps.row(con, sweep_id))
         if not told.void and not dry_run:
             _land(site, sweep_id)
     except MlsAssetsError as error:
@@ -125,7 +131,7 @@ def replay_locked(
     judged = judge(
         site,
         sweep_id,
-        Evidence(Source.FORGE, Reason.ABSENT_FROM_SWEEP),
+        Evidence(Source.FORGE, Reason.ABSENT_FROM_SWEEP, canaries=canary),
         thresholds,
         dry_run=dry_run,
         approve=approve,
@@ -176,9 +182,19 @@ def _stage(site: Site, told: _Told, pages: Iterable[Page]) -> None:
         events += len(page.records) + len(page.removals)
         expected = events + (page.remaining or 0)
         site.progress(Progress(told.feed, told.resource, "replay", told.pages, events, expected))
-    if told.last is None or told.last.remaining != 0:
+
+
+def _expect_end(told: _Told, cursor: str | None) -> None:
+    """Void a replay that ended before the log did, or before an event that we know of."""
+    last = told.last
+    if last is None or last.remaining != 0:
         told.void = (
             f"the replay ended after {told.pages} page(s) without reaching the end of the log"
+        )
+    elif cursor is not None and (last.position or 0) < int(cursor):
+        told.void = (
+            f"the replay ended at event {last.position or 0:,}, but events up to {int(cursor):,} "
+            "were handled before"
         )
 
 

@@ -10,6 +10,7 @@ from mls_assets.feeds import ForgeAccess, SparkFeed
 from mls_assets.passes import download, events, replay, update
 from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client, spark_client
+from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Site
@@ -38,6 +39,8 @@ def replicate_spark(
         if state.state in _DOWNLOAD_DUE or state.cursor is None:
             done = download.download(site, client, feed, resource, settings)
         else:
+            # a removal finds a listing's open houses in the tables, to which all must have come
+            normalise_locked(site, feed.name)
             done = update.update(site, client, feed, resource, settings, state)
     return done.noting(notes)
 

@@ -17,12 +17,33 @@ REMOVAL_HOURS = 12
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """One feed and resource; `blocked` is the sweep that a guard holds back."""
+    """One feed and resource; `blocked` is the sweep that a guard holds back.
+
+    `proof` is as of when removals are proven, `evidence` when what is held back was first seen
+    to be absent; the deadline follows from the earlier of both.
+    """
 
     state: FeedState
     blocked: SweepRow | None
-    removal_deadline: datetime | None
-    hours_left: float | None
+    proof: datetime | None
+    evidence: datetime | None
+    now: datetime
+
+    @property
+    def removal_deadline(self) -> datetime | None:
+        """When a removal becomes overdue, None before anything was downloaded."""
+        moments = [moment for moment in (self.proof, self.evidence) if moment is not None]
+        return min(moments) + timedelta(hours=REMOVAL_HOURS) if moments else None
+
+    @property
+    def hours_left(self) -> float | None:
+        """How long that is from now; below 0 when it has passed."""
+        deadline = self.removal_deadline
+        return None if deadline is None else (deadline - self.now) / timedelta(hours=1)
+
+    def hours_since(self, moment: datetime | None) -> float | None:
+        """How long ago a moment was."""
+        return None if moment is None else (self.now - moment) / timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +61,15 @@ class Status:
         }
 
 
-def removal_deadline(
-    state: FeedState, oldest_evidence: datetime | None, hours: float = REMOVAL_HOURS
-) -> datetime | None:
-    """Return when a removal becomes overdue, or None before anything was downloaded.
+def last_proof(state: FeedState, downloaded_at: datetime | None) -> datetime | None:
+    """Return as of when removals are proven, None before anything was downloaded.
 
-    The last proof is the last reconciled sweep; for Forge, whose events tell of removals, the
-    last success; for a Spark feed that was never swept, the start of its download.
+    That is the last reconciled sweep; for Forge, whose events tell of removals, the last
+    success; for a Spark feed that was never reconciled, the start of its first download.
     """
     if state.feed.startswith(f"{Source.FORGE}/"):
-        proof = state.last_success_at
-    else:
-        proof = state.reconciled_at or _moment(state.cursor)
-    moments = [moment for moment in (proof, oldest_evidence) if moment is not None]
-    return min(moments) + timedelta(hours=hours) if moments else None
+        return state.last_success_at
+    return state.reconciled_at or downloaded_at
 
 
 def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
@@ -63,15 +79,23 @@ def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
         states = {(state.feed, state.resource): state for state in cursors.states(con)}
         blocked = {(row.feed, row.resource): row for row in sweeps.blocked(con)}
         evidence = sweeps.oldest_evidence(con)
+        downloaded = cursors.first_downloads(con)
         published_at = publication.last_published(con)
     for feed, resource in _configured(feeds):
         states.setdefault((feed, resource), FeedState(feed=feed, resource=resource))
-    entries = []
-    for key in sorted(states):
-        deadline = removal_deadline(states[key], evidence.get(key))
-        left = None if deadline is None else (deadline - now) / timedelta(hours=1)
-        entries.append(FeedStatus(states[key], blocked.get(key), deadline, left))
-    return Status(tuple(entries), published_at)
+    return Status(
+        tuple(
+            FeedStatus(
+                states[key],
+                blocked.get(key),
+                last_proof(states[key], downloaded.get(key)),
+                evidence.get(key),
+                now,
+            )
+            for key in sorted(states)
+        ),
+        published_at,
+    )
 
 
 def _configured(feeds: Feeds) -> list[tuple[str, Any]]:
@@ -109,7 +133,3 @@ def _as_json(entry: FeedStatus) -> dict[str, Any]:
 
 def _text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat()
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

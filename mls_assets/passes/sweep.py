@@ -22,7 +22,10 @@ from mls_assets.warehouse import sweeps
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """A sweep that ended; `void` says why it proves nothing, and is empty if it is a proof."""
+    """A sweep that ended; `void` says why it proves nothing, and is empty if it is a proof.
+
+    `notes` is what else the operator has to know, such as a download that became due.
+    """
 
     sweep_id: str
     feed: str
@@ -31,6 +34,7 @@ class Swept:
     pages: int
     void: str = ""
     exit_code: int = 0
+    notes: str = ""
 
 
 def new_sweep_id(feed: str, resource: Resource, moment: datetime) -> str:
@@ -54,7 +58,7 @@ def sweep_keys(
     when there is nothing to sweep for, or the approval does not hold.
     """
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
-        state, _ = claim(
+        state, notes = claim(
             site, feed.name, Source.SPARK, feed.base_url, resource, feed.question(resource)
         )
         with site.warehouse.read() as con:
@@ -67,11 +71,16 @@ def sweep_keys(
                 f"{feed.name} {resource} was not downloaded completely yet, so there is nothing "
                 f"to purge. Run `mls-assets replicate {feed.name}` first."
             )
-        return _sweep(site, client, feed.name, resource, keyless_approved)
+        return _sweep(site, client, feed.name, resource, keyless_approved, notes)
 
 
 def _sweep(
-    site: Site, client: SparkClient, feed: str, resource: Resource, keyless_approved: bool
+    site: Site,
+    client: SparkClient,
+    feed: str,
+    resource: Resource,
+    keyless_approved: bool,
+    notes: tuple[str, ...],
 ) -> Swept:
     started_at = datetime.now(UTC)
     sweep_id = new_sweep_id(feed, resource, started_at)
@@ -107,16 +116,16 @@ def _sweep(
             source_count_before=proof.count_before,
             source_count_after=count_after,
         )
+        others = len(reasons) - (0 if keyless_approved else len(proof.keyless_breaches))
+        if proof.keyless and not others:
+            # a person may pass it, or has
+            sweeps.mark_keyless(con, sweep_id)
         if void:
-            keyless_alone = (
-                proof.keyless > 0
-                and not keyless_approved
-                and len(reasons) == len(proof.keyless_breaches)
-            )
-            sweeps.close(
-                con, sweep_id, verdict="void", explanation=void, keyless_alone=keyless_alone
-            )
-    return Swept(sweep_id, feed, resource, distinct, proof.pages, void, exit_code if void else 0)
+            sweeps.close(con, sweep_id, verdict="void", explanation=void)
+    return Swept(
+        *(sweep_id, feed, resource, distinct, proof.pages, void, exit_code if void else 0),
+        notes="; ".join(notes),
+    )
 
 
 def _walk(

@@ -175,7 +175,7 @@ def refuse_silence(client: SparkClient, feed: str, listing_keys: set[str]) -> No
 
     Their old collections would else stay for good: nothing asks again before the next change.
     """
-    present = client.present(Resource.PROPERTY, sorted(listing_keys)) if listing_keys else set()
+    present = client.answering(Resource.PROPERTY, sorted(listing_keys)) if listing_keys else set()
     if present:
         raise AnswerBroken(
             f"{feed}: the source left {len(present):,} listings out of an answer about their "

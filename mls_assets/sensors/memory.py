@@ -39,7 +39,18 @@ def history(instance: dg.DagsterInstance, job: str, feed: str | None = None) -> 
         _exit_code(instance, newest.dagster_run.run_id) if failures else 0,
         newest.end_time or newest.update_timestamp.timestamp(),
         newest.dagster_run.run_id,
+        next((_began(record) for record in records if _is_done(record.dagster_run)), None),
     )
+
+
+def _began(record: dg.RunRecord) -> float:
+    return record.start_time or record.create_timestamp.timestamp()
+
+
+def _is_done(run: dg.DagsterRun) -> bool:
+    ops: Any = run.run_config.get("ops", {})
+    dry = any(op.get("config", {}).get("dry_run") for op in ops.values())
+    return run.status is DagsterRunStatus.SUCCESS and not dry
 
 
 def landed(instance: dg.DagsterInstance, asset: str, feed: str) -> Landed | None:

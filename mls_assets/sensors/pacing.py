@@ -20,7 +20,8 @@ class History:
     """What became of a job's runs for one feed: newest first, as far as it matters.
 
     `failures` counts the failed ones since the last success, `exit_code` is that of the newest,
-    `ended_at` (seconds since 1970) when it ended, `last_run_id` which it was.
+    `ended_at` (seconds since 1970) when it ended, `last_run_id` which it was. `done_at` is when
+    the newest one began that succeeded and was no dry run.
     """
 
     in_flight: str | None = None
@@ -28,6 +29,7 @@ class History:
     exit_code: int = 0
     ended_at: float = 0.0
     last_run_id: str = ""
+    done_at: float | None = None
 
     @property
     def run_key(self) -> str:

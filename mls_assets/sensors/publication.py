@@ -40,7 +40,9 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
             return dg.SensorResult(skip_reason=waiting)
         published = last_metadata(instance, _PUBLISHED)
         since = published[0] if published else None
-        changed = sorted(changed_assets(instance, since))
+        # a run that found nothing new to publish answers for all that was told before it
+        asked = max(filter(None, (since, past.done_at)), default=None)
+        changed = sorted(changed_assets(instance, asked))
         if not changed:
             return dg.SensorResult(skip_reason="nothing changed since the last publication")
         if since is not None and time.time() - since < PUBLISH_SECONDS:

@@ -9,7 +9,7 @@ from mls_assets.feeds import SparkFeed, token_of
 from mls_assets.instance import end_dead_runs
 from mls_assets.jobs import run_config
 from mls_assets.partitions import SPARK_PAGES
-from mls_assets.sensors.memory import history, landed, last_metadata, moment
+from mls_assets.sensors.memory import history, landed, moment
 from mls_assets.sensors.pacing import (
     Landed,
     read_times,
@@ -126,9 +126,9 @@ def _decide_purge(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now
     pages = _landed(instance, feed)
     if not waiting and not all(last and last.complete for last in pages.values()):
         waiting = "not downloaded completely yet"
-    last = last_metadata(instance, "spark_keys", feed.name)
+    last = past.done_at
     if not waiting and not past.failures and last is not None:
-        left = last[0] + feed.purge_hours * 3600 - now
+        left = last + feed.purge_hours * 3600 - now
         waiting = f"the next sweep is due in {left / 3600:.1f} h" if left > 0 else None
     if waiting:
         tick.reasons.append(f"{feed.name}: {waiting}")

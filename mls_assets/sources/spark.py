@@ -4,6 +4,7 @@ Walks, questions by key, and counts. What a page means for the tables is decided
 nothing here stores, compares or removes. One client serves one feed.
 """
 
+import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -188,24 +189,38 @@ class SparkClient:
 
     def records(self, resource: Resource, keys: Sequence[str]) -> Iterator[Page]:
         """These records, in batches; a key that the source does not answer is in no page."""
-        steps = self._by_key(resource, keys, self._selected(resource), wanted_of(resource))
-        yield from map(partial(page_of, self.feed, resource), steps)
+        answers = self._by_key(resource, keys, self._selected(resource), wanted_of(resource))
+        for answer in answers:
+            yield from map(partial(page_of, self.feed, resource), answer)
 
-    def present(self, resource: Resource, keys: Sequence[str]) -> set[str]:
-        """Which of these keys the source answers.
+    def answering(
+        self, resource: Resource, keys: Sequence[str], controls: Sequence[str] = ()
+    ) -> set[str]:
+        """Which of these keys the source answers; each question carries the controls too.
 
-        Raises AnswerBroken if any record of an answer cannot be read: absence would then prove
-        nothing. The caller mixes in keys that must be answered, as a control.
+        Controls are keys that are there. Raises AnswerBroken if an answer is without one of
+        them, or if a record cannot be read: the absence of the others would prove nothing.
         """
         found: set[str] = set()
-        for step in self._by_key(resource, keys, (KEY_FIELDS[resource],), ()):
-            if step.rejects:
+        for answer in self._by_key(resource, keys, (KEY_FIELDS[resource],), (), controls=controls):
+            answered: set[str] = set()
+            for step in answer:
+                if step.rejects:
+                    raise AnswerBroken(
+                        f"{self._base}/{resource}: {len(step.rejects):,} records of a "
+                        f"confirmation could not be read ({step.rejects[0].problem}), so it "
+                        "proves no absence."
+                    )
+                answered.update(step.keys)
+            silent = set(controls) - answered
+            if silent:
                 raise AnswerBroken(
-                    f"{self._base}/{resource}: {len(step.rejects):,} records of a confirmation "
-                    f"could not be read ({step.rejects[0].problem}), so it proves no absence."
+                    f"{self._base}/{resource} did not answer for {len(silent)} of "
+                    f"{len(controls)} keys that it had just listed, so its silence about others "
+                    "proves nothing. Nothing was removed for it; the next sweep starts over."
                 )
-            found.update(step.keys)
-        return found
+            found |= answered
+        return found - set(controls)
 
     def children(
         self, listing_keys: Sequence[str], relations: Sequence[str]
@@ -214,9 +229,10 @@ class SparkClient:
         children: list[ChildSet] = []
         answered: set[str] = set()
         key_field = KEY_FIELDS[Resource.PROPERTY]
-        for step in self._by_key(
+        answers = self._by_key(
             Resource.PROPERTY, listing_keys, (key_field,), tuple(RELATIONS), expand=relations
-        ):
+        )
+        for step in itertools.chain.from_iterable(answers):
             children += child_sets(step, relations)
             answered.update(step.keys)
         return children, answered
@@ -297,22 +313,27 @@ class SparkClient:
         wanted: tuple[str, ...],
         *,
         expand: Sequence[str] = (),
-    ) -> Iterator[Step]:
-        """Ask for records by key. A server that refuses `in` is asked with `eq` from then on."""
+        controls: Sequence[str] = (),
+    ) -> Iterator[list[Step]]:
+        """Ask for records by key, an answer at a time; the controls are asked for in each.
+
+        A server that refuses `in` is asked with `eq` from then on.
+        """
         key_field = KEY_FIELDS[resource]
         waiting = [*batches(key_field, list(dict.fromkeys(keys)), with_in=self._with_in)][::-1]
         while waiting:
             batch = waiting.pop()
             with_in = self._with_in
+            asked = [*batch, *controls]
             url = self._url(
                 resource,
-                top=len(batch),
+                top=len(asked),
                 select=select,
                 expand=expand,
-                where=keys_filter(key_field, batch, with_in=with_in),
+                where=keys_filter(key_field, asked, with_in=with_in),
             )
             try:
-                steps = self._asked_only(url, resource, wanted, set(batch))
+                steps = self._asked_only(url, resource, wanted, set(asked))
             except QuestionRefused as refusal:
                 half = len(batch) // 2
                 if refusal.too_long and half:
@@ -323,7 +344,7 @@ class SparkClient:
                 else:
                     raise
             else:
-                yield from steps
+                yield steps
 
     def _asked_only(
         self, url: str, resource: Resource, wanted: tuple[str, ...], keys: set[str]

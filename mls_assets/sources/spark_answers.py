@@ -76,7 +76,7 @@ def page_of(feed: str, resource: Resource, step: Step) -> Page:
     children: list[ChildSet] = []
     for head, modified in latest.values():
         if head.members.get(STATUS) == _REMOVED_STATUS:
-            removals.append(Removal(head.key, Reason.STATUS_DELETE))
+            removals.append(Removal(head.key, Reason.STATUS_DELETE, modified))
         else:
             records.append(RawRecord(head.key, head.body, modified))
             children += _told(head, RELATIONS)

@@ -17,12 +17,13 @@ from mls_assets.values import (
     TABLES,
     Resource,
 )
-from mls_assets.warehouse import rows, scalar
+from mls_assets.warehouse import counters, rows, scalar
 from mls_assets.warehouse.ddl import literal, quoted
 from mls_assets.warehouse.hiding import visible
 from mls_assets.warehouse.queries import Connection
 
 _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
+_CHILDREN = ", ".join(map(literal, CHILD_RESOURCES))
 #: The keys whose last event is a removal.
 _GONE = (
     "(select feed, resource, record_key, arg_max(published_at, entry_id) as published_at "
@@ -131,14 +132,25 @@ def vanished_since_publication(con: Connection) -> int:
     )
 
 
-def slowest_removal_hours(con: Connection) -> float:
-    """Return the longest time from first evidence to removal within the last day, in hours."""
-    found = scalar(
+def slowest_removal_hours(con: Connection) -> dict[tuple[str, Resource], float]:
+    """Return the longest time from first evidence to gone for readers within the last day.
+
+    In hours, by feed and resource. What readers still have counts until now, and where nothing
+    was ever published there are none. What came back since does not count.
+    """
+    published = counters.moment(con, "published_at") is not None
+    gone = "coalesce(published_at, now())" if published else "removed_at"
+    found = rows(
         con,
-        "select max(epoch(removed_at - first_evidence_at)) / 3600 from deletion_ledger "
-        "where event = 'removed' and removed_at >= now() - interval 1 day",
+        "select feed, resource, "
+        f"max(epoch({gone} - first_evidence_at)) / 3600 from deletion_ledger entry "
+        f"where event = 'removed' and {gone} >= now() - interval 1 day and not exists (from "
+        "deletion_ledger later where later.feed = entry.feed and later.resource = entry.resource "
+        "and later.record_key = entry.record_key and later.entry_id > entry.entry_id) group by all",
     )
-    return max(round(float(found or 0.0), 3), 0.0)
+    return {
+        (feed, Resource(resource)): max(round(hours, 3), 0.0) for feed, resource, hours in found
+    }
 
 
 def differing_tables(con: Connection) -> dict[str, int]:
@@ -199,7 +211,10 @@ def lingering(con: Connection, *, published: bool) -> dict[str, int]:
     for place in keyed:
         counts[place] = scalar(
             con,
-            f"select count(*) from {place} held join {_GONE} gone "
-            f"using (feed, resource, record_key) where true {when}",
+            # what was rejected of a listing's children stands under the listing's key
+            f"select count(*) from {place} held join {_GONE} gone on gone.feed = held.feed "
+            "and gone.record_key = held.record_key and (gone.resource = held.resource or "
+            f"(gone.resource = ? and held.resource in ({_CHILDREN}))) {when}",
+            [Resource.PROPERTY],
         )
     return {place: count for place, count in counts.items() if count}

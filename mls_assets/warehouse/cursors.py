@@ -81,11 +81,6 @@ def save(con: Connection, state: FeedState) -> None:
     con.execute(f"insert into feeds ({column_list(FEEDS)}) values ({marks})", astuple(state))
 
 
-def note_poll(con: Connection, feed: str, resource: Resource, at: datetime) -> None:
-    """Note that the source was asked; readers are not told before something changes."""
-    save(con, replace(state_of(con, feed, resource), last_poll_at=at))
-
-
 def note_modification(
     con: Connection, feed: str, resource: Resource, modified_at: Iterable[datetime | None]
 ) -> None:
@@ -95,16 +90,23 @@ def note_modification(
     save(con, replace(state, newest_modification=max(known, default=None)))
 
 
+def unblock(con: Connection, feed: str, resource: Resource) -> None:
+    """End a block: no guard holds anything back any more."""
+    state = state_of(con, feed, resource)
+    if state.state == "blocked":
+        save(con, replace(state, state="current"))
+        counters.changed(con)
+
+
 def reconciled(
     con: Connection, feed: str, resource: Resource, *, at: datetime, source_rows: int | None
 ) -> None:
-    """Store that removals are proven as of a time, which never goes back; a block ends."""
+    """Store that removals are proven as of a time, which never goes back."""
     state = state_of(con, feed, resource)
     save(
         con,
         replace(
             state,
-            state="current" if state.state == "blocked" else state.state,
             reconciled_at=max(at, state.reconciled_at or at),
             source_rows=state.source_rows if source_rows is None else source_rows,
         ),
@@ -138,8 +140,8 @@ def succeed(
 ) -> None:
     """Store that a resource is current as of `at`, with the cursor to go on from.
 
-    `initial_complete` and `source_rows` are left as they are when None; a purge that a guard
-    holds back stays `blocked`.
+    `initial_complete` and `source_rows` (as the source counts, what it lists as deleted too)
+    are left as they are when None; a purge that a guard holds back stays `blocked`.
     """
     state = state_of(con, feed, resource)
     if initial_complete is None:
@@ -154,7 +156,9 @@ def succeed(
             last_poll_at=at,
             last_success_at=at,
             rows=_rows_held(con, feed, resource),
-            source_rows=state.source_rows if source_rows is None else source_rows,
+            source_rows=state.source_rows
+            if source_rows is None
+            else max(source_rows - _listed_as_deleted(con, feed, resource), 0),
         ),
     )
     if state.state not in ("current", "blocked"):
@@ -266,6 +270,16 @@ def end_walks(
     )
 
 
+def first_downloads(con: Connection) -> dict[tuple[str, Resource], datetime]:
+    """Return when the first page of each resource was asked for, by the source's clock."""
+    found = rows(
+        con,
+        "select feed, resource, min(fetched_at) from raw.pages where kind = 'download' "
+        "group by feed, resource",
+    )
+    return {(feed, Resource(resource)): moment for feed, resource, moment in found}
+
+
 def keys_seen(con: Connection, walk: Walk) -> int:
     """Return how many distinct keys that are here came last in pages of this walk."""
     return scalar(
@@ -282,6 +296,14 @@ def not_kept(con: Connection, walk: Walk) -> int:
         con,
         "select coalesce(sum(rejects + removals), 0)::bigint from raw.pages where walk_id = ?",
         [walk.walk_id],
+    )
+
+
+def _listed_as_deleted(con: Connection, feed: str, resource: Resource) -> int:
+    return scalar(
+        con,
+        "select count(*) from raw.status_deletes where feed = ? and resource = ?",
+        [feed, resource],
     )
 
 

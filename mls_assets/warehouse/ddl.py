@@ -118,8 +118,8 @@ def newest_version() -> int:
 def migrate(con: Connection, schema: Schema, version: int) -> None:
     """Bring the schema from `version` to the newest, each step in a transaction of its own.
 
-    RESO columns that a newer dictionary brought are added last; what landed is then normalised
-    again, which fills them.
+    Columns that are declared and not there are added last. If a RESO table got one, what landed
+    is normalised again, which fills it; that is noted first, so that a kill forgets nothing.
     """
     if version == 0:
         with transaction(con):
@@ -133,16 +133,17 @@ def migrate(con: Connection, schema: Schema, version: int) -> None:
     found = columns_in(con)
     added = [
         (table, column)
-        for table in schema.reso.values()
+        for table in schema.tables
         for column in table.columns
         if column.name not in found[table.name]
     ]
+    if any(table in schema.reso.values() for table, _ in added):
+        con.execute("update raw.normalised set through = 0")
     if added:
         with transaction(con):
             for table, column in added:
                 con.execute(f"alter table {table.name} add column {_column(column)}")
         con.execute("checkpoint")
-        con.execute("update raw.normalised set through = 0")
 
 
 def _set_version(con: Connection, version: int) -> None:
@@ -164,7 +165,7 @@ def is_outdated(con: Connection, schema: Schema) -> bool:
         return True
     found = columns_in(con)
     outdated = False
-    for table in schema.reso.values():
+    for table in schema.tables:
         declared = {column.name: column for column in table.columns}
         columns = found.get(table.name, {})
         unknown = sorted(columns.keys() - declared.keys())
@@ -191,11 +192,12 @@ def version_of(con: Connection) -> int:
 
 
 def columns_in(con: Connection) -> dict[str, dict[str, str]]:
-    """Return the columns and their types of each table in schema `main`."""
+    """Return the columns and their types of each table, by its name as it is declared."""
     tables: dict[str, dict[str, str]] = {}
-    for table, column, kind in con.execute(
-        "select table_name, column_name, data_type from duckdb_columns() "
-        "where database_name = current_database() and schema_name = 'main' and not internal"
+    for schema, table, column, kind in con.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() and not internal"
     ).fetchall():
-        tables.setdefault(table, {})[column] = kind
+        name = table if schema == "main" else f"{schema}.{table}"
+        tables.setdefault(name, {})[column] = kind
     return tables

@@ -54,6 +54,17 @@ def _end_sweeps(con: Connection, feed: str) -> None:
         [feed],
     )
     con.execute("update sweeps set changed_keys = [] where feed = ?", [feed])
+    # what was held back went with the feed: nobody has to decide it any more
+    con.execute(
+        "update sweeps set verdict = 'void', explanation = ? where feed = ? "
+        "and verdict in ('blocked', 'planned')",
+        [_CLOSED, feed],
+    )
+    con.execute(
+        "delete from raw.sweep_marks where sweep_id in (select sweep_id from sweeps "
+        "where feed = ?)",
+        [feed],
+    )
 
 
 def _enter(con: Connection, feed: str, source: Source, resource: Resource, run_id: str) -> int:

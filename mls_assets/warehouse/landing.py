@@ -4,17 +4,17 @@ All in the caller's transaction, together with the cursor that the caller moves.
 are never read to find out what a page changes: their digests are. Nothing is decoded here.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from mls_assets.values import ChildSet, Page, Reason, Resource, Source
+from mls_assets.values import ChildSet, Page, RawRecord, Reason, Removal, Resource, Source
 from mls_assets.warehouse import arrow, counters, cursors, ledger, rejects, sweeps
 from mls_assets.warehouse.cursors import Walk
 from mls_assets.warehouse.queries import Connection, framed, rows
-from mls_assets.warehouse.versions import Judged, Stored, judge
+from mls_assets.warehouse.versions import Judged, Stored, is_older, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,33 @@ class Landing:
     children: int = 0
 
 
-def land(con: Connection, page: Page, *, source: Source, walk: Walk | None, run_id: str) -> Landing:
+def land(
+    con: Connection,
+    page: Page,
+    *,
+    source: Source,
+    walk: Walk | None,
+    run_id: str,
+    by_key: bool = False,
+) -> Landing:
     """Store a page in the caller's transaction.
 
-    An older version never overwrites a newer one; Forge's events are in order by themselves, so
-    there the later event counts whatever its timestamp. A child set is stored only for a listing
-    that is here after this page, and not from a stale record. A key that comes back after its
+    An older version never overwrites a newer one, nor revives a record whose status became
+    `Delete` later; `by_key` says that the source was asked for these very records because a
+    proven sweep listed them, so that they live whatever their timestamp. Forge's events are in
+    order by themselves, so there the later event counts whatever its timestamp. A child set is
+    stored only for a listing that is here after this page, and not from a stale record. A key
+    that comes back after its
     removal gets a `restored` entry. Raises nothing of its own.
     """
     page_id = _store_facts(con, page, walk, run_id)
-    judged = judge(page.records, _stored(con, page), in_event_order=source is Source.FORGE)
+    stored = _stored(con, page)
+    judged = judge(
+        page.records,
+        stored if by_key else {**_deleted(con, page), **stored},
+        in_event_order=source is Source.FORGE,
+    )
+    page = replace(page, removals=tuple(_not_outdated(page.removals, stored)))
     _store_records(con, page, judged, page_id)
     restored = ledger.restore(
         con,
@@ -62,10 +79,13 @@ def land(con: Connection, page: Page, *, source: Source, walk: Walk | None, run_
     )
     came_well = judged.new + judged.changed + judged.unchanged
     rejects.store_refused(con, page, [record.key for record in came_well], page_id)
-    _note_status_deletes(con, page)
+    _note_status_deletes(con, page, came_well)
     sweeps.came_back(con, page.feed, page.resource, [record.key for record in page.records])
     cursors.note_modification(
-        con, page.feed, page.resource, [record.modified_at for record in page.records]
+        con,
+        page.feed,
+        page.resource,
+        [told.modified_at for told in (*page.records, *page.removals)],
     )
     landing = Landing(
         page_id=page_id,
@@ -169,10 +189,33 @@ def _store_facts(con: Connection, page: Page, walk: Walk | None, run_id: str) ->
     return page_id
 
 
-def _stored(con: Connection, page: Page) -> dict[str, Stored]:
+def _not_outdated(removals: Sequence[Removal], stored: Mapping[str, Stored]) -> Iterator[Removal]:
+    """Yield the removals but those by a status that an older version of the record had."""
+    for removal in removals:
+        before = stored.get(removal.key)
+        if before is None or not is_older(removal.modified_at, before):
+            yield removal
+
+
+def _deleted(con: Connection, page: Page) -> dict[str, Stored]:
+    """Return what is known of records that were removed for their status."""
     if not page.records:
         return {}
     with framed(con, incoming=arrow.of_keys(record.key for record in page.records)):
+        found = rows(
+            con,
+            "select record_key, modified_at from raw.status_deletes semi join incoming "
+            "using (record_key) where feed = ? and resource = ?",
+            [page.feed, page.resource],
+        )
+    return {key: Stored(None, modified_at) for key, modified_at in found}
+
+
+def _stored(con: Connection, page: Page) -> dict[str, Stored]:
+    keys = [*(record.key for record in page.records), *(item.key for item in page.removals)]
+    if not keys:
+        return {}
+    with framed(con, incoming=arrow.of_keys(keys)):
         found = rows(
             con,
             "select record_key, digest, modified_at from raw.records semi join incoming "
@@ -214,11 +257,15 @@ def _store_records(con: Connection, page: Page, judged: Judged, page_id: int) ->
             )
 
 
-def _note_status_deletes(con: Connection, page: Page) -> None:
+def _note_status_deletes(con: Connection, page: Page, came_well: Sequence[RawRecord]) -> None:
     """Remember which keys the source still lists, but as deleted: a sweep will meet them."""
-    deleted = [item.key for item in page.removals if item.reason is Reason.STATUS_DELETE]
-    told = [*(record.key for record in page.records), *(item.key for item in page.removals)]
-    with framed(con, told=arrow.of_keys(told), deleted=arrow.of_keys(deleted)):
+    deleted = [item for item in page.removals if item.reason is Reason.STATUS_DELETE]
+    told = [*(record.key for record in came_well), *(item.key for item in page.removals)]
+    noted = arrow.table_of(
+        record_key=arrow.of_texts([item.key for item in deleted]),
+        modified_at=arrow.of_instants([item.modified_at for item in deleted]),
+    )
+    with framed(con, told=arrow.of_keys(told), deleted=noted):
         con.execute(
             "delete from raw.status_deletes where feed = ? and resource = ? "
             "and record_key in (select record_key from told)",
@@ -226,7 +273,8 @@ def _note_status_deletes(con: Connection, page: Page) -> None:
         )
         if deleted:
             con.execute(
-                "insert into raw.status_deletes select ?, ?, record_key from deleted",
+                "insert into raw.status_deletes (feed, resource, record_key, modified_at) "
+                "select ?, ?, record_key, modified_at from deleted",
                 [page.feed, page.resource],
             )
 

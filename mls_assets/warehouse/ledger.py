@@ -172,21 +172,6 @@ def enter(
     return count
 
 
-def last_removals(
-    con: Connection, feed: str, resource: Resource, keys: Sequence[str]
-) -> dict[str, Reason]:
-    """Return those of `keys` whose last event is a removal, with its reason."""
-    with framed(con, asked=arrow.of_keys(keys)):
-        found = rows(
-            con,
-            "select record_key, arg_max(reason, entry_id) from deletion_ledger semi join asked "
-            "using (record_key) where feed = ? and resource = ? group by record_key "
-            "having arg_max(event, entry_id) = 'removed'",
-            [feed, resource],
-        )
-    return {key: Reason(reason) for key, reason in found}
-
-
 def default_mls(feed: str) -> str:
     """Return the MLS of a record that names none: the MLS key (Forge), else the feed's name."""
     source, _, mls = feed.partition("/")

@@ -172,19 +172,6 @@ def merge(
     return Merged(merged, count)
 
 
-def backlog(con: Connection) -> dict[tuple[str, Resource], int]:
-    """Return how many records per feed and resource have landed and are not normalised."""
-    found = rows(
-        con,
-        "select landed.feed, landed.resource, count(*) from (select feed, resource, page_id from "
-        "raw.records union all select feed, ?, page_id from raw.children) landed "
-        "left join raw.normalised done using (feed, resource) "
-        "where landed.page_id > coalesce(done.through, 0) group by all order by all",
-        [Resource.PROPERTY],
-    )
-    return {(feed, Resource(resource)): count for feed, resource, count in found}
-
-
 def renormalise(con: Connection, feed: str | None = None) -> None:
     """Let everything that landed be normalised again, of all feeds or of one."""
     con.execute("update raw.normalised set through = 0 where feed = coalesce(?, feed)", [feed])

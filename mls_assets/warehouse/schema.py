@@ -45,7 +45,11 @@ SWEEPS = Table(
         Column("started_at", "TIMESTAMPTZ", "When it began, by the source's clock."),
         Column("finished_at", "TIMESTAMPTZ", "When its verdict was stored."),
         Column("pages", "BIGINT", "How many answers the walk over the keys took."),
-        Column("source_keys", "BIGINT", "Distinct keys that the source listed."),
+        Column(
+            "source_keys",
+            "BIGINT",
+            "Distinct keys that the source listed, but for those that it lists as deleted.",
+        ),
         Column("source_count_before", "BIGINT", "The source's count before the walk."),
         Column("source_count_after", "BIGINT", "The source's count after the walk."),
         Column("local_keys_before", "BIGINT", "Keys held here before anything was removed."),
@@ -79,7 +83,11 @@ FEEDS = Table(
         Column("reconciled_at", "TIMESTAMPTZ", "As of when removals are proven."),
         Column("newest_modification", "TIMESTAMPTZ", "Newest ModificationTimestamp that came."),
         Column("rows", "BIGINT", "Rows held here."),
-        Column("source_rows", "BIGINT", "Rows that the source counted last."),
+        Column(
+            "source_rows",
+            "BIGINT",
+            "Rows that the source counted last, but for those that it lists as deleted.",
+        ),
     ),
     ("feed", "resource"),
 )
@@ -276,7 +284,12 @@ RAW_TABLES = (
     Table(
         "raw.status_deletes",
         "key that its source still lists, but as deleted",
-        (_FEED, _RESOURCE, _RECORD_KEY),
+        (
+            _FEED,
+            _RESOURCE,
+            _RECORD_KEY,
+            Column("modified_at", "TIMESTAMPTZ", "ModificationTimestamp of the deleted record."),
+        ),
         ("feed", "resource", "record_key"),
     ),
     Table(

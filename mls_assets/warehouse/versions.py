@@ -10,9 +10,9 @@ from mls_assets.warehouse import arrow
 
 
 class Stored(NamedTuple):
-    """What is known of a stored version without reading it."""
+    """What is known of a stored version without reading it; one that was deleted has no digest."""
 
-    digest: bytes
+    digest: bytes | None
     modified_at: datetime | None
 
 
@@ -42,8 +42,10 @@ def judge(
         before = stored.get(record.key)
         if before is None:
             new.append(record)
-        elif not in_event_order and _is_older(record, before):
+        elif not in_event_order and is_older(record.modified_at, before):
             stale.append(record)
+        elif before.digest is None:
+            new.append(record)
         elif arrow.digest_of(record.body) == before.digest:
             unchanged.append(record)
         else:
@@ -51,7 +53,8 @@ def judge(
     return Judged(tuple(new), tuple(changed), tuple(unchanged), tuple(stale))
 
 
-def _is_older(record: RawRecord, before: Stored) -> bool:
-    if record.modified_at is None or before.modified_at is None:
+def is_older(modified_at: datetime | None, before: Stored) -> bool:
+    """Tell whether a version is older than the stored one; not if either has no timestamp."""
+    if modified_at is None or before.modified_at is None:
         return False
-    return record.modified_at < before.modified_at
+    return modified_at < before.modified_at

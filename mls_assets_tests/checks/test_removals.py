@@ -1,7 +1,7 @@
 """When the checks on `deletion_ledger` are green and when red."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -14,6 +14,7 @@ from mls_assets.checks.removals import (
 )
 from mls_assets.passes.publish import publish
 from mls_assets.passes.status import FeedStatus
+from mls_assets.resources import RemovalTimes
 from mls_assets.values import Resource
 from mls_assets.warehouse import FeedState
 from mls_assets_tests.checks.conftest import Filled
@@ -68,37 +69,66 @@ def test_an_entry_has_to_be_complete(filled: Filled, lacking: str):
     assert not result.passed
 
 
-@pytest.mark.parametrize(
-    ("found", "severity"),
-    [
-        (Latency(0.1, 0.0, 5.0), None),
-        (Latency(0.1, 0.0, None), None),
-        (Latency(7.0, 0.0, 5.0), WARN),
-        (Latency(0.1, 6.5, 5.5), WARN),
-        (Latency(0.1, 12.5, -0.5), ERROR),
-        (Latency(0.1, 0.0, -0.1), ERROR),
-        (Latency(13.0, 0.0, 11.0), ERROR),
-    ],
-)
-def test_a_removal_grows_late_and_then_overdue(
-    found: Latency, severity: dg.AssetCheckSeverity | None
-):
-    assert found.severity is severity
+def _latency(done: float = 0.0, waiting: float = 0.0, proof: float = 0.0) -> Latency:
+    return Latency({"f": done}, {"f": waiting}, {"f": proof})
 
 
-def test_what_a_guard_holds_back_waits_since_its_first_evidence(filled: Filled):
-    plain = FeedStatus(STATE, None, None, 11.0)
-    filled.insert("sweeps", sweep_id="s", feed="spark/default", resource="Property")
-    held = replace(plain, blocked=object(), hours_left=4.0)
-    assert latency(0.5, [plain, held]) == Latency(0.5, 8.0, 4.0)
+@pytest.mark.parametrize("kind", ["done", "waiting", "proof"])
+def test_what_is_slower_than_allowed_is_named_whatever_it_is(kind: str):
+    found = _latency(**{kind: 6.5})
+    assert found.slower_than(7.0) == []
+    (late,) = found.slower_than(6.0)
+    assert late.startswith("f: ")
+    assert "6.5 h" in late
+
+
+def test_evidence_and_proof_are_told_apart_by_feed_and_resource():
+    now = datetime.now(UTC)
+    proven, seen = now - timedelta(hours=7), now - timedelta(hours=1)
+    held = FeedStatus(STATE, None, proven, seen, now)
+    found = latency({("spark/default", Resource.OFFICE): 0.5}, [held])
+    name = "spark/default Property"
+    assert found == Latency({"spark/default Office": 0.5}, {name: 1.0}, {name: 7.0})
+    assert found.metadata[f"waiting_hours {name}"] == 1.0
+    assert found.metadata["proof_hours"] == 7.0
+
+
+def _asked(filled: Filled, **times: float) -> dg.AssetCheckResult:
+    evaluate: Any = removals_in_time.node_def
+    return evaluate.compute_fn.decorated_fn(filled.resource, RemovalTimes(**times))
 
 
 def test_a_slow_removal_of_today_is_warned_of(filled: Filled):
     now = datetime.now(UTC)
     filled.entry(1, "1", first_evidence_at=now - timedelta(hours=8), removed_at=now)
-    result = filled.asks(removals_in_time)
+    result = _asked(filled)
     assert (result.passed, result.severity) == (False, WARN)
-    assert result.metadata["slowest_done_hours"].value == pytest.approx(8.0, abs=0.01)
+    assert result.metadata["done_hours"].value == pytest.approx(8.0, abs=0.01)
+    assert _asked(filled, warn_hours=9.0).passed
+    assert _asked(filled, fail_hours=7.0).severity is ERROR
+
+
+def test_a_removal_counts_until_readers_are_rid_of_it(filled: Filled):
+    filled.listing("1")
+    _publish(filled)
+    now = datetime.now(UTC)
+    filled.entry(
+        1, "1", first_evidence_at=now - timedelta(hours=8), removed_at=now - timedelta(hours=7.9)
+    )
+    filled.execute("delete from listings")
+    filled.execute("delete from raw.records")
+    assert not _asked(filled).passed
+    filled.execute("update deletion_ledger set published_at = removed_at")
+    assert _asked(filled).passed
+
+
+def test_a_key_that_came_back_before_any_publication_waits_for_nothing(filled: Filled):
+    filled.listing("1")
+    _publish(filled)
+    long_ago = datetime.now(UTC) - timedelta(days=30)
+    filled.entry(1, "1", first_evidence_at=long_ago, removed_at=long_ago)
+    filled.entry(2, "1", event="restored", reason="returned")
+    assert _asked(filled).passed
 
 
 def test_a_feed_without_proof_for_twelve_hours_is_overdue(filled: Filled):
@@ -109,6 +139,8 @@ def test_a_feed_without_proof_for_twelve_hours_is_overdue(filled: Filled):
         state="current",
         reconciled_at=datetime.now(UTC) - timedelta(hours=13),
     )
-    result = filled.asks(removals_in_time)
+    result = _asked(filled)
     assert (result.passed, result.severity) == (False, ERROR)
-    assert result.metadata["least_hours_left"].value == pytest.approx(-1.0, abs=0.05)
+    assert result.metadata["proof_hours spark/default Property"].value == pytest.approx(
+        13.0, abs=0.05
+    )

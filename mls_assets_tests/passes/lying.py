@@ -5,7 +5,7 @@ It speaks as little OData as a sweep needs, from its own head and not from the s
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -26,7 +26,7 @@ KEYS = tuple(f"2026{number:06d}" for number in range(40))
 class Answer:
     """An answer before it is sent; `number` counts the pages of a walk from 1.
 
-    `kind` is `walk`, `count` (a question for the count alone) or `by key`.
+    `kind` is `walk`, `count` (a question for the count alone), `update` or `by key`.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class LyingSource:
     server: Server
     keys: tuple[str, ...] = KEYS
     lie: Lie = honest
-    asked: list[str] = field(default_factory=list)
+    deleted: tuple[str, ...] = ()
 
     spark_url = property(lambda self: self.server.root)
     forge_url = "unused"
@@ -75,9 +75,12 @@ class LyingSource:
         options = asked.options
         size = int(options["$top"])
         after = options.get("$skiptoken", "")
-        records = [_record(key, options) for key in self.keys]
+        records = [_record(key, options, deleted=key in self.deleted) for key in self.keys]
         kind, number, link = "walk", 1, None
-        if "$filter" in options:
+        if options.get("$filter", "").startswith("ModificationTimestamp"):
+            # all of them were modified just now
+            kind = "count" if size == 1 else "update"
+        elif "$filter" in options:
             kind, wanted = "by key", set(keys_of_filter(asked))
             records = [record for record in records if record["ListingKey"] in wanted]
         elif size == 1:
@@ -94,8 +97,8 @@ class LyingSource:
         return told.sent() if isinstance(told, Answer) else told
 
 
-def _record(key: str, options: dict[str, str]) -> dict[str, object]:
-    record = listing(key, StandardStatus="Active", City="Fargo")
+def _record(key: str, options: dict[str, str], *, deleted: bool) -> dict[str, object]:
+    record = listing(key, StandardStatus="Delete" if deleted else "Active", City="Fargo")
     selected = options.get("$select")
     return {name: record[name] for name in selected.split(",")} if selected else record
 

@@ -16,7 +16,7 @@ from mls_assets.passes.purge import purge
 from mls_assets.passes.replay import replay
 from mls_assets.passes.replicate import replicate_forge, replicate_spark
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
-from mls_assets.passes.site import Site
+from mls_assets.passes.site import Progress, Site, silent
 from mls_assets.passes.sweep import sweep_keys
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sandbox.server import SandboxServer
@@ -32,6 +32,9 @@ ARMLS = forge_feed("armls")
 PAGES = SparkSettings(page_size=25, relations_page_size=25, patience_seconds=2)
 
 
+FORGE = ForgeSettings(patience_seconds=2)
+
+
 @dataclass
 class Place:
     """Everything a test of a pass needs; `spark` and `forge` are the configured feeds."""
@@ -41,6 +44,8 @@ class Place:
     settings: SparkSettings = PAGES
     beginnings: Path = Path()
     run: int = 0
+    forge_settings: ForgeSettings = FORGE
+    progress: Callable[[Progress], None] = silent
     feeds: Feeds = field(init=False)
     _opened: Site | None = None
 
@@ -59,7 +64,9 @@ class Place:
     def site(self) -> Site:
         """The data folder as one run sees it; a new run opens it anew."""
         if self._opened is None or self._opened.run_id != f"run-{self.run}":
-            self._opened = Site.open(self.folder, run_id=f"run-{self.run}", patience=10)
+            self._opened = Site.open(
+                self.folder, run_id=f"run-{self.run}", progress=self.progress, patience=10
+            )
         return self._opened
 
     def control(self, verb: str, **body: Any) -> dict[str, Any]:
@@ -94,7 +101,7 @@ class Place:
         """Follow a Forge event log and normalise."""
         self.run += 1
         site = self.site
-        done = replicate_forge(site, feed, self.forge, resource, ForgeSettings(2))
+        done = replicate_forge(site, feed, self.forge, resource, self.forge_settings)
         normalise(site)
         return done
 
@@ -120,7 +127,7 @@ class Place:
             feed,
             self.forge,
             resource,
-            ForgeSettings(2),
+            self.forge_settings,
             thresholds,
             approve=approve,
             **how,

@@ -1,6 +1,7 @@
 """Following Forge's event log, and replaying it, against the sandbox over HTTP."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -307,6 +308,33 @@ def test_a_replay_tells_of_records_that_cannot_be_stored(place, tell):
     assert place.replay().verdict == "reconciled"
     refused = place.rows("select record_key, problem from rejected_values order by all")
     assert refused == [("c", "no object (sha256 sha-c)"), (None, "no key (sha256 sha)")]
+
+
+def test_a_replay_that_ends_before_an_event_that_was_handled_proves_nothing(place, tell):
+    first = {f"k{number:02}": "Bend" for number in range(30)}
+    tell(first, {f"l{number:02}": "Bend" for number in range(10)})
+    place.follow()
+    tell(first)
+    judged = place.replay()
+    assert (judged.verdict, judged.removed) == ("void", 0)
+    assert "the replay ended at event 101, but events up to 102 were handled" in judged.explanation
+    assert len(cities(place)) == 40
+
+
+def test_a_few_removals_in_a_replay_are_no_dead_canaries(place, tell, monkeypatch):
+    keys = {f"k{number:03}": "Bend" for number in range(400)}
+    tell(keys)
+    place.follow()
+    tell(dict(list(keys.items())[12:]))
+    pages = ForgeClient.pages
+
+    def half_an_hour_later(self, *args, **kwargs):
+        for page in pages(self, *args, **kwargs):
+            yield replace(page, fetched_at=page.fetched_at + timedelta(minutes=30), position=200)
+
+    monkeypatch.setattr(ForgeClient, "pages", half_an_hour_later)
+    judged = place.replay()
+    assert (judged.verdict, judged.removed) == ("reconciled", 12), judged.explanation
 
 
 def test_a_dry_run_of_a_replay_lands_nothing_and_follows_nothing(place, tell):

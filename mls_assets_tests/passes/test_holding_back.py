@@ -5,8 +5,15 @@ from dataclasses import replace
 import duckdb
 import pytest
 
+from mls_assets.errors import ConfigurationError
+from mls_assets.passes.erase import erase
 from mls_assets.passes.publish import publish
+from mls_assets.passes.purge import purge
+from mls_assets.passes.status import status
+from mls_assets.passes.sweep import sweep_keys
+from mls_assets.reconcile.guard import Thresholds
 from mls_assets.values import CHILD_RESOURCES, TABLES, Resource
+from mls_assets.warehouse import sweeps
 from mls_assets_tests.passes.place import ARMLS, SPARK
 
 
@@ -101,7 +108,7 @@ def test_an_approval_is_recorded_with_who_and_when(hiding):
     judged = hiding.purge(approve=hiding.blocked.sweep_id)
     assert judged.removed == 27
     assert judged.explanation.endswith(
-        f"The keys of {hiding.blocked.sweep_id} were released by a tester"
+        f" meanwhile. The keys of {hiding.blocked.sweep_id} were released by a tester."
     )
     ((sweep, by, recently, used_by),) = hiding.rows(
         "select sweep_id, approved_by, used_at > now() - interval 1 minute, used_by "
@@ -114,16 +121,50 @@ def test_an_approval_is_recorded_with_who_and_when(hiding):
     assert published(hiding) == hiding.keys() == hiding.truth()
 
 
-def test_a_key_that_was_deleted_by_status_and_then_left_is_fetched_when_it_is_listed_again(place):
+def test_what_is_listed_again_is_shown_although_another_key_leaves_the_sets_unequal(hiding):
+    hiding.control("restore", keys=hiding.gone, touch=False)
+    hiding.control("add", count=1)
+    swept = sweep_keys(hiding.site, hiding.spark, Resource.PROPERTY, hiding.settings)
+    hiding.fault("nan_value", resource="Property", times=0)
+    judged = purge(hiding.site, hiding.spark, swept.sweep_id, hiding.settings, Thresholds())
+    assert judged.verdict == "unequal"
+    assert published(hiding) == hiding.keys() == set(hiding.gone) | hiding.keys()
+    assert hiding.state()["state"] == "current"
+    assert hiding.rows("select count(*) from raw.suspects") == [(0,)]
+
+
+def test_an_approval_of_what_came_back_is_not_used_up(hiding):
+    hiding.control("restore", keys=hiding.gone, touch=False)
+    judged = hiding.purge(approve=hiding.blocked.sweep_id)
+    assert (judged.verdict, judged.removed) == ("reconciled", 0)
+    assert "released" not in judged.explanation
+    assert hiding.rows("select count(*) from raw.approvals") == [(0,)]
+
+
+def test_a_suspect_that_a_later_sweep_listed_is_first_absent_when_it_goes_again(place):
     place.begin(Resource.PROPERTY)
-    (key,) = place.control("change", count=1, what="status", to="Delete")["keys"]
+    gone = place.control("remove", count=27)["keys"]
+    first = place.purge()
+    place.control("clock", advance_minutes=60)
+    place.control("remove", keys=sorted(place.truth())[:5])
+    place.control("restore", keys=gone[:1], touch=False)
+    second = place.purge()
+    assert second.verdict == "blocked"
+    with place.site.warehouse.read() as con:
+        absent = sweeps.first_absent(con, SPARK, Resource.PROPERTY)
+    assert gone[0] not in absent
+    started = dict(place.rows("select sweep_id, started_at from sweeps"))
+    assert absent[gone[1]] == started[first.sweep_id] < started[second.sweep_id]
+
+
+def test_an_erased_feed_has_no_block_any_more(place):
+    place.begin(Resource.PROPERTY)
+    place.control("remove", count=27)
+    blocked = place.purge()
+    place.run += 1
+    erase(place.site, SPARK)
     place.replicate(Resource.PROPERTY)
-    assert key not in place.keys()
-    place.control("remove", keys=[key])
-    assert place.purge().verdict == "reconciled"
-    # it lives again, but so that no update asks for it
-    place.control("restore", keys=[key], touch=False)
-    place.control("change", keys=[key], set={"StandardStatus": "Active"}, touch=False)
-    judged = place.purge()
-    assert (judged.verdict, judged.refetched) == ("reconciled", 1)
-    assert place.keys() == place.truth()
+    (entry,) = [each for each in status(place.site, place.feeds).feeds if each.state.rows]
+    assert entry.blocked is None
+    with pytest.raises(ConfigurationError):
+        place.purge(approve=blocked.sweep_id)

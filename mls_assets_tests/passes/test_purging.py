@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mls_assets.errors import ConfigurationError
+from mls_assets.errors import AnswerBroken, ConfigurationError
 from mls_assets.passes.case import Judged
 from mls_assets.passes.normalise import normalise
 from mls_assets.passes.purge import purge
@@ -89,17 +89,6 @@ def test_a_suspect_that_answers_by_key_is_spared(place):
     assert place.ledger() == []
 
 
-def test_a_source_that_does_not_answer_for_known_keys_confirms_nothing(place, monkeypatch):
-    place.begin(Resource.PROPERTY)
-    place.control("remove", count=2)
-    monkeypatch.setattr(SparkClient, "present", lambda *_: set())
-    judged = place.purge()
-    assert (judged.verdict, judged.exit_code) == ("void", 1)
-    assert "proves nothing" in judged.explanation
-    assert place.ledger() == []
-    assert len(place.keys()) == 60
-
-
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
@@ -172,9 +161,13 @@ def test_an_approval_that_nothing_came_of_is_not_used_up(place, monkeypatch):
     place.control("remove", count=27)
     blocked = place.purge()
     with monkeypatch.context() as patched:
-        patched.setattr(SparkClient, "present", lambda *_: set())
+        patched.setattr(SparkClient, "answering", refusing)
         assert place.purge(approve=blocked.sweep_id).verdict == "void"
     assert place.purge(approve=blocked.sweep_id).removed == 27
+
+
+def refusing(*_):
+    raise AnswerBroken("it was silent")
 
 
 def test_what_a_person_approved_does_not_block_the_next_removals(place):
@@ -211,6 +204,21 @@ def test_a_sweep_that_was_killed_after_its_removal_is_no_void_one(place, monkeyp
         ("unequal", 2),
         ("reconciled", 0),
     ]
+
+
+def test_a_sweep_that_removed_and_cannot_be_judged_again_is_no_void_one(place, monkeypatch):
+    place.begin(Resource.PROPERTY)
+    place.control("remove", count=2)
+    swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
+    judge = (place.site, place.spark, swept.sweep_id, place.settings, Thresholds())
+    with monkeypatch.context() as patched:
+        patched.setattr("mls_assets.passes.judge._refetch", lambda *_: exit_now())
+        with pytest.raises(KeyboardInterrupt):
+            purge(*judge)
+    with monkeypatch.context() as patched:
+        patched.setattr("mls_assets.passes.judge.normalise_locked", refusing)
+        assert purge(*judge).verdict == "unequal"
+    assert place.rows("select verdict, removed from sweeps") == [("unequal", 2)]
 
 
 def test_a_sweep_whose_keys_are_gone_is_void(place):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mls_assets.passes.status import removal_deadline, status
+from mls_assets.passes.status import FeedStatus, last_proof, status
 from mls_assets.values import Resource
 from mls_assets.warehouse import FeedState
 
@@ -13,24 +13,34 @@ EARLIER = PROOF - timedelta(hours=3)
 
 
 @pytest.mark.parametrize(
-    ("state", "evidence", "base"),
-    [
-        ({"reconciled_at": PROOF}, None, PROOF),
-        ({"reconciled_at": PROOF}, EARLIER, EARLIER),
-        ({"cursor": PROOF.isoformat()}, None, PROOF),
-        ({}, None, None),
-    ],
+    ("proof", "evidence", "base"),
+    [(PROOF, None, PROOF), (PROOF, EARLIER, EARLIER), (None, EARLIER, EARLIER), (None, None, None)],
 )
 def test_a_removal_is_due_twelve_hours_after_the_oldest_evidence_or_the_last_proof(
-    state, evidence, base
+    proof, evidence, base
 ):
-    found = removal_deadline(FeedState("spark/default", Resource.PROPERTY, **state), evidence)
-    assert found == (base and base + timedelta(hours=12))
+    entry = FeedStatus(FeedState("spark/default", Resource.PROPERTY), None, proof, evidence, PROOF)
+    assert entry.removal_deadline == (base and base + timedelta(hours=12))
+    assert entry.hours_left == (base and 12 - (PROOF - base) / timedelta(hours=1))
+
+
+def test_the_last_proof_of_a_spark_feed_is_its_last_reconciled_sweep():
+    state = FeedState("spark/default", Resource.PROPERTY, reconciled_at=PROOF)
+    assert last_proof(state, EARLIER) == PROOF
+
+
+def test_a_spark_feed_that_was_never_reconciled_counts_from_its_first_download(place):
+    place.begin(Resource.PROPERTY)
+    ((downloaded,),) = place.rows("select min(fetched_at) from raw.pages")
+    place.control("clock", advance_minutes=60)
+    place.replicate(Resource.PROPERTY)
+    (entry,) = [each for each in status(place.site, place.feeds).feeds if each.state.rows]
+    assert entry.proof == downloaded
 
 
 def test_forge_proves_its_removals_by_every_success():
     state = FeedState("forge/armls", Resource.PROPERTY, cursor="7", last_success_at=PROOF)
-    assert removal_deadline(state, None) == PROOF + timedelta(hours=12)
+    assert last_proof(state, None) == PROOF
 
 
 def test_the_status_of_a_fresh_folder_names_what_is_configured(place):

@@ -66,10 +66,10 @@ class Memory:
         for asset in SPARK_PAGES if feed == SPARK else FORGE_PAGES:
             self.materialised(asset, feed, **told)
 
-    def run(self, job: str, status: DagsterRunStatus, feed: str | None = None) -> str:
+    def run(self, job: str, status: DagsterRunStatus, feed: str | None = None, **told: Any) -> str:
         """Remember a run that has this status; it counts as having ended just now."""
         tags = {PARTITION_TAG: feed} if feed else {}
-        run = DagsterRun(job_name=job, run_id=str(uuid4()), status=status, tags=tags)
+        run = DagsterRun(job_name=job, run_id=str(uuid4()), status=status, tags=tags, **told)
         self.instance.add_run(run)
         return run.run_id
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from dagster import DagsterRunStatus
 
+from mls_assets.jobs import run_config
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets.sources import ForgeClient, Position
 from mls_assets_tests.sensors.conftest import SPARK, Memory
@@ -104,10 +105,25 @@ def test_a_download_is_proven_by_a_sweep_at_once_and_then_every_six_hours(
 ):
     memory.landed(SPARK)
     assert memory.asked_for("spark_purge_sensor") == [SPARK]
-    memory.materialised("spark_keys", SPARK, keys=10)
+    memory.run("spark_purge", DagsterRunStatus.SUCCESS, SPARK)
     assert "the next sweep is due in 6.0 h" in memory.why_not("spark_purge_sensor")
     later(6 * 3600)
     assert memory.asked_for("spark_purge_sensor") == [SPARK]
+
+
+def test_a_dry_run_is_no_sweep_that_the_next_could_wait_for(memory: Memory):
+    memory.landed(SPARK)
+    dry = run_config("spark_purge", dry_run=True)
+    memory.run("spark_purge", DagsterRunStatus.SUCCESS, SPARK, run_config=dry)
+    assert memory.asked_for("spark_purge_sensor") == [SPARK]
+
+
+def test_a_publication_that_found_nothing_new_is_not_asked_for_again(memory: Memory, later: Any):
+    memory.materialised("deletion_ledger", scrubbed=1)
+    assert memory.tick("publish_sensor").run_requests
+    later(600)
+    memory.run("publish", DagsterRunStatus.SUCCESS)
+    assert memory.why_not("publish_sensor") == "nothing changed since the last publication"
 
 
 def test_a_void_sweep_is_repeated_sooner(memory: Memory, later: Any):

@@ -172,7 +172,8 @@ def test_the_status_delete_is_a_removal_and_not_a_record(server: Server, spark: 
         )
     ]
     (page,) = spark().pages(LISTINGS)
-    assert page.removals == (Removal("1", Reason.STATUS_DELETE),)
+    modified = datetime(2026, 8, 1, 10, tzinfo=UTC)
+    assert page.removals == (Removal("1", Reason.STATUS_DELETE, modified),)
     assert [record.key for record in page.records] == ["2"]
     assert page.children == ()
 
@@ -251,7 +252,7 @@ def answer_by_key(asked: Asked) -> Reply:
 def test_presence_is_asked_in_batches_that_fit_a_url(server: Server, spark: Clients):
     server.otherwise = answer_by_key
     keys = [f"{n:026d}" for n in range(120)] + [f"{n:0200d}" for n in range(60)] + ["O'Brien ü"]
-    assert spark().present(LISTINGS, keys) == set(keys)
+    assert spark().answering(LISTINGS, keys) == set(keys)
     assert all(len(asked.target) < 7_500 for asked in server.asked)
     assert max(len(keys_of_filter(asked)) for asked in server.asked) == 50
     assert server.asked[0].options["$select"] == "ListingKey"
@@ -259,12 +260,12 @@ def test_presence_is_asked_in_batches_that_fit_a_url(server: Server, spark: Clie
 
 def test_absence_is_what_a_whole_answer_does_not_hold(server: Server, spark: Clients):
     server.otherwise = lambda asked: records(listing("2"))
-    assert spark().present(LISTINGS, ["1", "2", "2"]) == {"2"}
+    assert spark().answering(LISTINGS, ["1", "2", "2"]) == {"2"}
     assert server.asked[0].options["$filter"] == "ListingKey in ('1','2')"
 
 
 def test_no_keys_are_no_request(server: Server, spark: Clients):
-    assert spark().present(LISTINGS, []) == set()
+    assert spark().answering(LISTINGS, []) == set()
     assert server.asked == []
 
 
@@ -274,8 +275,8 @@ def test_a_server_that_refuses_in_is_asked_with_eq_from_then_on(server: Server, 
 
     server.otherwise = no_in
     client = spark()
-    assert client.present(LISTINGS, ["1", "2"]) == {"1", "2"}
-    assert client.present(LISTINGS, ["3"]) == {"3"}
+    assert client.answering(LISTINGS, ["1", "2"]) == {"1", "2"}
+    assert client.answering(LISTINGS, ["3"]) == {"3"}
     assert [asked.options["$filter"] for asked in server.asked] == [
         "ListingKey in ('1','2')",
         "ListingKey eq '1' or ListingKey eq '2'",
@@ -291,27 +292,27 @@ def test_a_question_that_is_too_long_is_halved(server: Server, spark: Clients, r
         refusal if len(keys_of_filter(asked)) > 10 else answer_by_key(asked)
     )
     keys = [str(n) for n in range(50)]
-    assert spark().present(LISTINGS, keys) == set(keys)
+    assert spark().answering(LISTINGS, keys) == set(keys)
 
 
 def test_a_question_that_is_refused_in_every_form_is_an_error(server: Server, spark: Clients):
     server.otherwise = lambda asked: reply(400)
     with pytest.raises(SourceRefused, match="does not accept the question"):
-        spark().present(LISTINGS, ["1", "2"])
+        spark().answering(LISTINGS, ["1", "2"])
     assert len(server.asked) == 2
 
 
 def test_a_server_that_ignores_the_filter_proves_nothing(server: Server, spark: Clients):
     server.otherwise = lambda asked: records(listing("8"), listing("9"), next="Property?b")
     with pytest.raises(AnswerBroken, match="2 records that were not asked for"):
-        spark().present(LISTINGS, ["1"])
+        spark().answering(LISTINGS, ["1"])
     assert len(server.asked) == 1
 
 
 def test_an_unreadable_record_in_a_confirmation_proves_no_absence(server: Server, spark: Clients):
     server.otherwise = lambda asked: records({"ListingKey": 1})
     with pytest.raises(AnswerBroken, match="proves no absence"):
-        spark().present(LISTINGS, ["1"])
+        spark().answering(LISTINGS, ["1"])
 
 
 def test_records_are_fetched_again_by_key(server: Server, spark: Clients):

@@ -92,7 +92,9 @@ def test_events_make_a_feed_current_when_none_remains(warehouse: Warehouse):
     assert (done.state, done.cursor, done.initial_download_complete) == ("current", "9", True)
 
 
-def test_a_block_outlives_updates_and_ends_with_a_reconciled_sweep(warehouse: Warehouse):
+def test_a_block_outlives_updates_and_a_proof_and_ends_when_nothing_is_held_back(
+    warehouse: Warehouse,
+):
     with warehouse.write() as con:
         cursors.succeed(con, FEED, PROPERTY, cursor="c1", at=NOON)
         cursors.block(con, FEED, PROPERTY, source_rows=7)
@@ -100,6 +102,8 @@ def test_a_block_outlives_updates_and_ends_with_a_reconciled_sweep(warehouse: Wa
         assert cursors.state_of(con, FEED, PROPERTY).state == "blocked"
         cursors.reconciled(con, FEED, PROPERTY, at=NOON + MINUTE, source_rows=5)
         cursors.reconciled(con, FEED, PROPERTY, at=NOON, source_rows=None)
+        assert cursors.state_of(con, FEED, PROPERTY).state == "blocked"
+        cursors.unblock(con, FEED, PROPERTY)
         state = cursors.state_of(con, FEED, PROPERTY)
         assert (state.state, state.reconciled_at, state.source_rows) == (
             "current",
@@ -124,7 +128,6 @@ def test_a_poll_without_news_changes_nothing_for_readers(warehouse: Warehouse):
     publication.publish(warehouse, warehouse.path.with_name("mls.duckdb"), run_id="run-1")
     with warehouse.write() as con:
         land(con, page())
-        cursors.note_poll(con, FEED, PROPERTY, NOON + MINUTE)
         cursors.succeed(con, FEED, PROPERTY, cursor="c2", at=NOON + MINUTE)
         assert not publication.changed_since_publication(con)
         land(con, page("a"))

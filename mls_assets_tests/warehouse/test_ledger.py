@@ -126,10 +126,6 @@ def test_the_last_event_of_a_key_decides_whether_it_is_gone(warehouse: Warehouse
         land(con, page("a", "b", "c"))
         _remove(con, "a", "b")
         land(con, page("a"))
-        assert ledger.last_removals(con, FEED, Resource.PROPERTY, ["a", "b", "c"]) == {
-            "b": Reason.ABSENT_FROM_SWEEP
-        }
-        assert ledger.last_removals(con, FEED, Resource.MEMBER, ["b"]) == {}
         _remove(con, "a")
         land(con, page("a", at=datetime.now(UTC)))
         events = con.execute(

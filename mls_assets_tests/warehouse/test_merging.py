@@ -43,12 +43,10 @@ def test_whole_pages_wait_in_order_within_the_bounds(warehouse: Warehouse):
         assert _pending(con, max_bytes=1).through == 1, "at least one page"
         assert by_records.records[0].body == record("a").body
         assert by_records.records[0].landed_at == NOON
-        assert merging.backlog(con) == {(FEED, Resource.PROPERTY): 9}
         merge(con, by_records)
         assert [entry.key for entry in _pending(con).records] == ["e", "f"]
         merge_all(con)
         assert merging.pending(con, FEED, Resource.PROPERTY) is None
-        assert merging.backlog(con) == {}
 
 
 def test_a_merge_replaces_rows_and_counts_them(warehouse: Warehouse):

@@ -14,7 +14,8 @@ import pytest
 
 from mls_assets.errors import WarehouseBusy, WarehouseRefused
 from mls_assets.values import Column, Resource
-from mls_assets.warehouse import Warehouse, counters, ddl, merging
+from mls_assets.warehouse import Warehouse, counters, ddl, merging, sweeps
+from mls_assets.warehouse.compaction import compact
 from mls_assets.warehouse.files import DiskFull, WarehouseFault, ensure_space
 from mls_assets.warehouse.queries import Connection, scalar
 from mls_assets_tests.warehouse.world import (
@@ -219,6 +220,37 @@ def test_columns_that_a_newer_dictionary_brings_are_added_and_filled_again(
         pending = merging.pending(con, FEED, Resource.PROPERTY)
     assert pending is not None
     assert [record.key for record in pending.records] == ["a"]
+
+
+def test_a_column_that_the_program_got_since_is_added_to_whatever_table(warehouse: Warehouse):
+    with duckdb.connect(str(warehouse.path)) as con:
+        con.execute("alter table raw.approvals drop column approved_by")
+        con.execute("alter table sweeps drop column spared")
+    again = warehouse_at(warehouse.path.parent)
+    with again.write() as con:
+        sweeps.use_approval(con, "s1", "s2", "somebody")
+        con.execute("select spared from sweeps")
+    compact(again, run_id="run-1")
+
+
+def test_a_kill_while_a_resos_column_is_added_leaves_the_records_to_be_normalised_again(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    with duckdb.connect(str(warehouse.path)) as con:
+        con.execute("insert into raw.normalised values ('f', 'Property', 7)")
+        con.execute('alter table listings drop column "City"')
+    monkeypatch.setattr(ddl, "_column", _killed)
+    again = warehouse_at(warehouse.path.parent)
+    with pytest.raises(KeyboardInterrupt), again.read():
+        pass
+    monkeypatch.undo()
+    with again.read() as con:
+        assert con.execute("select through from raw.normalised").fetchall() == [(0,)]
+        con.execute('select "City" from listings')
+
+
+def _killed(_: object) -> str:
+    raise KeyboardInterrupt
 
 
 def test_an_older_schema_is_brought_up_step_by_step_and_a_step_is_whole_or_not_at_all(

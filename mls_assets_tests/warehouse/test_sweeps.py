@@ -220,7 +220,8 @@ def test_an_approval_releases_the_suspects_of_its_sweep_once_and_for_a_day(wareh
         with pytest.raises(ConfigurationError, match="25 hours ago"):
             sweeps.approval(con, "s3", FEED, PROPERTY)
         _begin(con, "s4")
-        sweeps.close(con, "s4", verdict="void", explanation="keyless", keyless_alone=True)
+        sweeps.mark_keyless(con, "s4")
+        sweeps.close(con, "s4", verdict="void", explanation="keyless")
         assert sweeps.approval(con, "s4", FEED, PROPERTY).keyless
 
 

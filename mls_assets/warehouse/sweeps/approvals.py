@@ -12,7 +12,8 @@ from mls_assets.errors import ConfigurationError
 from mls_assets.values import Resource
 from mls_assets.warehouse import arrow, hiding
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
-from mls_assets.warehouse.sweeps.verdicts import get
+from mls_assets.warehouse.sweeps.verdicts import get, passed_keyless
+from mls_assets.warehouse.sweeps.verdicts import row as row_of
 
 #: How long a blocked sweep can be approved.
 VALID_FOR = timedelta(hours=24)
@@ -31,6 +32,17 @@ def keep_suspects(con: Connection, sweep_id: str, keys: Sequence[str]) -> None:
     """Keep the keys that a blocked sweep would have removed, for an approval to release."""
     with framed(con, suspected=arrow.of_keys(keys)):
         con.execute("insert into raw.suspects select ?, record_key from suspected", [sweep_id])
+
+
+def listed_again(con: Connection, sweep_id: str) -> None:
+    """Drop earlier suspects that this sweep was told: it found them alive."""
+    about = row_of(con, sweep_id)
+    con.execute(
+        "delete from raw.suspects where record_key in (select record_key from raw.sweep_keys "
+        "where sweep_id = ?) and sweep_id in (select sweep_id from sweeps where feed = ? "
+        "and resource = ?)",
+        [sweep_id, about.feed, about.resource],
+    )
 
 
 def forget_suspects(con: Connection, feed: str, resource: Resource) -> None:
@@ -52,10 +64,8 @@ def approval(con: Connection, sweep_id: str, feed: str, resource: Resource) -> A
     row = get(con, sweep_id)
     if row is None or (row["feed"], row["resource"]) != (feed, resource):
         raise _refused(sweep_id, f"no sweep of {feed} {resource} has this id")
-    keyless = bool(
-        scalar(con, "select keyless_alone from raw.sweep_marks where sweep_id = ?", [sweep_id])
-    )
-    if row["verdict"] != "blocked" and not keyless:
+    keyless = passed_keyless(con, sweep_id)
+    if row["verdict"] != "blocked" and not (keyless and row["verdict"] == "void"):
         raise _refused(sweep_id, f"it is {row['verdict']}, there is nothing to approve")
     used_by = scalar(con, "select used_by from raw.approvals where sweep_id = ?", [sweep_id])
     if used_by:
@@ -71,7 +81,7 @@ def approval(con: Connection, sweep_id: str, feed: str, resource: Resource) -> A
 def use_approval(con: Connection, sweep_id: str, used_by: str, approved_by: str) -> None:
     """Use a person's approval up for the sweep that acts on it."""
     con.execute(
-        "insert into raw.approvals values (?, ?, ?, ?)",
+        "insert into raw.approvals (sweep_id, approved_by, used_at, used_by) values (?, ?, ?, ?)",
         [sweep_id, approved_by, datetime.now(UTC), used_by],
     )
 

@@ -91,14 +91,37 @@ def sample_staged(con: Connection, sweep_id: str, how_many: int) -> list[str]:
 
 
 def unknown_locally(con: Connection, sweep_id: str) -> int:
-    """Count the different keys that a sweep was told and that have not landed here."""
+    """Count the different keys that a sweep was told and that were never told here before.
+
+    A key that the source listed as deleted is known, although it is not kept.
+    """
     about = row(con, sweep_id)
+    whose = [about.feed, about.resource]
     return scalar(
         con,
         "select count(distinct record_key) from raw.sweep_keys where sweep_id = ? and record_key "
-        "not in (select record_key from raw.records where feed = ? and resource = ?)",
-        [sweep_id, about.feed, about.resource],
+        "not in (select record_key from raw.records where feed = ? and resource = ? union all "
+        "select record_key from raw.status_deletes where feed = ? and resource = ?)",
+        [sweep_id, *whose, *whose],
     )
+
+
+def accounted(con: Connection, sweep_id: str, most: int) -> list[str]:
+    """Return keys that a sweep was told, that are not held, and that were listed as deleted.
+
+    At most so many, others in each sweep, so that all have their turn.
+    """
+    about = row(con, sweep_id)
+    table, key = _table_of(con, sweep_id)
+    found = rows(
+        con,
+        "select record_key from raw.status_deletes where feed = ? and resource = ? "
+        "and record_key in (select record_key from raw.sweep_keys where sweep_id = ?) "
+        f"and record_key not in (select {key} from {table} where feed = ?) "
+        "order by hash(concat(record_key, ?)) limit ?",
+        [about.feed, about.resource, sweep_id, about.feed, sweep_id, most],
+    )
+    return [found_key for (found_key,) in found]
 
 
 def sorted_staged(con: Connection, sweep_id: str) -> Iterator[str]:

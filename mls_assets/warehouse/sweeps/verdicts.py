@@ -103,13 +103,9 @@ def close(
     *,
     verdict: str,
     explanation: str,
-    keyless_alone: bool = False,
     **columns: object,
 ) -> None:
-    """Store a sweep's verdict and drop the keys it was told.
-
-    `keyless_alone` says that only records without a key made it void, which a person may release.
-    """
+    """Store a sweep's verdict and drop the keys it was told."""
     facts: Mapping[str, object] = {
         "finished_at": datetime.now(UTC),
         "verdict": verdict,
@@ -117,15 +113,23 @@ def close(
         **columns,
     }
     note(con, sweep_id, **facts)
-    con.execute(
-        "update raw.sweep_marks set keyless_alone = ? where sweep_id = ?",
-        [keyless_alone, sweep_id],
-    )
     # a set that is paged by offset was staged twice
     con.execute(
         "delete from raw.sweep_keys where sweep_id in (?, ? || '/again')", [sweep_id, sweep_id]
     )
     counters.changed(con)
+
+
+def mark_keyless(con: Connection, sweep_id: str) -> None:
+    """Note that nothing but records without a key spoke against a sweep; a person may pass it."""
+    con.execute("update raw.sweep_marks set keyless_alone = true where sweep_id = ?", [sweep_id])
+
+
+def passed_keyless(con: Connection, sweep_id: str) -> bool:
+    """Tell whether a sweep met records without a key, and nothing else spoke against it."""
+    return bool(
+        scalar(con, "select keyless_alone from raw.sweep_marks where sweep_id = ?", [sweep_id])
+    )
 
 
 def row(con: Connection, sweep_id: str) -> SweepRow:

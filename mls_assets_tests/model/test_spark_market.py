@@ -1,0 +1,107 @@
+"""A Spark feed under a market, a network and a process that do what they like."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from mls_assets.passes.settings import SparkSettings
+from mls_assets.sandbox.server import SandboxServer
+from mls_assets.values import Resource
+from mls_assets_tests.model.market import FEW, MarketModel
+from mls_assets_tests.model.profiles import LONG
+from mls_assets_tests.passes.place import SPARK
+
+#: Pages of four, so that a dozen listings are a walk; a broken host is given up soon.
+SETTINGS = SparkSettings(page_size=4, relations_page_size=4, patience_seconds=0.3)
+
+FAULTS = (
+    *("status_401", "status_403_1021", "status_404", "status_500_1026", "status_502"),
+    *("status_503_1024", "html_200", "expired_skiptoken", "drop_connection", "empty_page"),
+    *("page_without_link", "link_loop", "link_elsewhere", "duplicate_page", "missing_key"),
+    *("numeric_key", "null_key", "count_off", "order_broken", "nan_value", "truncated_body"),
+)
+
+
+class SparkMarket(MarketModel):
+    feed = SPARK
+
+    def configure(self) -> None:
+        self.place.settings = SETTINGS
+        self.place.feeds.spark[SPARK] = replace(self.place.spark, relations=())
+
+    def alive(self) -> set[str]:
+        # a listing whose status is Delete is still served, and gone all the same
+        listings = self.listings
+        return {
+            key
+            for key in listings.keys()
+            if (listings.record(key) or {}).get("StandardStatus") != "Delete"
+        }
+
+    def replicate(self) -> Any:
+        (done,) = self.place.replicate(Resource.PROPERTY)
+        return done
+
+    def purge(self, **how: Any) -> Any:
+        return self.place.purge(Resource.PROPERTY, **how)
+
+    @rule(count=FEW, touch=st.booleans())
+    def restore(self, count: int, touch: bool) -> None:
+        self.act("restore", count=count, touch=touch)
+
+    @rule(count=FEW)
+    def change_unnoticed(self, count: int) -> None:
+        """A change that is dated back: no update ever asks for it."""
+        self.act("change", count=count, what="price", touch=False)
+
+    @rule(count=st.integers(1, 2))
+    def delete_by_status(self, count: int) -> None:
+        self.act("change", count=count, what="status", to="Delete")
+
+    @rule(count=st.integers(1, 2))
+    def back_on_market(self, count: int) -> None:
+        deleted = sorted(set(self.listings.keys()) - self.alive())[:count]
+        if deleted:
+            self.act("change", keys=deleted, what="status", to="Active")
+
+    @rule(minutes=st.sampled_from([-90, -10, -1, 1, 15, 60, 60 * 24 * 3]))
+    def the_clock_jumps(self, minutes: int) -> None:
+        self.place.control("clock", advance_minutes=minutes)
+
+    @rule(minutes=st.sampled_from([0, 5, 19]))
+    def rows_become_visible_late(self, minutes: int) -> None:
+        self.place.control("settings", delay_minutes=minutes)
+        self.note()
+
+    @rule(name=st.sampled_from(FAULTS), after=st.integers(0, 5), times=st.integers(0, 2))
+    def fault(self, name: str, after: int, times: int) -> None:
+        self.place.fault(name, resource="Property", after=after, times=times, by=-2)
+
+    @rule()
+    def the_network_recovers(self) -> None:
+        self.sandbox.faults.clear()
+
+    def calm(self) -> None:
+        self.place.control("settings", delay_minutes=0)
+        self.note()
+
+
+SparkMarket.TestCase.settings = LONG
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+class TestSparkMarket(SparkMarket.TestCase):
+    """The model, with the sandbox's token where the passes look for it."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        os.environ["SPARK_ACCESS_TOKEN"] = SandboxServer.spark_token
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        del os.environ["SPARK_ACCESS_TOKEN"]

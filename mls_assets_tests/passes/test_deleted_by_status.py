@@ -1,0 +1,126 @@
+"""A listing whose StandardStatus became Delete: gone, and still listed by its source."""
+
+from datetime import UTC, datetime, timedelta
+
+from mls_assets.passes.normalise import normalise
+from mls_assets.values import Page, RawRecord, Reason, Removal, Resource, Source
+from mls_assets.warehouse import audit, landing
+from mls_assets_tests.passes.place import SPARK
+
+NOW = datetime.now(UTC)
+
+
+def land(place, resource=Resource.PROPERTY, **content):
+    with place.site.warehouse.write() as con:
+        page = Page(SPARK, resource, NOW, **content)
+        return landing.land(con, page, source=Source.SPARK, walk=None, run_id="run")
+
+
+def stored(place, key):
+    with place.site.warehouse.read() as con:
+        (body,) = landing.bodies(con, SPARK, Resource.PROPERTY, [key]).values()
+    ((modified_at,),) = place.rows(
+        "select modified_at from raw.records where record_key = ? and resource = 'Property'", key
+    )
+    return RawRecord(key, body, modified_at)
+
+
+def deleted(record, by=timedelta(0)):
+    return Removal(record.key, Reason.STATUS_DELETE, record.modified_at + by)
+
+
+def test_a_delete_that_is_older_than_what_is_here_removes_nothing(place):
+    place.begin(Resource.PROPERTY)
+    record = stored(place, min(place.keys()))
+    land(place, removals=(deleted(record, timedelta(minutes=-5)),))
+    assert record.key in place.keys()
+    assert place.purge().verdict == "reconciled"
+    assert place.keys() == place.truth()
+
+
+def test_a_version_from_before_the_delete_does_not_bring_it_back(place):
+    place.begin(Resource.PROPERTY)
+    record = stored(place, min(place.keys()))
+    land(place, removals=(deleted(record, timedelta(minutes=5)),))
+    assert land(place, records=(record,)).stale == 1
+    assert [event for _, event, _ in place.ledger()] == ["removed"]
+    newer = RawRecord(record.key, record.body, record.modified_at + timedelta(minutes=6))
+    assert land(place, records=(newer,)).restored == 1
+
+
+def test_a_delete_counts_as_the_newest_modification(place):
+    place.begin(Resource.PROPERTY)
+    record = stored(place, min(place.keys()))
+    land(place, removals=(deleted(record, timedelta(days=9000)),))
+    assert place.rows("select newest_modification from feeds") == [
+        (record.modified_at + timedelta(days=9000),)
+    ]
+
+
+def test_one_that_lives_again_is_found_by_the_sweep_although_no_update_told_it(place):
+    place.begin(Resource.PROPERTY)
+    (key,) = place.control("change", count=1, what="status", to="Delete")["keys"]
+    place.replicate(Resource.PROPERTY)
+    assert place.purge().verdict == "reconciled"
+    assert key not in place.keys()
+    place.control("change", keys=[key], set={"StandardStatus": "Active"}, touch=False)
+    assert place.purge().verdict == "reconciled"
+    assert place.keys() == place.truth()
+    assert [event for _, event, _ in place.ledger()] == ["removed", "restored"]
+
+
+def test_rows_and_source_rows_agree_after_an_update_and_after_a_purge(place):
+    place.begin(Resource.PROPERTY)
+    place.control("change", count=2, what="status", to="Delete")
+    place.replicate(Resource.PROPERTY)
+    place.replicate(Resource.PROPERTY)
+    updated = place.state()
+    place.purge()
+    purged = place.state()
+    for state in (updated, purged):
+        assert (state["rows"], state["source_rows"]) == (58, 58)
+
+
+def test_open_houses_that_landed_before_a_kill_go_with_their_listing(place):
+    place.begin(Resource.PROPERTY)
+    record = stored(place, min(place.keys()))
+    body = b'{"OpenHouseKey":"OH1","ListingKey":"%s","OpenHouseDate":"2099-01-01"}'
+    land(
+        place,
+        Resource.OPEN_HOUSE,
+        records=(RawRecord("OH1", body % record.key.encode()),),
+    )
+    # killed before it was normalised; the next run meets the removal first
+    place.control("change", keys=[record.key], what="status", to="Delete")
+    place.replicate(Resource.PROPERTY)
+    normalise(place.site)
+    assert place.keys(Resource.OPEN_HOUSE) == set()
+    assert [key for key, _, _ in place.ledger(resource="OpenHouse")] == ["OH1"]
+
+
+def test_what_lingers_of_a_childs_rejected_values_is_noticed(place):
+    place.begin(Resource.PROPERTY)
+    record = stored(place, min(place.keys()))
+    land(place, removals=(deleted(record),))
+    with place.site.warehouse.write() as con:
+        con.execute(
+            "insert into rejected_values (feed, resource, record_key, value) "
+            "values (?, 'Media', ?, 'content')",
+            [SPARK, record.key],
+        )
+        assert audit.lingering(con, published=False) == {"main.rejected_values": 1}
+
+
+def test_a_key_that_was_deleted_by_status_and_then_left_is_fetched_when_it_is_listed_again(place):
+    place.begin(Resource.PROPERTY)
+    (key,) = place.control("change", count=1, what="status", to="Delete")["keys"]
+    place.replicate(Resource.PROPERTY)
+    assert key not in place.keys()
+    place.control("remove", keys=[key])
+    assert place.purge().verdict == "reconciled"
+    # it lives again, but so that no update asks for it
+    place.control("restore", keys=[key], touch=False)
+    place.control("change", keys=[key], set={"StandardStatus": "Active"}, touch=False)
+    judged = place.purge()
+    assert (judged.verdict, judged.refetched) == ("reconciled", 1)
+    assert place.keys() == place.truth()
