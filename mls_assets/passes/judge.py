@@ -131,11 +131,16 @@ def canaries(con: Connection, row: SweepRow) -> list[str]:
     )
 
 
+def _compared(site: Site, row: SweepRow) -> Plan:
+    with site.warehouse.read() as con:
+        found = sweeps.difference(con, row.sweep_id)
+    local = (LocalKey(*entry) for entry in found.local_only)
+    return compare(local, found.staged_only, common=found.common)
+
+
 def _plan(case: Case) -> Plan:
     site, row = case.site, case.row
-    with site.warehouse.read() as con:
-        local = (LocalKey(*entry) for entry in sweeps.sorted_local(con, row.sweep_id))
-        plan = compare(local, sweeps.sorted_staged(con, row.sweep_id))
+    plan = _compared(site, row)
     case.changed.update(plan.arrived)
     case.facts.update(
         local_keys_before=plan.local,
@@ -279,11 +284,7 @@ def _refetch(case: Case, plan: Plan) -> None:
 def _verdict(case: Case) -> Judged:
     row = case.row
     here, there = _digests(case)
-    with case.site.warehouse.read() as con:
-        after = compare(
-            (LocalKey(*entry) for entry in sweeps.sorted_local(con, row.sweep_id)),
-            sweeps.sorted_staged(con, row.sweep_id),
-        )
+    after = _compared(case.site, row)
     case.facts["local_keys_after"] = after.local
     differing = [
         key for key in (*after.absent, *after.arrived, *after.missing) if key not in case.changed
@@ -319,8 +320,6 @@ def _verdict(case: Case) -> Judged:
 def _digests(case: Case) -> tuple[KeySetDigest, KeySetDigest]:
     row = case.row
     with case.site.warehouse.read() as con:
-        here = digest(
-            (key for key, _ in sweeps.sorted_local(con, row.sweep_id)), without=case.changed
-        )
-        there = digest(sweeps.sorted_staged(con, row.sweep_id), without=case.changed)
+        here = digest(sweeps.local_batches(con, row.sweep_id), without=case.changed)
+        there = digest(sweeps.staged_batches(con, row.sweep_id), without=case.changed)
     return here, there

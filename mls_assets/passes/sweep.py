@@ -19,6 +19,9 @@ from mls_assets.sources import SparkClient, ahead
 from mls_assets.values import Resource, Source
 from mls_assets.warehouse import sweeps
 
+#: Keys that wait in memory to be staged together: opening the warehouse takes longer than them.
+KEYS_A_WRITE = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class Swept:
@@ -136,17 +139,27 @@ def _walk(
     sweep_id: str,
     proof: SweepProof,
 ) -> None:
+    waiting: list[str] = []
     for page in ahead(client.key_pages(resource)):
-        first = proof.pages == 0
-        proof.take(page)
-        with site.warehouse.write() as con:
-            if first:
+        if proof.pages == 0:
+            with site.warehouse.write() as con:
                 # the source's clock, not ours, says as of when removals will be proven
                 sweeps.note(con, sweep_id, started_at=page.fetched_at)
-            sweeps.stage(con, sweep_id, page.keys)
+        proof.take(page)
+        waiting = _staged(site, sweep_id, [*waiting, *page.keys])
         site.progress(
             Progress(feed, resource, "sweep", proof.pages, proof.keys, proof.count_before)
         )
+    _staged(site, sweep_id, waiting, all_of_them=True)
+
+
+def _staged(site: Site, sweep_id: str, keys: list[str], *, all_of_them: bool = False) -> list[str]:
+    """Stage keys once they are many (a killed sweep starts over anyway); return what waits."""
+    if len(keys) < KEYS_A_WRITE and not all_of_them:
+        return keys
+    with site.warehouse.write() as con:
+        sweeps.stage(con, sweep_id, keys)
+    return []
 
 
 def _walk_again(
@@ -155,10 +168,11 @@ def _walk_again(
     """Walk a set that is paged by offset a second time: both must show the same keys."""
     again = f"{sweep_id}/again"
     second = SweepProof()
+    waiting: list[str] = []
     for page in ahead(client.key_pages(resource)):
         second.take(page)
-        with site.warehouse.write() as con:
-            sweeps.stage(con, again, page.keys)
+        waiting = _staged(site, again, [*waiting, *page.keys])
+    _staged(site, again, waiting, all_of_them=True)
     with site.warehouse.write() as con:
         differing = sweeps.staged_difference(con, sweep_id, again)
         sweeps.unstage(con, again)

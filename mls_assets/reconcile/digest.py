@@ -1,7 +1,7 @@
 """The digest of a key set: what `sort | sha256sum` prints for its keys, one a line. Pure."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -13,14 +13,15 @@ class KeySetDigest:
     sha256: str
 
 
-def digest(sorted_keys: Iterable[str], *, without: Collection[str] = frozenset()) -> KeySetDigest:
-    """Digest a stream of keys in bytewise order, leaving out those in `without`."""
+def digest(
+    batches: Iterable[Sequence[str]], *, without: Collection[str] = frozenset()
+) -> KeySetDigest:
+    """Digest keys that come in batches, in bytewise order, leaving out those in `without`."""
     sha256 = hashlib.sha256()
     count = 0
-    for key in sorted_keys:
-        if key in without:
-            continue
-        sha256.update(key.encode())
-        sha256.update(b"\n")
-        count += 1
+    for batch in batches:
+        kept = [key for key in batch if key not in without] if without else batch
+        if kept:
+            sha256.update("\n".join((*kept, "")).encode())
+            count += len(kept)
     return KeySetDigest(count, sha256.hexdigest())

@@ -34,18 +34,19 @@ class Plan:
     missing: tuple[str, ...]
 
 
-def compare(local: Iterable[LocalKey], source: Iterable[str]) -> Plan:
+def compare(local: Iterable[LocalKey], source: Iterable[str], *, common: int = 0) -> Plan:
     """Merge two streams of distinct keys, both in bytewise order, into a plan.
 
-    Raises ValueError when a stream is out of order: a plan from unsorted keys would name
-    living listings as absent.
+    `common` counts keys that are on both sides and were left out of both streams. Raises
+    ValueError when a stream is out of order: a plan from unsorted keys would name living
+    listings as absent.
     """
     absent: list[str] = []
     arrived: list[str] = []
     missing: list[str] = []
     here = _ascending(((entry.key, entry) for entry in local), "local")
     there = _ascending(((key, key) for key in source), "source")
-    locals_read = sources_read = 0
+    locals_read = sources_read = common
     mine, theirs = next(here, None), next(there, None)
     while mine is not None or theirs is not None:
         only_here = mine is not None and (theirs is None or mine[0] < theirs[0])

@@ -4,10 +4,16 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-LONG = settings(
-    max_examples=int(os.environ.get("MODEL_EXAMPLES", "200")),
-    stateful_step_count=int(os.environ.get("MODEL_STEPS", "50")),
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "200"))
+STEPS = int(os.environ.get("MODEL_STEPS", "50"))
+
+
+def running(examples: int) -> settings:
+    """Return the settings for so many examples; a failure prints how to repeat it."""
+    return settings(
+        max_examples=max(examples, 1),
+        stateful_step_count=STEPS,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )

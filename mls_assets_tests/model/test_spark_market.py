@@ -1,6 +1,5 @@
 """A Spark feed under a market, a network and a process that do what they like."""
 
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from mls_assets.passes.settings import SparkSettings
-from mls_assets.sandbox.server import SandboxServer
 from mls_assets.values import Resource
 from mls_assets_tests.model.market import FEW, MarketModel
-from mls_assets_tests.model.profiles import LONG
+from mls_assets_tests.model.profiles import EXAMPLES, running
 from mls_assets_tests.passes.place import SPARK
 
 #: Pages of four, so that a dozen listings are a walk; a broken host is given up soon.
-SETTINGS = SparkSettings(page_size=4, relations_page_size=4, patience_seconds=0.3)
+SETTINGS = SparkSettings(page_size=4, relations_page_size=4, patience_seconds=0.05)
 
 FAULTS = (
     *("status_401", "status_403_1021", "status_404", "status_500_1026", "status_502"),
@@ -90,18 +88,17 @@ class SparkMarket(MarketModel):
         self.note()
 
 
-SparkMarket.TestCase.settings = LONG
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+class TestSparkMarket(SparkMarket.TestCase):
+    """After each quiet point local is the source, and nothing alive was ever removed."""
+
+    settings = running(EXAMPLES // 2)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-class TestSparkMarket(SparkMarket.TestCase):
-    """The model, with the sandbox's token where the passes look for it."""
+class TestSparkMarketAgain(SparkMarket.TestCase):
+    """The other half of the examples, beside the first where there are two processors."""
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        os.environ["SPARK_ACCESS_TOKEN"] = SandboxServer.spark_token
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        del os.environ["SPARK_ACCESS_TOKEN"]
+    settings = running(EXAMPLES - EXAMPLES // 2)

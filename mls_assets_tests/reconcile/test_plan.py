@@ -12,6 +12,10 @@ from mls_assets.reconcile.plan import LocalKey, compare
 keys = st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6))
 
 
+def in_batches(values):
+    return [values[start : start + 3] for start in range(0, len(values), 3)]
+
+
 def in_order(values):
     return sorted(values, key=str.encode)
 
@@ -21,6 +25,12 @@ def test_a_plan_is_what_naive_sets_say(before, meanwhile, source):
     local = before | meanwhile
     plan = compare(
         [LocalKey(key, key not in meanwhile) for key in in_order(local)], in_order(source)
+    )
+    both = local & source
+    assert plan == compare(
+        [LocalKey(key, key not in meanwhile) for key in in_order(local - both)],
+        in_order(source - both),
+        common=len(both),
     )
     assert set(plan.absent) == (local - meanwhile) - source
     assert set(plan.arrived) == meanwhile - source
@@ -44,12 +54,18 @@ def test_keys_out_of_order_are_refused_rather_than_planned_with():
         compare([LocalKey("a", True)], ["a", "a"])
 
 
-@given(key_set=keys, without=keys)
-def test_a_digest_is_what_sort_and_sha256sum_print(key_set, without):
+@given(key_set=keys, data=st.data())
+def test_a_digest_is_what_sort_and_sha256sum_print(key_set, data):
+    without = data.draw(st.sets(st.sampled_from(sorted(key_set) or ["none"])))
     kept = in_order(key_set - without)
     expected = hashlib.sha256("".join(f"{key}\n" for key in kept).encode()).hexdigest()
-    found = digest(in_order(key_set), without=without)
+    found = digest(in_batches(in_order(key_set)), without=without)
     assert (found.keys, found.sha256) == (len(kept), expected)
+
+
+def test_what_is_left_out_of_a_digest_ends_nothing():
+    assert digest([["a", "b"], ["c"]], without={"b"}) == digest([["a", "c"]])
+    assert digest([["a"], ["c"]]).keys == 2
 
 
 def test_the_digest_of_no_keys_is_that_of_an_empty_text():

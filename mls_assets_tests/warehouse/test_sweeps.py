@@ -60,10 +60,14 @@ def test_a_sweep_leaves_a_row_whatever_becomes_of_it(warehouse: Warehouse):
             sweeps.row(con, "unknown")
 
 
+def flat(batches):
+    return [key for batch in batches for key in batch]
+
+
 def test_both_key_sets_are_streamed_in_bytewise_order(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(staging, "_SLICE", 2)
+    monkeypatch.setattr(staging, "_BATCH", 2)
     keys = ["a", "B", "é", "10", "9", "a b", "a-b"]
     bring(warehouse, page(*keys))
     with warehouse.write() as con:
@@ -72,15 +76,16 @@ def test_both_key_sets_are_streamed_in_bytewise_order(
         merge_all(con)
         sweeps.stage(con, "s1", [*keys, "a"])
         sweeps.stage(con, "s1", ["zz"])
-        interleaved = zip(
-            sweeps.sorted_staged(con, "s1"), sweeps.sorted_local(con, "s1"), strict=True
-        )
-        staged, local = zip(*interleaved, strict=True)
-        assert list(staged) == sorted([*keys, "zz"], key=str.encode)
-        assert list(local) == sorted(
-            ((key, key not in ("a", "new")) for key in [*keys, "new"]),
-            key=lambda entry: entry[0].encode(),
-        )
+        staged = flat(sweeps.staged_batches(con, "s1"))
+        local = flat(sweeps.local_batches(con, "s1"))
+        found = sweeps.difference(con, "s1")
+        assert staged == sorted([*keys, "zz"], key=str.encode)
+        assert local == sorted([*keys, "new"], key=str.encode)
+        assert found == sweeps.Difference(7, [("new", False)], ["zz"])
+        con.execute("delete from raw.sweep_keys where record_key in ('a', '9')")
+        found = sweeps.difference(con, "s1")
+        assert found == sweeps.Difference(5, [("9", True), ("a", False), ("new", False)], ["zz"])
+        sweeps.stage(con, "s1", ["a", "9"])
         assert sweeps.staged(con, "s1") == 8
         assert sweeps.unknown_locally(con, "s1") == 1
         assert set(sweeps.sample_staged(con, "s1", 3)) < set(keys)
@@ -95,9 +100,9 @@ def test_a_key_that_the_source_lists_as_deleted_is_accounted_for(warehouse: Ware
     with warehouse.write() as con:
         _begin(con)
         sweeps.stage(con, "s1", ["a", "b", "never here"])
-        assert list(sweeps.sorted_staged(con, "s1")) == ["a"]
+        assert flat(sweeps.staged_batches(con, "s1")) == ["a"]
         land(con, page("b"))
-        assert list(sweeps.sorted_staged(con, "s1")) == ["a", "b"], "it lives again"
+        assert flat(sweeps.staged_batches(con, "s1")) == ["a", "b"], "it lives again"
 
 
 def test_open_houses_that_are_over_count_only_if_the_source_still_lists_them(
@@ -124,7 +129,7 @@ def test_open_houses_that_are_over_count_only_if_the_source_still_lists_them(
                 )
         _begin(con, resource=Resource.OPEN_HOUSE)
         sweeps.stage(con, "s1", ["ended, listed"])
-        local = [key for key, _ in sweeps.sorted_local(con, "s1")]
+        local = flat(sweeps.local_batches(con, "s1"))
         assert local == sorted(
             ["ended, listed", "running", "today", "undated", "yesterday, somewhere still today"]
         )
@@ -139,7 +144,7 @@ def test_a_replay_stages_what_is_alive_at_its_end(warehouse: Warehouse):
         _begin(con)
         sweeps.stage_events(con, "s1", alive=["a", "b"], gone=[])
         sweeps.stage_events(con, "s1", alive=["a", "c"], gone=["b", "x"])
-        assert list(sweeps.sorted_staged(con, "s1")) == ["a", "c"]
+        assert flat(sweeps.staged_batches(con, "s1")) == ["a", "c"]
 
 
 def test_two_walks_over_a_set_can_be_held_side_by_side(warehouse: Warehouse):

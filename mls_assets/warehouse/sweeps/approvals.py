@@ -12,8 +12,7 @@ from mls_assets.errors import ConfigurationError
 from mls_assets.values import Resource
 from mls_assets.warehouse import arrow, hiding
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
-from mls_assets.warehouse.sweeps.verdicts import get, passed_keyless
-from mls_assets.warehouse.sweeps.verdicts import row as row_of
+from mls_assets.warehouse.sweeps.verdicts import about, get, passed_keyless
 
 #: How long a blocked sweep can be approved.
 VALID_FOR = timedelta(hours=24)
@@ -36,12 +35,12 @@ def keep_suspects(con: Connection, sweep_id: str, keys: Sequence[str]) -> None:
 
 def listed_again(con: Connection, sweep_id: str) -> None:
     """Drop earlier suspects that this sweep was told: it found them alive."""
-    about = row_of(con, sweep_id)
+    whose = about(con, sweep_id)
     con.execute(
         "delete from raw.suspects where record_key in (select record_key from raw.sweep_keys "
         "where sweep_id = ?) and sweep_id in (select sweep_id from sweeps where feed = ? "
         "and resource = ?)",
-        [sweep_id, about.feed, about.resource],
+        [sweep_id, whose.feed, whose.resource],
     )
 
 

@@ -1,19 +1,20 @@
-"""The keys that a sweep was told, and the keys held here, as sorted streams to hold side by side.
+"""The keys that a sweep was told, and the keys held here: staged, counted, held side by side.
 
-Streams are read in slices, so that memory stays bounded however many keys there are.
+Keys are compared in the database and handed out in batches, so that memory stays bounded however
+many there are.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from mls_assets.values import KEY_FIELDS, TABLES, Resource
 from mls_assets.warehouse import arrow
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
-from mls_assets.warehouse.sweeps.verdicts import row
+from mls_assets.warehouse.sweeps.verdicts import about
 
-_SLICE = 100_000
+_BATCH = 100_000
 #: When an open house is over. A date has no zone: its day ends everywhere 36 hours after it
 #: began in UTC.
 _OVER = (
@@ -51,11 +52,11 @@ def forget_status_deletes(con: Connection, sweep_id: str) -> None:
 
     Should such a key come back later, it is then missing here, and no longer accounted for.
     """
-    about = row(con, sweep_id)
+    whose = about(con, sweep_id)
     con.execute(
         "delete from raw.status_deletes where feed = ? and resource = ? and record_key not in "
         "(select record_key from raw.sweep_keys where sweep_id = ?)",
-        [about.feed, about.resource, sweep_id],
+        [whose.feed, whose.resource, sweep_id],
     )
 
 
@@ -95,8 +96,8 @@ def unknown_locally(con: Connection, sweep_id: str) -> int:
 
     A key that the source listed as deleted is known, although it is not kept.
     """
-    about = row(con, sweep_id)
-    whose = [about.feed, about.resource]
+    feed, resource, _ = about(con, sweep_id)
+    whose = [feed, resource]
     return scalar(
         con,
         "select count(distinct record_key) from raw.sweep_keys where sweep_id = ? and record_key "
@@ -111,7 +112,7 @@ def accounted(con: Connection, sweep_id: str, most: int) -> list[str]:
 
     At most so many, others in each sweep, so that all have their turn.
     """
-    about = row(con, sweep_id)
+    whose = about(con, sweep_id)
     table, key = _table_of(con, sweep_id)
     found = rows(
         con,
@@ -119,36 +120,71 @@ def accounted(con: Connection, sweep_id: str, most: int) -> list[str]:
         "and record_key in (select record_key from raw.sweep_keys where sweep_id = ?) "
         f"and record_key not in (select {key} from {table} where feed = ?) "
         "order by hash(concat(record_key, ?)) limit ?",
-        [about.feed, about.resource, sweep_id, about.feed, sweep_id, most],
+        [whose.feed, whose.resource, sweep_id, whose.feed, sweep_id, most],
     )
     return [found_key for (found_key,) in found]
 
 
-def sorted_staged(con: Connection, sweep_id: str) -> Iterator[str]:
-    """Yield the different keys that a sweep was told, in bytewise order.
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How many keys are on both sides, and which are on one alone, in bytewise order.
+
+    The local ones each with whether it was known before the sweep began.
+    """
+
+    common: int
+    local_only: list[tuple[str, bool]]
+    staged_only: list[str]
+
+
+def difference(con: Connection, sweep_id: str) -> Difference:
+    """Hold the keys held here against those that a sweep was told.
+
+    A million equal keys stay in the database: only what differs is handed out.
+    """
+    here, here_params = _local(con, sweep_id)
+    there, there_params = _staged(con, sweep_id)
+    both = f"with here as materialized ({here}), there as materialized ({there}) "
+    params = [*here_params, *there_params]
+    local_only = rows(con, f"{both} from here anti join there using (key) order by key", params)
+    staged_only = rows(con, f"{both} from there anti join here using (key) order by key", params)
+    held = scalar(con, f"select count(*) from ({here})", here_params)
+    return Difference(held - len(local_only), local_only, [key for (key,) in staged_only])
+
+
+def staged_batches(con: Connection, sweep_id: str) -> Iterator[list[str]]:
+    """Yield the different keys that a sweep was told, in bytewise order, in batches."""
+    yield from _batches(con, *_staged(con, sweep_id))
+
+
+def local_batches(con: Connection, sweep_id: str) -> Iterator[list[str]]:
+    """Yield the keys held here in bytewise order, in batches; see `difference`."""
+    yield from _batches(con, *_local(con, sweep_id))
+
+
+def _staged(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
+    """Return the query for the different keys (`key`) that a sweep was told.
 
     Left out are keys that the source lists as deleted and that are not held here: they are
     accounted for.
     """
-    about = row(con, sweep_id)
+    whose = about(con, sweep_id)
     table, key = _table_of(con, sweep_id)
     query = (
         "select distinct record_key as key from raw.sweep_keys where sweep_id = ? and not ("
         "record_key in (select record_key from raw.status_deletes where feed = ? and resource = ?) "
         f"and record_key not in (select {key} from {table} where feed = ?))"
     )
-    params = [sweep_id, about.feed, about.resource, about.feed]
-    for (found,) in _slices(con, query, params):
-        yield found
+    return query, [sweep_id, whose.feed, whose.resource, whose.feed]
 
 
-def sorted_local(con: Connection, sweep_id: str) -> Iterator[tuple[str, bool]]:
-    """Yield the keys held here in bytewise order, each with whether it was known before.
+def _local(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
+    """Return the query for the keys held here (`key`), and whether they were known before.
 
     Known before is a key that no page has brought since the sweep began. Open houses that were
     over when it began are left out unless it was told of them: sources drop them in time.
     """
-    about = row(con, sweep_id)
+    whose = about(con, sweep_id)
     table, key = _table_of(con, sweep_id)
     watermark = scalar(con, "select watermark from raw.sweep_marks where sweep_id = ?", [sweep_id])
     query = (
@@ -156,14 +192,14 @@ def sorted_local(con: Connection, sweep_id: str) -> Iterator[tuple[str, bool]]:
         f"from {table} held left join raw.records landed on landed.feed = held.feed and "
         f"landed.resource = ? and landed.record_key = held.{key} where held.feed = ?"
     )
-    params: list[object] = [watermark, about.resource, about.feed]
-    if about.resource is Resource.OPEN_HOUSE:
+    params: list[object] = [watermark, whose.resource, whose.feed]
+    if whose.resource is Resource.OPEN_HOUSE:
         query += (
             f" and (({_OVER}) is not true or held.{key} in "
             "(select record_key from raw.sweep_keys where sweep_id = ?))"
         )
-        params += [about.started_at, sweep_id]
-    yield from _slices(con, query, params)
+        params += [whose.started_at, sweep_id]
+    return query, params
 
 
 def over_by_now(con: Connection, feed: str, keys: Sequence[str], moment: datetime) -> set[str]:
@@ -180,23 +216,13 @@ def over_by_now(con: Connection, feed: str, keys: Sequence[str], moment: datetim
 
 
 def _table_of(con: Connection, sweep_id: str) -> tuple[str, str]:
-    resource = row(con, sweep_id).resource
+    resource = about(con, sweep_id).resource
     return TABLES[resource], quoted(KEY_FIELDS[resource])
 
 
-def _slices(con: Connection, query: str, params: Sequence[object]) -> Iterator[Any]:
-    """Yield rows in the order of their `key`, a slice at a time, each slice read to its end.
-
-    So the connection is free between two rows, and two streams can be read in turn.
-    """
-    after = ""
-    while True:
-        found = rows(
-            con,
-            f"select * from ({query}) where key > ? order by key limit {_SLICE}",
-            [*params, after],
-        )
-        yield from found
-        if len(found) < _SLICE:
-            return
-        after = found[-1][0]
+def _batches(con: Connection, query: str, params: Sequence[object]) -> Iterator[list[str]]:
+    """Yield the keys of a query in bytewise order; the connection is taken until the last."""
+    found = con.sql(f"select key from ({query}) order by key", params=list(params))
+    # as Arrow, for a million tuples cost more than all the rest
+    for batch in found.to_arrow_reader(_BATCH):
+        yield batch.column(0).to_pylist()

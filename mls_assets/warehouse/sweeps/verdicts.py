@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from mls_assets.values import Reason, Resource
 from mls_assets.warehouse import counters
@@ -130,6 +130,22 @@ def passed_keyless(con: Connection, sweep_id: str) -> bool:
     return bool(
         scalar(con, "select keyless_alone from raw.sweep_marks where sweep_id = ?", [sweep_id])
     )
+
+
+class Swept(NamedTuple):
+    """Whose keys a sweep is told, and since when."""
+
+    feed: str
+    resource: Resource
+    started_at: datetime
+
+
+def about(con: Connection, sweep_id: str) -> Swept:
+    """Return what is known of a sweep from its start, which is quicker than its whole row."""
+    ((feed, resource, started_at),) = rows(
+        con, "select feed, resource, started_at from sweeps where sweep_id = ?", [sweep_id]
+    )
+    return Swept(feed, Resource(resource), started_at)
 
 
 def row(con: Connection, sweep_id: str) -> SweepRow:

@@ -1,0 +1,57 @@
+"""A Forge MLS under a log, a network and a process that do what they like."""
+
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from mls_assets.passes.settings import ForgeSettings
+from mls_assets.values import Resource
+from mls_assets_tests.model.market import FEW, MarketModel
+from mls_assets_tests.model.profiles import EXAMPLES, running
+from mls_assets_tests.passes.place import ARMLS
+
+#: Without 429 and the log that never ends, whose waits are long on purpose.
+FAULTS = (
+    *("status_401", "status_500_html", "status_502", "errors_null_data"),
+    *("mls_null", "errors_with_data", "cursor_back", "bad_record"),
+    *("tombstone_without_key", "truncated_body"),
+)
+
+
+class ForgeMarket(MarketModel):
+    feed = ARMLS
+
+    def configure(self) -> None:
+        self.place.forge_settings = ForgeSettings(patience_seconds=0.05)
+
+    def replicate(self) -> Any:
+        return self.place.follow(ARMLS)
+
+    def purge(self, **how: Any) -> Any:
+        return self.place.replay(ARMLS, Resource.PROPERTY, **how)
+
+    @rule(count=FEW)
+    def restore(self, count: int) -> None:
+        self.act("restore", count=count)
+
+    @rule(count=st.integers(1, 900))
+    def the_log_skips_ids(self, count: int) -> None:
+        self.place.control("skip_events", feed=ARMLS, resource="Property", count=count)
+
+    @rule(name=st.sampled_from(FAULTS), after=st.integers(0, 3), times=st.integers(0, 2))
+    def fault(self, name: str, after: int, times: int) -> None:
+        self.place.fault(name, "forge", resource="listings", after=after, times=times)
+
+    @rule()
+    def the_network_recovers(self) -> None:
+        self.sandbox.faults.clear()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+class TestForgeMarket(ForgeMarket.TestCase):
+    """After each quiet point local is the source, and nothing alive was ever removed."""
+
+    settings = running(EXAMPLES // 3)
