@@ -16,7 +16,10 @@ PREPARE = $(BIN)/python -m mls_assets.cli.checkout "$(CURDIR)"
 export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/$(VENV)/pyright
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help install demo test test-long dev lint lock clean
+# of the long property tests; each run takes another and names it, so that it can be repeated
+SEED := $(or $(SEED),$(shell date +%s))
+
+.PHONY: help install demo test test-long model mutants dev lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,8 +44,19 @@ demo: $(READY) ## the whole way on the built-in sandbox: download, changes, remo
 test: $(READY) ## the test suite (about 4 minutes)
 	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long"
 
-test-long: $(READY) ## what needs longer: model runs, kills, a simulated year, the demo
-	@$(BIN)/pytest -n 2 --dist loadscope -m long
+test-long: $(READY) ## what needs longer: model runs, kills, the demo
+	@echo "SEED=$(SEED)"
+	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m long --hypothesis-seed=$(SEED)
+
+model: $(READY) ## the models of both markets for longer: MODEL_EXAMPLES (2000) of MODEL_STEPS (50)
+	@echo "SEED=$(SEED)"
+	@MODEL_EXAMPLES=$${MODEL_EXAMPLES:-2000} $(BIN)/pytest -n 2 --dist loadscope \
+	  mls_assets_tests/model --timeout 0 --hypothesis-seed=$(SEED)
+
+mutants: $(READY) ## mutation testing of plan, guard, digest and sweep proof (half an hour)
+	@$(BIN)/python $(PIP) install 'mutmut>=3.8,<4'
+	@PYTHONPATH=. $(BIN)/mutmut run --max-children 2
+	@$(BIN)/mutmut results
 
 dev: $(READY) ## sandbox and Dagster UI on 127.0.0.1:3000, all sensors running; Ctrl-C stops both
 	@exec $(BIN)/python -m mls_assets.cli.dev
@@ -63,5 +77,5 @@ lock: ## write constraints.txt anew from the newest versions that setup.cfg allo
 
 clean: ## remove what these targets made, but no data
 	@rm -rf $(VENV) .dev .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
-	@rm -rf *.egg-info
+	@rm -rf *.egg-info mutants
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

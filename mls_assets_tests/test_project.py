@@ -77,7 +77,8 @@ def test_make_lists_every_target_with_its_help():
     ).stdout
     targets = [line.split()[0] for line in shown.splitlines()]
     assert targets == [
-        "help", "install", "demo", "test", "test-long", "dev", "lint", "lock", "clean",
+        "help", "install", "demo", "test", "test-long", "model", "mutants", "dev", "lint", "lock",
+        "clean",
     ]  # fmt: skip
     assert all(len(line.split()) > 3 for line in shown.splitlines())
 

@@ -38,14 +38,19 @@ def normalise(site: Site, feeds: Sequence[str] | None = None) -> Normalised:
     return done
 
 
-def normalise_locked(site: Site, feed: str, done: Normalised | None = None) -> Normalised:
-    """Do the same for one feed whose lock the caller holds."""
+def normalise_locked(
+    site: Site,
+    feed: str,
+    done: Normalised | None = None,
+    resources: Sequence[Resource] = KEYED_RESOURCES,
+) -> Normalised:
+    """Do the same for one feed whose lock the caller holds, or for some of its resources."""
     done = Normalised() if done is None else done
     source = Source(feed.partition("/")[0])
     batches = records = 0
     while True:
         with site.warehouse.read() as con:
-            found = _next_pending(con, feed)
+            found = _next_pending(con, feed, resources)
             if found is None:
                 return done
             resource, pending = found
@@ -70,8 +75,10 @@ def normalise_locked(site: Site, feed: str, done: Normalised | None = None) -> N
         site.progress(Progress(feed, resource, "normalise", batches, records))
 
 
-def _next_pending(con: Connection, feed: str) -> tuple[Resource, Pending] | None:
-    for resource in KEYED_RESOURCES:
+def _next_pending(
+    con: Connection, feed: str, resources: Sequence[Resource]
+) -> tuple[Resource, Pending] | None:
+    for resource in resources:
         pending = merging.pending(con, feed, resource)
         if pending is not None:
             return resource, pending

@@ -39,8 +39,10 @@ def replicate_spark(
         if state.state in _DOWNLOAD_DUE or state.cursor is None:
             done = download.download(site, client, feed, resource, settings)
         else:
-            # a removal finds a listing's open houses in the tables, to which all must have come
-            normalise_locked(site, feed.name)
+            if resource is Resource.PROPERTY:
+                # a removal takes along the open houses that it finds in the table, so what a
+                # dead run landed has to be there first
+                normalise_locked(site, feed.name, resources=(Resource.OPEN_HOUSE,))
             done = update.update(site, client, feed, resource, settings, state)
     return done.noting(notes)
 

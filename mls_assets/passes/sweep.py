@@ -20,7 +20,7 @@ from mls_assets.values import Resource, Source
 from mls_assets.warehouse import sweeps
 
 #: Keys that wait in memory to be staged together: opening the warehouse takes longer than them.
-KEYS_A_WRITE = 20_000
+KEYS_A_WRITE = 50_000
 
 
 @dataclass(frozen=True, slots=True)

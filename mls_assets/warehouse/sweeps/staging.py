@@ -144,12 +144,17 @@ def difference(con: Connection, sweep_id: str) -> Difference:
     """
     here, here_params = _local(con, sweep_id)
     there, there_params = _staged(con, sweep_id)
-    both = f"with here as materialized ({here}), there as materialized ({there}) "
-    params = [*here_params, *there_params]
-    local_only = rows(con, f"{both} from here anti join there using (key) order by key", params)
-    staged_only = rows(con, f"{both} from there anti join here using (key) order by key", params)
+    differing = rows(
+        con,
+        f"select here.key, known_before, there.key from ({here}) here full join ({there}) there "
+        "on here.key = there.key where here.key is null or there.key is null "
+        "order by coalesce(here.key, there.key)",
+        [*here_params, *there_params],
+    )
+    local_only = [(key, known) for key, known, _ in differing if key is not None]
+    staged_only = [key for _, _, key in differing if key is not None]
     held = scalar(con, f"select count(*) from ({here})", here_params)
-    return Difference(held - len(local_only), local_only, [key for (key,) in staged_only])
+    return Difference(held - len(local_only), local_only, staged_only)
 
 
 def staged_batches(con: Connection, sweep_id: str) -> Iterator[list[str]]:
