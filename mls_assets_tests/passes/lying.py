@@ -6,6 +6,8 @@ It speaks as little OData as a sweep needs, from its own head and not from the s
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -46,7 +48,9 @@ class Answer:
             members["@odata.count"] = self.count
         if self.next is not None:
             members["@odata.nextLink"] = self.next
-        return as_json({**members, "value": self.records})
+        # a clock that goes: what came within the last hour is told by it
+        date = format_datetime(datetime.now(UTC), usegmt=True)
+        return as_json({**members, "value": self.records}, Date=date)
 
 
 Lie = Callable[[Answer], Answer | Reply]

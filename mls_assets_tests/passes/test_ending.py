@@ -100,7 +100,14 @@ def test_erasing_what_is_not_there_is_refused(place):
 
 
 @pytest.mark.parametrize("step", ["publish", "compact"])
-@pytest.mark.parametrize("error", [DiskFull("full"), WarehouseBusy("held"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyboardInterrupt(),
+        pytest.param(DiskFull("full"), marks=pytest.mark.long),
+        pytest.param(WarehouseBusy("held"), marks=pytest.mark.long),
+    ],
+)
 def test_an_erasure_that_was_cut_short_goes_on_when_it_is_asked_for_again(
     place, monkeypatch, step, error
 ):

@@ -157,7 +157,13 @@ def test_a_repeated_or_unknown_tombstone_is_harmless(place):
 
 
 @pytest.mark.parametrize(
-    "fault", ["errors_with_data", "errors_null_data", "truncated_body", "status_500_html"]
+    "fault",
+    [
+        "errors_with_data",
+        "errors_null_data",
+        pytest.param("truncated_body", marks=pytest.mark.long),
+        pytest.param("status_500_html", marks=pytest.mark.long),
+    ],
 )
 def test_an_answer_with_errors_is_not_applied_and_moves_no_cursor(place, fault):
     place.begin_following()
@@ -401,6 +407,7 @@ def test_a_resync_is_judged_by_the_thresholds_it_is_given(place, tell):
     assert set(cities(place)) == {"a"}
 
 
+@pytest.mark.long
 def test_a_blocked_resync_of_listings_does_not_starve_the_agents(tmp_path, tell):
     with world(tmp_path, listings=20, seed=6) as here:
         tell(dict.fromkeys("abcdef", "Bend"))
@@ -413,6 +420,7 @@ def test_a_blocked_resync_of_listings_does_not_starve_the_agents(tmp_path, tell)
         assert "forge_agent_pages" in blocked.results
 
 
+@pytest.mark.long
 def test_a_replay_job_where_there_are_no_agents_ends_well(tmp_path, monkeypatch):
     found = ForgeClient.shape
     monkeypatch.setattr(

@@ -93,9 +93,9 @@ def test_a_suspect_that_answers_by_key_is_spared(place):
     ("fault", "words"),
     [
         ("status_401", "broke off"),
-        ("status_503_1024", "1024"),
+        pytest.param("status_503_1024", "1024", marks=pytest.mark.long),
         ("page_without_link", "the source counts"),
-        ("null_key", "without a usable key"),
+        pytest.param("null_key", "without a usable key", marks=pytest.mark.long),
     ],
 )
 def test_a_sweep_through_a_fault_of_the_sandbox_removes_nothing_and_says_why(place, fault, words):

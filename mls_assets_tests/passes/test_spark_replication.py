@@ -218,11 +218,11 @@ def test_a_refused_token_moves_nothing(place, fault):
     "fault",
     [
         "html_200",
-        "truncated_body",
-        "empty_page",
         "page_without_link",
-        "status_404",
-        "link_elsewhere",
+        pytest.param("truncated_body", marks=pytest.mark.long),
+        pytest.param("empty_page", marks=pytest.mark.long),
+        pytest.param("status_404", marks=pytest.mark.long),
+        pytest.param("link_elsewhere", marks=pytest.mark.long),
     ],
 )
 def test_an_update_that_fails_halfway_leaves_its_cursor(place, fault):
