@@ -42,7 +42,7 @@ demo: $(READY) ## the whole way on the built-in sandbox: download, changes, remo
 	@$(BIN)/mls-assets demo
 
 test: $(READY) ## the test suite (about 4 minutes on two processors)
-	@$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not long"
+	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long"
 
 test-long: $(READY) ## what needs longer: model runs, kills, the demo
 	@echo "SEED=$(SEED)"

@@ -89,8 +89,8 @@ def test_continuous_integration_runs_make_targets_alone():
     lines = [line for line in script.read_text().splitlines() if line and line[0] != "#"]
     assert lines[0] == "set -euo pipefail"
     commands = [line for line in lines[1:] if not line.startswith("cd ")]
-    assert commands == [
-        "make install", "make lint", "make test", "make test-long", "make demo",
+    assert [command.partition("make ")[2] for command in commands] == [
+        "install", "lint", "test", "test-long", "demo",
     ]  # fmt: skip
 
 
