@@ -54,7 +54,7 @@ model: $(READY) ## the models of both markets for longer: MODEL_EXAMPLES (2000) 
 	  mls_assets_tests/model --timeout 0 --hypothesis-seed=$(SEED)
 
 mutants: $(READY) ## mutation testing of plan, guard, digest and sweep proof (half an hour)
-	@$(BIN)/python $(PIP) install 'mutmut>=3.8,<4'
+	@$(BIN)/python $(PIP) install --constraint constraints.txt 'mutmut>=3.8,<4'
 	@PYTHONPATH=. $(BIN)/mutmut run --max-children 2
 	@$(BIN)/mutmut results
 

@@ -19,6 +19,7 @@ from mls_assets.values import KEYED_RESOURCES, Resource, Source
 
 SPARK_DEFAULT_URL = "https://replication.sparkapi.com/Reso/OData"
 SPARK_RELATIONS = ("Media", "Room", "Unit")
+_ON_BLOCK = ("keep", "hide")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -38,8 +39,20 @@ def token_of(token_env: str, environ: Mapping[str, str] | None = None) -> str:
     return token
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fed:
+    """What every kind of source may be told in the feeds file."""
+
+    on_block: str = "keep"
+
+    @property
+    def hides(self) -> bool:
+        """Whether readers do not see what a guard holds back until that is decided."""
+        return self.on_block == "hide"
+
+
 @dataclass(frozen=True, slots=True)
-class SparkFeed:
+class SparkFeed(_Fed):
     """One Spark key: what it may ask, and what its sensors do (minutes, hours)."""
 
     name: str
@@ -50,13 +63,7 @@ class SparkFeed:
     select: tuple[str, ...] = ()
     update_minutes: float = 5
     purge_hours: float = 6
-    on_block: str = "keep"
     source = Source.SPARK
-
-    @property
-    def hides(self) -> bool:
-        """Whether readers do not see what a guard holds back until that is decided."""
-        return self.on_block == "hide"
 
     def question(self, resource: Resource) -> str:
         """What is asked of the source; when it changes, what is stored no longer answers it."""
@@ -66,7 +73,7 @@ class SparkFeed:
 
 
 @dataclass(frozen=True, slots=True)
-class ForgeAccess:
+class ForgeAccess(_Fed):
     """Access to Forge; its feeds are the MLSs it lists, or those named in `mlses`."""
 
     url: str
@@ -75,13 +82,7 @@ class ForgeAccess:
     filter: tuple[Any, ...] = ()
     resources: tuple[Resource, ...] = (Resource.PROPERTY, Resource.MEMBER)
     poll_seconds: float = 60
-    on_block: str = "keep"
     source = Source.FORGE
-
-    @property
-    def hides(self) -> bool:
-        """Whether readers do not see what a guard holds back until that is decided."""
-        return self.on_block == "hide"
 
     def question(self, resource: Resource) -> str:
         """What is asked of the source; a changed filter wants a fresh download."""
@@ -200,7 +201,6 @@ def _spark(name: str, table: dict[str, Any], where: str) -> SparkFeed:
     checked_url(feed.base_url, where)
     _at_least(feed.update_minutes, 1, "update_minutes", where)
     _at_least(feed.purge_hours, 0.1, "purge_hours", where)
-    _one_of(feed.on_block, ("keep", "hide"), "on_block", where)
     return feed
 
 
@@ -215,7 +215,6 @@ def _forge(table: dict[str, Any], where: str) -> ForgeAccess:
     checked_url(access.url, where)
     # the guide: wait at least one minute when current
     _at_least(access.poll_seconds, 60, "poll_seconds", where)
-    _one_of(access.on_block, ("keep", "hide"), "on_block", where)
     return access
 
 
@@ -241,6 +240,11 @@ def _options(kind: type, table: dict[str, Any], where: str) -> dict[str, Any]:
         elif not isinstance(value, str) or not value.strip():
             raise ConfigurationError(f"{where}: `{name}` has to be a text.")
         options[name] = value
+    if options.get("on_block", "keep") not in _ON_BLOCK:
+        raise ConfigurationError(
+            f'{where}: `on_block` is "{options["on_block"]}", but has to be '
+            f"{' or '.join(map(repr, _ON_BLOCK))}."
+        )
     return options
 
 
@@ -259,12 +263,6 @@ def _resources(
 def _at_least(value: float, least: float, name: str, where: str) -> None:
     if not value >= least:
         raise ConfigurationError(f"{where}: `{name}` is {value:g}, but at least {least:g} is due.")
-
-
-def _one_of(value: str, allowed: tuple[str, ...], name: str, where: str) -> None:
-    if value not in allowed:
-        known = " or ".join(f'"{each}"' for each in allowed)
-        raise ConfigurationError(f'{where}: `{name}` is "{value}", but has to be {known}.')
 
 
 def checked_url(url: str, where: str) -> str:

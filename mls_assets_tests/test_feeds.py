@@ -71,6 +71,8 @@ def test_a_feeds_file_names_several_feeds(tmp_path):
         ("[spark.a]\nbase_url = 'https://host:99999/x'", "cannot be read"),
         ("[spark.a]\npurge_hours = 'often'", "has to be a number"),
         ("[spark.a]\npurge_hours = 0", "at least"),
+        ("[spark.a]\non_block = 'remove'", "'keep' or 'hide'"),
+        ("[forge]\nurl = 'https://h/g'\non_block = 'remove'", "'keep' or 'hide'"),
         ("[spark.'a b']", "letters, digits"),
         ("[forge]\nmlses = ['a']", "needs `url`"),
         ("[forge]\nurl = 'https://h/g'\npoll_seconds = 59", "at least 60"),

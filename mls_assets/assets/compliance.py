@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import dagster as dg
 from pydantic import Field
 
+from mls_assets.assets.approvals import ApprovalConfig, approvals
 from mls_assets.assets.describing import OWNERS, table_metadata
 from mls_assets.assets.landing import ledger_event
-from mls_assets.assets.spark import POOL, SweepConfig
+from mls_assets.assets.spark import POOL
 from mls_assets.assets.verdicts import (
-    approvals,
     judged_metadata,
     reconciles,
     stored_reconciles,
@@ -32,7 +32,7 @@ _TABLES = {table.name: table for table in PIPELINE_TABLES}
 _SWEEPS, _LEDGER = _TABLES["sweeps"], _TABLES["deletion_ledger"]
 
 
-class PurgeConfig(SweepConfig):
+class PurgeConfig(ApprovalConfig):
     """What a purge may be told."""
 
     dry_run: bool = Field(
@@ -139,7 +139,7 @@ def _judge(
     """Judge each proven sweep of a feed; a void one, or one that fails, stops no other."""
     judged: list[Judged] = []
     troubles: list[Trouble] = []
-    approved = approvals(site, swept.feed.name, config.approve, config.approved_by)
+    approved = approvals(site, swept.feed.name, config)
     for sweep in swept.sweeps:
         if sweep.void:
             done = Judged(sweep.sweep_id, sweep.feed, sweep.resource, "void", sweep.void)

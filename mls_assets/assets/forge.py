@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
+from mls_assets.assets.approvals import ApprovalConfig, approvals
 from mls_assets.assets.describing import OWNERS, state_metadata
 from mls_assets.assets.landing import chosen_feed, land, ledger_event, selected
 from mls_assets.assets.verdicts import (
-    approvals,
     judged_metadata,
     reconciles,
     stored_reconciles,
@@ -32,7 +32,7 @@ _CHECK = "replay_reconciles_keys"
 _GRAIN = {Resource.PROPERTY: "listing", Resource.MEMBER: "agent"}
 
 
-class ForgeConfig(dg.Config):
+class ForgeConfig(ApprovalConfig):
     """What a run over Forge may be told."""
 
     replay: bool = Field(
@@ -42,13 +42,6 @@ class ForgeConfig(dg.Config):
     )
     dry_run: bool = Field(
         default=False, description="Of a replay: store and show the plan; remove nothing."
-    )
-    approve: str = Field(
-        default="",
-        description="Of a replay: id of a blocked one whose keys a person released.",
-    )
-    approved_by: str = Field(
-        default="", description="Who released them; it is recorded with the approval."
     )
 
 
@@ -122,7 +115,7 @@ def _replay(
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
     judged: list[Judged] = []
     troubles: list[Trouble] = []
-    approved = approvals(site, feed, config.approve, config.approved_by)
+    approved = approvals(site, feed, config)
     for name, resource in selected(context, PAGES):
         if resource not in access.resources:
             note = f"Forge is not configured for {resource}; nothing was asked."

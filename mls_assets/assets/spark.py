@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import dagster as dg
-from pydantic import Field
 
+from mls_assets.assets.approvals import ApprovalConfig, approvals
 from mls_assets.assets.describing import OWNERS
 from mls_assets.assets.landing import Events, chosen_feed, land
-from mls_assets.assets.verdicts import approvals, stored_proof
+from mls_assets.assets.verdicts import stored_proof
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.partitions import SPARK_PAGES as PAGES
@@ -30,19 +30,6 @@ _GRAIN = {
     Resource.OFFICE: "office",
     Resource.OPEN_HOUSE: "open house",
 }
-
-
-class SweepConfig(dg.Config):
-    """What a sweep may be told."""
-
-    approve: str = Field(
-        default="",
-        description="Id of a blocked or void sweep that a person released; the guard then lets "
-        "its keys go, so far as this sweep misses them again. Counts once, for 24 hours.",
-    )
-    approved_by: str = Field(
-        default="", description="Who released them; it is recorded with the approval."
-    )
 
 
 def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
@@ -114,7 +101,7 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
     )
     def spark_keys(
         context: dg.AssetExecutionContext,
-        config: SweepConfig,
+        config: ApprovalConfig,
         warehouse: MlsWarehouse,
         spark: SparkApi,
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
@@ -127,16 +114,19 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
             feed = load_feeds().spark_feed(chosen_feed(context))
             swept: list[Swept] = []
             troubles: list[Trouble] = []
-            approved = approvals(site, feed.name, config.approve, config.approved_by)
+            approved = approvals(site, feed.name, config)
             for resource in feed.resources:
                 try:
-                    approve = approved.get(resource)
-                    swept.append(
-                        sweep_keys(site, feed, resource, spark.settings(), approve=approve)
+                    done = sweep_keys(
+                        site, feed, resource, spark.settings(), approve=approved.get(resource)
                     )
                 except MlsAssetsError as error:
                     context.log.warning(f"{feed.name} {resource}: {error}")
                     troubles.append(Trouble.of(error))
+                    continue
+                swept.append(done)
+                if done.notes:
+                    context.log.warning(done.notes)
             if not swept:
                 raise failure(troubles)
             yield dg.MaterializeResult(

@@ -1,6 +1,6 @@
 """What key sweeps came to, as checks tell it: reconciled, unequal, blocked or void.
 
-Read here from stored rows; judged in `passes.judge`. Also which resource an approval is for.
+Read here from stored rows; judged in `passes.judge`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from typing import Any
 import dagster as dg
 
 from mls_assets.assets.describing import told
-from mls_assets.passes.case import Approved, Judged
+from mls_assets.passes.case import Judged
 from mls_assets.passes.site import Site
 from mls_assets.running import first_exit_code
-from mls_assets.values import Resource, Source
+from mls_assets.values import Source
 from mls_assets.warehouse import cursors, sweeps
 
 #: Verdicts that say whether sets were equal; `running` and `planned` say nothing.
@@ -28,21 +28,6 @@ _SAMPLE = 5
 
 _COUNTED = ("source_keys", "absent", "confirmed_absent", "removed", "spared", "missing_locally",
             "refetched")  # fmt: skip
-
-
-def approvals(site: Site, feed: str, approve: str, by: str) -> Mapping[Resource, Approved]:
-    """Return what a person released, by the resource of the sweep; empty without an approval.
-
-    Raises ConfigurationError for an approval that does not hold (unknown, another feed's, used,
-    stale, not held back), before anything is asked of the source.
-    """
-    if not approve:
-        return {}
-    with site.warehouse.read() as con:
-        row = sweeps.get(con, approve)
-        resource = Resource(row["resource"]) if row else Resource.PROPERTY
-        sweeps.approval(con, approve, feed, resource)
-    return {resource: Approved(approve, by.strip() or "somebody who gave no name")}
 
 
 def judged_metadata(feed: str, judged: Sequence[Judged]) -> dict[str, Any]:

@@ -60,11 +60,14 @@ class Latency:
 
     def slower_than(self, hours: float) -> list[str]:
         """Name what takes, or waits, longer."""
-        told = (("removing took", self.done), ("waits since", self.waiting),
-                ("the last proof is from", self.proof))  # fmt: skip
+        told = {
+            "removing took {:.1f} h": self.done,
+            "removals wait for {:.1f} h": self.waiting,
+            "the last proof is {:.1f} h old": self.proof,
+        }
         return [
-            f"{whose}: {what} {age:.1f} h{' ago' if ages is self.proof else ''}"
-            for what, ages in told
+            f"{whose}: {words.format(age)}"
+            for words, ages in told.items()
             for whose, age in sorted(ages.items())
             if age > hours
         ]

@@ -4,7 +4,7 @@ Storing a verdict is here; coming to one is the business of `judge`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mls_assets.passes.site import Site
@@ -126,7 +126,8 @@ class Case:
         self, verdict: str, explanation: str, *, would_block: bool = False, error_code: int = 0
     ) -> Judged:
         """Return what became of the sweep, without storing it."""
-        told = {name: self.facts[name] for name in _TOLD if name in self.facts}
+        names = {each.name for each in fields(Judged)}
+        told = {name: count for name, count in self.facts.items() if name in names}
         return Judged(
             self.row.sweep_id,
             self.row.feed,
@@ -137,15 +138,3 @@ class Case:
             error_code=error_code,
             **told,
         )
-
-
-_TOLD = (
-    "absent",
-    "confirmed_absent",
-    "removed",
-    "spared",
-    "missing_locally",
-    "refetched",
-    "source_keys",
-    "local_keys_after",
-)

@@ -17,7 +17,7 @@ from mls_assets.passes.site import Progress, Site
 from mls_assets.passes.update import refuse_silence
 from mls_assets.sources import RELATIONS, SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
-from mls_assets.warehouse import Walk, cursors, landing
+from mls_assets.warehouse import Walk, child_sets, cursors, landing
 from mls_assets.warehouse.cursors import ENDED
 
 #: More listings than these are not asked for one by one: the walk itself was cut.
@@ -209,9 +209,9 @@ def _prove_told(work: _Download) -> None:
     feed, client = work.feed, work.client
     with work.site.warehouse.read() as con:
         silent = {
-            name: landing.listings_without(con, feed.name, RELATIONS[name])
+            name: child_sets.listings_without(con, feed.name, RELATIONS[name])
             for name in feed.relations
-            if landing.is_told(con, feed.name, RELATIONS[name])
+            if child_sets.is_told(con, feed.name, RELATIONS[name])
         }
     for name, keys in silent.items():
         if len(keys) > MOST_ASKED_BY_KEY:

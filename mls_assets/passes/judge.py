@@ -1,4 +1,4 @@
-"""What is done with a proven key set: plan, guard, confirmation, removal, refetch, verdict.
+"""What is done with a proven key set: plan, guard, removal, verdict, and asking in between.
 
 The same for a Spark sweep and a Forge replay. Everything here runs under the feed's lock, so
 nothing lands between the plan and the removal but what this pass itself fetches.
@@ -9,31 +9,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from mls_assets.errors import MlsAssetsError, SweepVoid
+from mls_assets.passes.asking import confirmed, refetch
 from mls_assets.passes.case import Approved, Case, Evidence, Judged
 from mls_assets.passes.normalise import normalise_locked
-from mls_assets.passes.site import Progress, Site
-from mls_assets.reconcile.digest import KeySetDigest, digest
+from mls_assets.passes.site import Site
+from mls_assets.reconcile.digest import digest
 from mls_assets.reconcile.guard import Thresholds, decide
 from mls_assets.reconcile.plan import LocalKey, Plan, compare
-from mls_assets.values import Resource
-from mls_assets.warehouse import Connection, cursors, hiding, landing, ledger, sweeps
+from mls_assets.warehouse import Connection, cursors, hiding, ledger, status_deletes, sweeps
 from mls_assets.warehouse.sweeps import SweepRow
-
-#: Suspects asked for in one confirmation, and how many keys known to exist go with them.
-CONFIRMATION_BATCH = 40
-CONTROLS = 3
-
-#: Of the keys that the source lists as deleted, how many a sweep asks for whether they still are.
-ACCOUNTED_A_SWEEP = 500
 
 #: How far back a normal pass must have returned a key for it to be a canary.
 CANARY_WINDOW = timedelta(hours=1)
 
 #: Over how long the guard adds removals up.
 DAY = timedelta(days=1)
-
-#: By how much an open house's end may lie ahead of the source's clock and count as over.
-_MARGIN = timedelta(minutes=1)
 
 
 def judge(
@@ -81,8 +71,9 @@ def _broken_off(case: Case, error: MlsAssetsError) -> Judged:
 
 
 def _judge(case: Case, thresholds: Thresholds, dry_run: bool) -> Judged:
-    plan = _plan(case)
-    approved, why = _ask_guard(case, plan, thresholds)
+    with case.site.warehouse.read() as con:
+        plan = _plan(case, con)
+        approved, why = _ask_guard(case, con, plan, thresholds)
     if dry_run:
         text = (
             f"dry run: would be blocked: {why}"
@@ -93,34 +84,34 @@ def _judge(case: Case, thresholds: Thresholds, dry_run: bool) -> Judged:
         case.close("planned", text)
         return case.judged("planned", text, would_block=bool(why))
     if not why:
-        _remove(case, _confirm(case, plan.absent))
-        _refetch(case, plan)
+        _remove(case, confirmed(case, plan.absent))
+        refetch(case, plan)
         return _verdict(case)
     # what a person released goes, the others wait; but from a source that lists nothing, where no
     # key could serve as control, only if the released keys are all that there were
     released = [key for key in plan.absent if key in approved] if plan.source else []
-    _remove(case, _confirm(case, released))
+    _remove(case, confirmed(case, released))
     return _block(case, [key for key in plan.absent if key not in approved or not released], why)
 
 
-def _ask_guard(case: Case, plan: Plan, thresholds: Thresholds) -> tuple[frozenset[str], str]:
+def _ask_guard(
+    case: Case, con: Connection, plan: Plan, thresholds: Thresholds
+) -> tuple[frozenset[str], str]:
     """Return the keys that a person released, and why the guard objects (empty: it does not)."""
     row = case.row
     approved: frozenset[str] = frozenset()
-    with case.site.warehouse.read() as con:
-        if case.approval:
-            approved = sweeps.approval(con, case.approval.sweep_id, row.feed, row.resource).keys
-        decision = decide(
-            plan,
-            thresholds=thresholds,
-            removed_last_day=sweeps.removed_since(
-                con, row.feed, row.resource, sweeps.began_here_at(con, row.sweep_id) - DAY
-            ),
-            recently_seen=canaries(con, row)
-            if case.evidence.canaries is None
-            else case.evidence.canaries,
-            approved=approved,
-        )
+    if case.approval:
+        approved = sweeps.approval(con, case.approval.sweep_id, row.feed, row.resource).keys
+    recently_seen = case.evidence.canaries
+    decision = decide(
+        plan,
+        thresholds=thresholds,
+        removed_last_day=sweeps.removed_since(
+            con, row.feed, row.resource, sweeps.began_here_at(con, row.sweep_id) - DAY
+        ),
+        recently_seen=canaries(con, row) if recently_seen is None else recently_seen,
+        approved=approved,
+    )
     return approved, "; ".join(decision.blocked)
 
 
@@ -131,16 +122,15 @@ def canaries(con: Connection, row: SweepRow) -> list[str]:
     )
 
 
-def _compared(site: Site, row: SweepRow) -> Plan:
-    with site.warehouse.read() as con:
-        found = sweeps.difference(con, row.sweep_id)
+def _compared(con: Connection, row: SweepRow) -> Plan:
+    found = sweeps.difference(con, row.sweep_id)
     local = (LocalKey(*entry) for entry in found.local_only)
     return compare(local, found.staged_only, common=found.common)
 
 
-def _plan(case: Case) -> Plan:
-    site, row = case.site, case.row
-    plan = _compared(site, row)
+def _plan(case: Case, con: Connection) -> Plan:
+    row = case.row
+    plan = _compared(con, row)
     case.changed.update(plan.arrived)
     case.facts.update(
         local_keys_before=plan.local,
@@ -177,45 +167,6 @@ def _block(case: Case, waiting: Sequence[str], why: str) -> Judged:
         return case.close_in(con, "blocked", text)
 
 
-def _confirm(case: Case, suspects: Sequence[str]) -> list[str]:
-    """Ask for each suspect again by key; what answers is spared.
-
-    Each question carries keys that the sweep did see: a source that does not answer for those
-    does not answer at all, and then silence about the others means nothing. Only a source that
-    lists nothing any more has none; then a person released every key.
-    """
-    site, row, answering = case.site, case.row, case.evidence.answering
-    if answering is None:
-        case.facts["confirmed_absent"] = len(suspects)
-        return list(suspects)
-    confirmed: list[str] = []
-    controls = _controls(case)
-    for start in range(0, len(suspects), CONFIRMATION_BATCH):
-        batch = suspects[start : start + CONFIRMATION_BATCH]
-        answered = answering(row.resource, batch, controls)
-        spared = [key for key in batch if key in answered]
-        case.changed.update(spared)
-        case.facts["spared"] += len(spared)
-        confirmed += [key for key in batch if key not in answered]
-        site.progress(
-            Progress(row.feed, row.resource, "purge", 0, start + len(batch), len(suspects))
-        )
-    if row.resource is Resource.OPEN_HOUSE and confirmed:
-        # an open house that ended while we walked is history, not removed
-        with site.warehouse.read() as con:
-            elapsed = datetime.now(UTC) - sweeps.began_here_at(con, row.sweep_id)
-            over = sweeps.over_by_now(con, row.feed, confirmed, row.started_at + elapsed + _MARGIN)
-        case.changed.update(over)
-        confirmed = [key for key in confirmed if key not in over]
-    case.facts["confirmed_absent"] = len(confirmed)
-    return confirmed
-
-
-def _controls(case: Case) -> list[str]:
-    with case.site.warehouse.read() as con:
-        return sweeps.sample_staged(con, case.row.sweep_id, CONTROLS)
-
-
 def _remove(case: Case, keys: Sequence[str]) -> None:
     row = case.row
     if not keys:
@@ -243,48 +194,12 @@ def _remove(case: Case, keys: Sequence[str]) -> None:
         sweeps.note(con, row.sweep_id, removed=case.facts["removed"])
 
 
-def _refetch(case: Case, plan: Plan) -> None:
-    """Fetch and merge what the source lists and we do not have.
-
-    Also asked for are keys that it listed as deleted, whose status may be another by now. What
-    does not come is asked for once more, by key and with controls: only if the source denies it
-    did it go meanwhile.
-    """
-    site, row, fetch = case.site, case.row, case.evidence.fetch
-    answering = case.evidence.answering
-    if fetch is None or answering is None:
-        return
-    with site.warehouse.read() as con:
-        wanted = [*plan.missing, *sweeps.accounted(con, row.sweep_id, ACCOUNTED_A_SWEEP)]
-    if not wanted:
-        return
-    came: set[str] = set()
-    refused: set[str] = set()
-    for page in fetch(row.resource, wanted):
-        with site.warehouse.write() as con:
-            landing.land(
-                con,
-                page,
-                source=case.evidence.source,
-                walk=None,
-                run_id=site.run_id,
-                by_key=True,
-            )
-        came.update(record.key for record in page.records)
-        came.update(removal.key for removal in page.removals)
-        refused.update(reject.key for reject in page.rejects if reject.key)
-        site.progress(Progress(row.feed, row.resource, "purge", 0, len(came), len(plan.missing)))
-    normalise_locked(site, row.feed)
-    case.facts["refetched"] = len(came & set(plan.missing))
-    silent = sorted(set(plan.missing) - came - refused)
-    if silent:
-        case.changed.update(set(silent) - answering(row.resource, silent, _controls(case)))
-
-
 def _verdict(case: Case) -> Judged:
     row = case.row
-    here, there = _digests(case)
-    after = _compared(case.site, row)
+    with case.site.warehouse.read() as con:
+        here = digest(sweeps.local_batches(con, row.sweep_id), without=case.changed)
+        there = digest(sweeps.staged_batches(con, row.sweep_id), without=case.changed)
+        after = _compared(con, row)
     case.facts["local_keys_after"] = after.local
     differing = [
         key for key in (*after.absent, *after.arrived, *after.missing) if key not in case.changed
@@ -309,17 +224,9 @@ def _verdict(case: Case) -> Judged:
         # nothing is held back any more, whatever else may differ
         cursors.unblock(con, row.feed, row.resource)
         sweeps.forget_suspects(con, row.feed, row.resource)
-        sweeps.forget_status_deletes(con, row.sweep_id)
+        status_deletes.forget_unlisted(con, row.feed, row.resource, row.sweep_id)
         if sweeps.passed_keyless(con, row.sweep_id):
             case.use_approval(con, "The records without a key that {} met")
         return case.close_in(
             con, verdict, text, source_digest=there.sha256, local_digest=here.sha256
         )
-
-
-def _digests(case: Case) -> tuple[KeySetDigest, KeySetDigest]:
-    row = case.row
-    with case.site.warehouse.read() as con:
-        here = digest(sweeps.local_batches(con, row.sweep_id), without=case.changed)
-        there = digest(sweeps.staged_batches(con, row.sweep_id), without=case.changed)
-    return here, there

@@ -19,7 +19,10 @@ from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.sources import SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
-from mls_assets.warehouse import FeedState, Walk, cursors, landing
+from mls_assets.warehouse import FeedState, Walk, child_sets, cursors, landing
+
+#: What a Date header cannot tell apart.
+_CLOCK_GRAIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
                     con,
                     feed,
                     resource,
-                    cursor=walk.started_at.isoformat(),
+                    cursor=next_cursor(work.cursor, walk.started_at),
                     at=page.fetched_at,
                     source_rows=work.source_rows,
                 )
@@ -110,7 +113,7 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
             return replace(done, complete=False)
     if walk is None:
         raise AssertionError("a walk has at least one page")
-    cursor = walk.started_at.isoformat()
+    cursor = next_cursor(work.cursor, walk.started_at)
     done = replace(done, cursor=cursor, source_rows=work.source_rows)
     return done.noting(_went_back(work.cursor, cursor))
 
@@ -150,7 +153,7 @@ def with_children(site: Site, client: SparkClient, feed: SparkFeed, page: Page) 
     keys = [record.key for record in page.records]
     with site.warehouse.read() as con:
         before = landing.bodies(con, feed.name, page.resource, keys)
-        stored = landing.stored_children(con, feed.name, keys)
+        stored = child_sets.stored(con, feed.name, keys)
     wanted: defaultdict[frozenset[str], list[str]] = defaultdict(list)
     for record in page.records:
         relations = due(
@@ -182,6 +185,16 @@ def refuse_silence(client: SparkClient, feed: str, listing_keys: set[str]) -> No
             "media, rooms and units, although it has them. Their page was not stored; the next "
             "run asks again."
         )
+
+
+def next_cursor(before: str, started_at: datetime) -> str:
+    """Return the cursor after an update that began then, by the source's clock. Pure.
+
+    A server's date has whole seconds, so an update right after another can seem to have begun
+    before it: that moves nothing back.
+    """
+    back = datetime.fromisoformat(before) - started_at
+    return before if timedelta(0) < back < _CLOCK_GRAIN else started_at.isoformat()
 
 
 def _went_back(before: str, after: str) -> tuple[str, ...]:

@@ -152,8 +152,9 @@ def _says_nothing(head: Head, shape: ForgeShape) -> bool:
 def _position(latest_event: object, remaining: object) -> Position:
     if isinstance(latest_event, bool) or not isinstance(latest_event, int) or latest_event < 0:
         raise AnswerBroken("its latest_event is no event id")
-    usable = isinstance(remaining, int) and not isinstance(remaining, bool) and remaining >= 0
-    return Position(latest_event, remaining if usable else None)  # type: ignore[arg-type]
+    if isinstance(remaining, bool) or not isinstance(remaining, int) or remaining < 0:
+        remaining = None
+    return Position(latest_event, remaining)
 
 
 def mlses_of(body: bytes) -> list[Mls]:

@@ -135,8 +135,9 @@ def vanished_since_publication(con: Connection) -> int:
 def slowest_removal_hours(con: Connection) -> dict[tuple[str, Resource], float]:
     """Return the longest time from first evidence to gone for readers within the last day.
 
-    In hours, by feed and resource. What readers still have counts until now, and where nothing
-    was ever published there are none. What came back since does not count.
+    In hours, by feed and resource. What readers still have counts until now; where nothing was
+    ever published there are no readers, and gone from the tables is gone. What came back since
+    does not count.
     """
     published = counters.moment(con, "published_at") is not None
     gone = "coalesce(published_at, now())" if published else "removed_at"

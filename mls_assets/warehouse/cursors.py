@@ -10,13 +10,13 @@ from typing import Literal
 
 from mls_assets.errors import FeedBusy
 from mls_assets.values import TABLES, Resource
-from mls_assets.warehouse import counters
+from mls_assets.warehouse import counters, status_deletes
 from mls_assets.warehouse.ddl import column_list
 from mls_assets.warehouse.queries import Connection, rows, scalar
 from mls_assets.warehouse.schema import FEEDS, RAW_TABLES
 
 State = Literal["new", "downloading", "current", "needs_resync", "blocked"]
-WalkKind = Literal["download", "update", "relations", "events", "replay"]
+WalkKind = Literal["download", "update", "relations"]
 
 #: The `next_link` of a walk whose last page is stored.
 ENDED = ""
@@ -158,7 +158,7 @@ def succeed(
             rows=_rows_held(con, feed, resource),
             source_rows=state.source_rows
             if source_rows is None
-            else max(source_rows - _listed_as_deleted(con, feed, resource), 0),
+            else max(source_rows - status_deletes.count(con, feed, resource), 0),
         ),
     )
     if state.state not in ("current", "blocked"):
@@ -296,14 +296,6 @@ def not_kept(con: Connection, walk: Walk) -> int:
         con,
         "select coalesce(sum(rejects + removals), 0)::bigint from raw.pages where walk_id = ?",
         [walk.walk_id],
-    )
-
-
-def _listed_as_deleted(con: Connection, feed: str, resource: Resource) -> int:
-    return scalar(
-        con,
-        "select count(*) from raw.status_deletes where feed = ? and resource = ?",
-        [feed, resource],
     )
 
 

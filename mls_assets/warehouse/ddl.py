@@ -118,8 +118,9 @@ def newest_version() -> int:
 def migrate(con: Connection, schema: Schema, version: int) -> None:
     """Bring the schema from `version` to the newest, each step in a transaction of its own.
 
-    Columns that are declared and not there are added last. If a RESO table got one, what landed
-    is normalised again, which fills it; that is noted first, so that a kill forgets nothing.
+    Tables and columns that are declared and not there are added last. If a RESO table got a
+    column, what landed is normalised again, which fills it; that is noted first, so that a kill
+    forgets nothing.
     """
     if version == 0:
         with transaction(con):
@@ -131,16 +132,18 @@ def migrate(con: Connection, schema: Schema, version: int) -> None:
             step(con, schema)
             _set_version(con, number)
     found = columns_in(con)
+    new = [table for table in schema.tables if table.name not in found]
     added = [
         (table, column)
         for table in schema.tables
         for column in table.columns
-        if column.name not in found[table.name]
+        if table not in new and column.name not in found[table.name]
     ]
-    if any(table in schema.reso.values() for table, _ in added):
+    if any(table in schema.reso.values() for table in (*new, *(table for table, _ in added))):
         con.execute("update raw.normalised set through = 0")
-    if added:
+    if new or added:
         with transaction(con):
+            create_tables(con, new)
             for table, column in added:
                 con.execute(f"alter table {table.name} add column {_column(column)}")
         con.execute("checkpoint")

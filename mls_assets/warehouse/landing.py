@@ -10,8 +10,17 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from mls_assets.values import ChildSet, Page, RawRecord, Reason, Removal, Resource, Source
-from mls_assets.warehouse import arrow, counters, cursors, ledger, rejects, sweeps
+from mls_assets.values import Page, Reason, Removal, Resource, Source
+from mls_assets.warehouse import (
+    arrow,
+    child_sets,
+    counters,
+    cursors,
+    ledger,
+    rejects,
+    status_deletes,
+    sweeps,
+)
 from mls_assets.warehouse.cursors import Walk
 from mls_assets.warehouse.queries import Connection, framed, rows
 from mls_assets.warehouse.versions import Judged, Stored, is_older, judge
@@ -58,7 +67,7 @@ def land(
     stored = _stored(con, page)
     judged = judge(
         page.records,
-        stored if by_key else {**_deleted(con, page), **stored},
+        stored if by_key else {**status_deletes.known(con, page), **stored},
         in_event_order=source is Source.FORGE,
     )
     page = replace(page, removals=tuple(_not_outdated(page.removals, stored)))
@@ -74,12 +83,12 @@ def land(
     )
     removed = _apply_removals(con, page, source, page_id, run_id)
     stale = {record.key for record in judged.stale}
-    children = _store_children(
+    children = child_sets.store(
         con, page, [child for child in page.children if child.listing_key not in stale], page_id
     )
     came_well = judged.new + judged.changed + judged.unchanged
     rejects.store_refused(con, page, [record.key for record in came_well], page_id)
-    _note_status_deletes(con, page, came_well)
+    status_deletes.note(con, page, came_well)
     sweeps.came_back(con, page.feed, page.resource, [record.key for record in page.records])
     cursors.note_modification(
         con,
@@ -126,40 +135,6 @@ def bodies(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) 
     return {key: arrow.unpacked(body, size) for key, body, size in stored}
 
 
-def stored_children(
-    con: Connection, feed: str, listing_keys: Sequence[str]
-) -> dict[str, frozenset[Resource]]:
-    """Return which child resources are stored for those of the listings that have any."""
-    with framed(con, asked=arrow.of_keys(listing_keys)):
-        found = rows(
-            con,
-            "select listing_key, list(resource) from raw.children semi join asked "
-            "on listing_key = record_key where feed = ? group by listing_key",
-            [feed],
-        )
-    return {key: frozenset(map(Resource, resources)) for key, resources in found}
-
-
-def is_told(con: Connection, feed: str, child: Resource) -> bool:
-    """Return whether any listing's set of this child resource is stored."""
-    return bool(
-        rows(
-            con, "select 1 from raw.children where feed = ? and resource = ? limit 1", [feed, child]
-        )
-    )
-
-
-def listings_without(con: Connection, feed: str, child: Resource) -> list[str]:
-    """Return the listings here of whose set of this child resource nothing was ever told."""
-    found = rows(
-        con,
-        "select record_key from raw.records where feed = ? and resource = ? and record_key not in "
-        "(select listing_key from raw.children where feed = ? and resource = ?) order by all",
-        [feed, Resource.PROPERTY, feed, child],
-    )
-    return [key for (key,) in found]
-
-
 def _store_facts(con: Connection, page: Page, walk: Walk | None, run_id: str) -> int:
     page_id = counters.take(con, "page_id")
     con.execute(
@@ -195,20 +170,6 @@ def _not_outdated(removals: Sequence[Removal], stored: Mapping[str, Stored]) -> 
         before = stored.get(removal.key)
         if before is None or not is_older(removal.modified_at, before):
             yield removal
-
-
-def _deleted(con: Connection, page: Page) -> dict[str, Stored]:
-    """Return what is known of records that were removed for their status."""
-    if not page.records:
-        return {}
-    with framed(con, incoming=arrow.of_keys(record.key for record in page.records)):
-        found = rows(
-            con,
-            "select record_key, modified_at from raw.status_deletes semi join incoming "
-            "using (record_key) where feed = ? and resource = ?",
-            [page.feed, page.resource],
-        )
-    return {key: Stored(None, modified_at) for key, modified_at in found}
 
 
 def _stored(con: Connection, page: Page) -> dict[str, Stored]:
@@ -257,28 +218,6 @@ def _store_records(con: Connection, page: Page, judged: Judged, page_id: int) ->
             )
 
 
-def _note_status_deletes(con: Connection, page: Page, came_well: Sequence[RawRecord]) -> None:
-    """Remember which keys the source still lists, but as deleted: a sweep will meet them."""
-    deleted = [item for item in page.removals if item.reason is Reason.STATUS_DELETE]
-    told = [*(record.key for record in came_well), *(item.key for item in page.removals)]
-    noted = arrow.table_of(
-        record_key=arrow.of_texts([item.key for item in deleted]),
-        modified_at=arrow.of_instants([item.modified_at for item in deleted]),
-    )
-    with framed(con, told=arrow.of_keys(told), deleted=noted):
-        con.execute(
-            "delete from raw.status_deletes where feed = ? and resource = ? "
-            "and record_key in (select record_key from told)",
-            [page.feed, page.resource],
-        )
-        if deleted:
-            con.execute(
-                "insert into raw.status_deletes (feed, resource, record_key, modified_at) "
-                "select ?, ?, record_key, modified_at from deleted",
-                [page.feed, page.resource],
-            )
-
-
 def _apply_removals(con: Connection, page: Page, source: Source, page_id: int, run_id: str) -> int:
     by_reason: dict[Reason, list[str]] = {}
     for removal in page.removals:
@@ -298,47 +237,3 @@ def _apply_removals(con: Connection, page: Page, source: Source, page_id: int, r
         )
         for reason, keys in by_reason.items()
     )
-
-
-def _store_children(con: Connection, page: Page, children: Sequence[ChildSet], page_id: int) -> int:
-    """Store the sets that differ from the stored ones; return how many."""
-    sets = {(child.listing_key, child.resource): child for child in children}
-    if not sets:
-        return 0
-    incoming = pa.table(
-        {
-            "listing_key": arrow.of_texts([key for key, _ in sets]),
-            "resource": arrow.of_texts([resource for _, resource in sets]),
-            **arrow.of_bodies([child.body for child in sets.values()]),
-        }
-    )
-    with framed(con, incoming=incoming):
-        taken = rows(
-            con,
-            "select listing_key, resource from incoming where listing_key in (select record_key "
-            "from raw.records where feed = ? and resource = ?) and not exists (from raw.children "
-            "stored where stored.feed = ? and stored.listing_key = incoming.listing_key and "
-            "stored.resource = incoming.resource and stored.digest = incoming.digest)",
-            [page.feed, Resource.PROPERTY, page.feed],
-        )
-        if not taken:
-            return 0
-        differing = pa.table(
-            {
-                "listing_key": arrow.of_texts([key for key, _ in taken]),
-                "resource": arrow.of_texts([resource for _, resource in taken]),
-            }
-        )
-        with framed(con, differing=differing):
-            con.execute(
-                "delete from raw.children where feed = ? and (listing_key, resource) in "
-                "(select (listing_key, resource) from differing)",
-                [page.feed],
-            )
-            con.execute(
-                "insert into raw.children (feed, listing_key, resource, body, digest, size, "
-                "landed_at, page_id) select ?, listing_key, resource, body, digest, size, ?, ? "
-                "from incoming semi join differing using (listing_key, resource)",
-                [page.feed, page.fetched_at, page_id],
-            )
-    return len(taken)

@@ -7,6 +7,7 @@ from mls_assets.values import Column, Table
 
 _FEED = Column("feed", "VARCHAR", "Name of the feed, such as spark/default or forge/armls.")
 _RESOURCE = Column("resource", "VARCHAR", "RESO resource, such as Property.")
+_SWEEP = Column("sweep_id", "VARCHAR", "Name of the sweep.")
 _RECORD_KEY = Column("record_key", "VARCHAR", "RESO key of the record.")
 
 LEDGER = Table(
@@ -39,7 +40,7 @@ SWEEPS = Table(
     "sweeps",
     "key sweep that began, whatever became of it",
     (
-        Column("sweep_id", "VARCHAR", "Name of the sweep."),
+        _SWEEP,
         _FEED,
         _RESOURCE,
         Column("started_at", "TIMESTAMPTZ", "When it began, by the source's clock."),
@@ -198,7 +199,7 @@ RAW_TABLES = (
             Column("walk_id", "BIGINT", "Number of the walk; it only grows."),
             _FEED,
             _RESOURCE,
-            Column("kind", "VARCHAR", "download, update, relations, events, or replay."),
+            Column("kind", "VARCHAR", "download, update, or relations."),
             Column("started_at", "TIMESTAMPTZ", "When its first page was asked for."),
             Column("since", "TIMESTAMPTZ", "From when on changes were asked for."),
             Column("next_link", "VARCHAR", "What asks for the next page."),
@@ -232,7 +233,7 @@ RAW_TABLES = (
         "raw.sweep_marks",
         "sweep, with what it needs to know of its start",
         (
-            Column("sweep_id", "VARCHAR", "Name of the sweep."),
+            _SWEEP,
             Column("watermark", "BIGINT", "The last page_id given out before it began."),
             Column("began_here_at", "TIMESTAMPTZ", "When it began, by the local clock."),
             Column("keyless_alone", "BOOLEAN", "True if records without a key alone void it."),
@@ -243,7 +244,7 @@ RAW_TABLES = (
     Table(
         "raw.sweep_keys",
         "key that a sweep was told, as often as it was told",
-        (Column("sweep_id", "VARCHAR", "Name of the sweep."), _RECORD_KEY),
+        (_SWEEP, _RECORD_KEY),
         (),
     ),
     Table(
@@ -267,7 +268,7 @@ RAW_TABLES = (
     Table(
         "raw.suspects",
         "key that a blocked sweep would have removed",
-        (Column("sweep_id", "VARCHAR", "Name of the sweep."), _RECORD_KEY),
+        (_SWEEP, _RECORD_KEY),
         ("sweep_id", "record_key"),
     ),
     Table(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
 from mls_assets.warehouse import Connection, Warehouse
 
@@ -40,8 +41,5 @@ class Crashing:
             if due:
                 raise Crash
 
-        Warehouse.write = dying  # type: ignore[method-assign]
-        try:
+        with patch.object(Warehouse, "write", dying):
             yield
-        finally:
-            Warehouse.write = write  # type: ignore[method-assign]

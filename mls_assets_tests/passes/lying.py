@@ -69,9 +69,6 @@ class LyingSource:
     lie: Lie = honest
     deleted: tuple[str, ...] = ()
 
-    spark_url = property(lambda self: self.server.root)
-    forge_url = "unused"
-
     def environment(self) -> dict[str, str]:
         return {"SPARK_ACCESS_TOKEN": TOKEN, "SPARK_BASE_URL": self.server.root}
 

@@ -196,11 +196,11 @@ def test_a_sweep_that_was_killed_after_its_removal_is_no_void_one(place, monkeyp
     place.begin(Resource.PROPERTY)
     place.control("remove", count=2)
     with monkeypatch.context() as patched:
-        patched.setattr("mls_assets.passes.judge._refetch", lambda *_: exit_now())
+        patched.setattr("mls_assets.passes.judge.refetch", lambda *_: exit_now())
         with pytest.raises(KeyboardInterrupt):
             place.purge()
     assert place.purge().verdict == "reconciled"
-    assert place.rows("select verdict, removed from sweeps order by started_at") == [
+    assert place.rows("select verdict, removed from sweeps order by finished_at") == [
         ("unequal", 2),
         ("reconciled", 0),
     ]
@@ -212,7 +212,7 @@ def test_a_sweep_that_removed_and_cannot_be_judged_again_is_no_void_one(place, m
     swept = sweep_keys(place.site, place.spark, Resource.PROPERTY, place.settings)
     judge = (place.site, place.spark, swept.sweep_id, place.settings, Thresholds())
     with monkeypatch.context() as patched:
-        patched.setattr("mls_assets.passes.judge._refetch", lambda *_: exit_now())
+        patched.setattr("mls_assets.passes.judge.refetch", lambda *_: exit_now())
         with pytest.raises(KeyboardInterrupt):
             purge(*judge)
     with monkeypatch.context() as patched:

@@ -1,7 +1,7 @@
 """First download and updates of a Spark feed, against the sandbox over HTTP."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,8 +13,11 @@ from mls_assets.errors import (
     TokenRefused,
 )
 from mls_assets.passes.settings import SparkSettings
+from mls_assets.passes.update import next_cursor
 from mls_assets.sources import SparkClient
 from mls_assets.values import CHILD_RESOURCES, KEYED_RESOURCES, TABLES, Resource
+
+CURSOR, SECOND = datetime(2026, 5, 1, 12, tzinfo=UTC), timedelta(seconds=1)
 
 
 def test_a_first_download_brings_every_key_of_every_resource(place):
@@ -308,3 +311,11 @@ def test_a_two_sided_window_finds_the_same_changes(place):
     settings = SparkSettings(25, 25, two_sided_window=True, patience_seconds=2)
     (done,) = place.replicate(Resource.PROPERTY, settings=settings)
     assert done.changed == 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stored"), [(-0.4, CURSOR), (-1.0, CURSOR - SECOND), (0.2, CURSOR + SECOND / 5)]
+)
+def test_a_cursor_does_not_go_back_by_what_the_sources_clock_cannot_tell(seconds, stored):
+    began = CURSOR + SECOND * seconds
+    assert next_cursor(CURSOR.isoformat(), began) == stored.isoformat()

@@ -31,7 +31,7 @@ def test_the_last_proof_of_a_spark_feed_is_its_last_reconciled_sweep():
 
 def test_a_spark_feed_that_was_never_reconciled_counts_from_its_first_download(place):
     place.begin(Resource.PROPERTY)
-    ((downloaded,),) = place.rows("select min(fetched_at) from raw.pages")
+    ((downloaded,),) = place.rows("select min(fetched_at) from raw.pages where kind = 'download'")
     place.control("clock", advance_minutes=60)
     place.replicate(Resource.PROPERTY)
     (entry,) = [each for each in status(place.site, place.feeds).feeds if each.state.rows]

@@ -254,7 +254,7 @@ def lied_to(tmp_path_factory: pytest.TempPathFactory, empty_warehouse) -> Iterat
     shutil.copy(empty_warehouse, folder / WAREHOUSE)
     with pytest.MonkeyPatch.context() as patch, lying_source() as source:
         patch.setenv("SPARK_ACCESS_TOKEN", TOKEN)
-        place = Place(source, folder, SMALL)  # type: ignore[arg-type]
+        place = Place(source, folder, SMALL)
         place.feeds.spark[SPARK] = replace(place.spark, relations=())
         place.replicate(Resource.PROPERTY)
         assert place.keys() == set(KEYS)

@@ -21,13 +21,13 @@ _DECODER = json.JSONDecoder()
 
 def members_of(text: str) -> list[tuple[str, str]]:
     """The members of an object: names decoded, values as sent (by the standard library)."""
-    found, place = [], re.compile(r"\s*\{\s*").match(text).end()  # type: ignore[union-attr]
+    found, place = [], re.compile(r"\s*\{\s*").match(text).end()
     while text[place] != "}":
         name, place = _DECODER.raw_decode(text, place)
-        place = re.compile(r"\s*:\s*").match(text, place).end()  # type: ignore[union-attr]
+        place = re.compile(r"\s*:\s*").match(text, place).end()
         _, end = _DECODER.raw_decode(text, place)
         found.append((name, text[place:end]))
-        place = re.compile(r"\s*,?\s*").match(text, end).end()  # type: ignore[union-attr]
+        place = re.compile(r"\s*,?\s*").match(text, end).end()
     return found
 
 

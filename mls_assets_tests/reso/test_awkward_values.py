@@ -15,7 +15,7 @@ from mls_assets_tests.reso.pages import key, landed
 
 
 def moment(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
+    return datetime(*parts, tzinfo=UTC)
 
 
 #: Field, JSON value as sent, value in the row.

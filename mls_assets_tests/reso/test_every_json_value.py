@@ -146,7 +146,7 @@ def test_the_fast_and_the_slow_way_split_alike(batch: list[Found]) -> None:
     learned = Splitter(filing)
     learned.split(bodies)
     slow = Splitter(filing)
-    slow._learn = lambda bodies: False  # type: ignore[method-assign]
+    slow._learn = lambda bodies: False
     assert learned.split(bodies) == slow.split(bodies)
 
 

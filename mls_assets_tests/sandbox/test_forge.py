@@ -265,7 +265,7 @@ def test_remaining_counts_down_to_zero_in_both_modes(sandbox: SandboxServer):
     for _ in range(30):
         records.change(records.choose(7), "price")
     for mode, events in (("each", 910), ("once", 700)):
-        sandbox.market.occurrences = mode  # type: ignore[assignment]
+        sandbox.market.occurrences = mode
         after, seen = 0, 0
         while True:
             answer = page(sandbox, after)

@@ -19,7 +19,7 @@ NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)  # a Wednesday
 
 
 def market(listings: int = 300, seed: int = 1, **options: object) -> Market:
-    return Market(listings, seed, real_clock=lambda: NOW, **options)  # type: ignore[arg-type]
+    return Market(listings, seed, real_clock=lambda: NOW, **options)
 
 
 def everything(catalogue: Catalogue) -> bytes:

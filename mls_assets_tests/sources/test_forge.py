@@ -50,7 +50,7 @@ Clients = Callable[..., ForgeClient]
 
 
 def follow(client: ForgeClient, after: int = 0, **how: object) -> list[Page]:
-    return list(client.pages("forge/armls", "armls", Resource.PROPERTY, after=after, **how))  # type: ignore[arg-type]
+    return list(client.pages("forge/armls", "armls", Resource.PROPERTY, after=after, **how))
 
 
 def failed(*errors: object, data: object = None, status: int = 200) -> Reply:
@@ -202,7 +202,7 @@ def test_a_result_that_is_neither_alive_nor_deleted_is_rejected_with_its_key(
     assert [(reject.key, reject.problem) for reject in page.rejects] == [("2", problem)]
 
 
-@pytest.mark.parametrize("result", [None, [], "x", live(""), live(5), {"DELETED": None}])  # type: ignore[arg-type]
+@pytest.mark.parametrize("result", [None, [], "x", live(""), live(5), {"DELETED": None}])
 def test_a_result_without_a_usable_key_is_rejected(server: Server, forge: Clients, result: object):
     answers(server, events(1, 0, live("1"), result))
     (page,) = follow(forge())

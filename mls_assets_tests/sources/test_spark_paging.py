@@ -32,7 +32,7 @@ LISTINGS = Resource.PROPERTY
 
 
 def walked(client: SparkClient, **how: object) -> list[str]:
-    return [record.key for page in client.pages(LISTINGS, **how) for record in page.records]  # type: ignore[arg-type]
+    return [record.key for page in client.pages(LISTINGS, **how) for record in page.records]
 
 
 # Links and ends ----------------------------------------------------------------------------

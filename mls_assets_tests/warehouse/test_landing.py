@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mls_assets.values import RawRecord, Reason, Reject, Resource
-from mls_assets.warehouse import Warehouse, cursors, landing
+from mls_assets.warehouse import Warehouse, child_sets, cursors, landing
 from mls_assets.warehouse.arrow import digest_of
 from mls_assets.warehouse.landing import Landing
 from mls_assets.warehouse.versions import Stored, judge
@@ -93,7 +93,7 @@ def test_a_child_set_lands_only_with_its_listing(warehouse: Warehouse):
         assert land(con, page("a", photos("a", "1"), photos("b", "2"))).children == 1
         assert land(con, page(photos("a", "1"))).children == 0, "the same again"
         assert land(con, page(photos("a"))).children == 1, "an empty set is a set"
-        assert landing.stored_children(con, FEED, ["a", "b"]) == {"a": {Resource.MEDIA}}
+        assert child_sets.stored(con, FEED, ["a", "b"]) == {"a": {Resource.MEDIA}}
 
 
 def test_a_stale_record_brings_no_children_and_a_removed_one_neither(warehouse: Warehouse):
@@ -101,7 +101,7 @@ def test_a_stale_record_brings_no_children_and_a_removed_one_neither(warehouse: 
         land(con, page(record("a", NOON + MINUTE), "b"))
         stale = page(record("a"), photos("a", "1"), gone("b"), photos("b", "2"))
         assert land(con, stale).children == 0
-        assert landing.stored_children(con, FEED, ["a", "b"]) == {}
+        assert child_sets.stored(con, FEED, ["a", "b"]) == {}
 
 
 def test_a_page_removes_what_it_says_and_a_return_is_entered(warehouse: Warehouse):

@@ -233,6 +233,19 @@ def test_a_column_that_the_program_got_since_is_added_to_whatever_table(warehous
     compact(again, run_id="run-1")
 
 
+def test_a_table_that_the_program_got_since_is_made_when_an_older_warehouse_is_opened(
+    warehouse: Warehouse,
+):
+    with duckdb.connect(str(warehouse.path)) as con:
+        con.execute("drop table raw.hidden")
+        con.execute("drop table open_houses")
+        con.execute("insert into raw.normalised values ('f', 'OpenHouse', 7)")
+    with warehouse_at(warehouse.path.parent).read() as con:
+        assert con.execute("from raw.hidden").fetchall() == []
+        assert con.execute("from open_houses").fetchall() == []
+        assert con.execute("select through from raw.normalised").fetchall() == [(0,)]
+
+
 def test_a_kill_while_a_resos_column_is_added_leaves_the_records_to_be_normalised_again(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):

@@ -16,9 +16,7 @@ from mls_assets.warehouse.sweeps.approvals import (
 )
 from mls_assets.warehouse.sweeps.staging import (
     Difference,
-    accounted,
     difference,
-    forget_status_deletes,
     local_batches,
     over_by_now,
     sample_staged,
@@ -51,7 +49,6 @@ __all__ = [
     "Approval",
     "Difference",
     "SweepRow",
-    "accounted",
     "approval",
     "began_here_at",
     "begin",
@@ -60,7 +57,6 @@ __all__ = [
     "close",
     "difference",
     "first_absent",
-    "forget_status_deletes",
     "forget_suspects",
     "get",
     "keep_suspects",

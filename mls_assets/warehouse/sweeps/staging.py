@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mls_assets.values import KEY_FIELDS, TABLES, Resource
-from mls_assets.warehouse import arrow
+from mls_assets.warehouse import arrow, status_deletes
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.sweeps.verdicts import about
@@ -45,19 +45,6 @@ def stage_events(
 def unstage(con: Connection, sweep_id: str) -> None:
     """Drop the keys that a sweep was told."""
     con.execute("delete from raw.sweep_keys where sweep_id = ?", [sweep_id])
-
-
-def forget_status_deletes(con: Connection, sweep_id: str) -> None:
-    """Forget which keys the source listed as deleted, so far as it does not list them any more.
-
-    Should such a key come back later, it is then missing here, and no longer accounted for.
-    """
-    whose = about(con, sweep_id)
-    con.execute(
-        "delete from raw.status_deletes where feed = ? and resource = ? and record_key not in "
-        "(select record_key from raw.sweep_keys where sweep_id = ?)",
-        [whose.feed, whose.resource, sweep_id],
-    )
 
 
 def staged(con: Connection, sweep_id: str) -> int:
@@ -101,28 +88,10 @@ def unknown_locally(con: Connection, sweep_id: str) -> int:
     return scalar(
         con,
         "select count(distinct record_key) from raw.sweep_keys where sweep_id = ? and record_key "
-        "not in (select record_key from raw.records where feed = ? and resource = ? union all "
-        "select record_key from raw.status_deletes where feed = ? and resource = ?)",
+        "not in (select record_key from raw.records where feed = ? and resource = ? "
+        f"union all {status_deletes.KEYS})",
         [sweep_id, *whose, *whose],
     )
-
-
-def accounted(con: Connection, sweep_id: str, most: int) -> list[str]:
-    """Return keys that a sweep was told, that are not held, and that were listed as deleted.
-
-    At most so many, others in each sweep, so that all have their turn.
-    """
-    whose = about(con, sweep_id)
-    table, key = _table_of(con, sweep_id)
-    found = rows(
-        con,
-        "select record_key from raw.status_deletes where feed = ? and resource = ? "
-        "and record_key in (select record_key from raw.sweep_keys where sweep_id = ?) "
-        f"and record_key not in (select {key} from {table} where feed = ?) "
-        "order by hash(concat(record_key, ?)) limit ?",
-        [whose.feed, whose.resource, sweep_id, whose.feed, sweep_id, most],
-    )
-    return [found_key for (found_key,) in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +115,32 @@ def difference(con: Connection, sweep_id: str) -> Difference:
     there, there_params = _staged(con, sweep_id)
     differing = rows(
         con,
-        f"select here.key, known_before, there.key from ({here}) here full join ({there}) there "
+        f"select here.key, there.key from ({here}) here full join ({there}) there "
         "on here.key = there.key where here.key is null or there.key is null "
         "order by coalesce(here.key, there.key)",
         [*here_params, *there_params],
     )
-    local_only = [(key, known) for key, known, _ in differing if key is not None]
-    staged_only = [key for _, _, key in differing if key is not None]
+    local_only = [key for key, _ in differing if key is not None]
+    staged_only = [key for _, key in differing if key is not None]
+    arrived = _arrived_since(con, sweep_id, local_only)
     held = scalar(con, f"select count(*) from ({here})", here_params)
-    return Difference(held - len(local_only), local_only, staged_only)
+    return Difference(
+        held - len(local_only), [(key, key not in arrived) for key in local_only], staged_only
+    )
+
+
+def _arrived_since(con: Connection, sweep_id: str, keys: Sequence[str]) -> set[str]:
+    """Return those of some keys that a page has brought since the sweep began."""
+    whose = about(con, sweep_id)
+    watermark = scalar(con, "select watermark from raw.sweep_marks where sweep_id = ?", [sweep_id])
+    with framed(con, asked=arrow.of_keys(keys)):
+        found = rows(
+            con,
+            "select record_key from raw.records semi join asked using (record_key) "
+            "where feed = ? and resource = ? and seen_page_id > ?",
+            [whose.feed, whose.resource, watermark],
+        )
+    return {key for (key,) in found}
 
 
 def staged_batches(con: Connection, sweep_id: str) -> Iterator[list[str]]:
@@ -177,27 +163,22 @@ def _staged(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
     table, key = _table_of(con, sweep_id)
     query = (
         "select distinct record_key as key from raw.sweep_keys where sweep_id = ? and not ("
-        "record_key in (select record_key from raw.status_deletes where feed = ? and resource = ?) "
+        f"record_key in ({status_deletes.KEYS}) "
         f"and record_key not in (select {key} from {table} where feed = ?))"
     )
     return query, [sweep_id, whose.feed, whose.resource, whose.feed]
 
 
 def _local(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
-    """Return the query for the keys held here (`key`), and whether they were known before.
+    """Return the query for the keys held here (`key`).
 
-    Known before is a key that no page has brought since the sweep began. Open houses that were
-    over when it began are left out unless it was told of them: sources drop them in time.
+    Open houses that were over when the sweep began are left out unless it was told of them:
+    sources drop them in time.
     """
     whose = about(con, sweep_id)
     table, key = _table_of(con, sweep_id)
-    watermark = scalar(con, "select watermark from raw.sweep_marks where sweep_id = ?", [sweep_id])
-    query = (
-        f"select held.{key} as key, coalesce(landed.seen_page_id <= ?, true) as known_before "
-        f"from {table} held left join raw.records landed on landed.feed = held.feed and "
-        f"landed.resource = ? and landed.record_key = held.{key} where held.feed = ?"
-    )
-    params: list[object] = [watermark, whose.resource, whose.feed]
+    query = f"select held.{key} as key from {table} held where held.feed = ?"
+    params: list[object] = [whose.feed]
     if whose.resource is Resource.OPEN_HOUSE:
         query += (
             f" and (({_OVER}) is not true or held.{key} in "

@@ -15,6 +15,9 @@ _SUPERSEDED = (
     "It never came to a verdict: its process ended, or a newer sweep began first. Nothing was "
     "removed; the newer sweep counts."
 )
+#: Sweeps of a feed follow each other, but their starts are told by the source's clock: in whole
+#: seconds. One that still runs is the last.
+_NEWEST_FIRST = "finished_at desc nulls first"
 _CUT_SHORT = (
     "{removed:,} were removed, then its process ended before the sets could be compared; the "
     "newer sweep does that."
@@ -132,7 +135,7 @@ def passed_keyless(con: Connection, sweep_id: str) -> bool:
     )
 
 
-class Swept(NamedTuple):
+class Subject(NamedTuple):
     """Whose keys a sweep is told, and since when."""
 
     feed: str
@@ -140,12 +143,12 @@ class Swept(NamedTuple):
     started_at: datetime
 
 
-def about(con: Connection, sweep_id: str) -> Swept:
+def about(con: Connection, sweep_id: str) -> Subject:
     """Return what is known of a sweep from its start, which is quicker than its whole row."""
     ((feed, resource, started_at),) = rows(
         con, "select feed, resource, started_at from sweeps where sweep_id = ?", [sweep_id]
     )
-    return Swept(feed, Resource(resource), started_at)
+    return Subject(feed, Resource(resource), started_at)
 
 
 def row(con: Connection, sweep_id: str) -> SweepRow:
@@ -169,7 +172,7 @@ def latest(
         _rows(
             con,
             "feed = ? and resource = ? and (? or list_contains(?::varchar[], verdict)) "
-            "order by started_at desc limit 1",
+            f"order by {_NEWEST_FIRST} limit 1",
             [feed, resource, not verdicts, list(verdicts)],
         )
     )
@@ -180,7 +183,7 @@ def blocked(con: Connection) -> list[SweepRow]:
     return _rows(
         con,
         "verdict in ('reconciled', 'unequal', 'blocked') qualify verdict = 'blocked' and "
-        "row_number() over (partition by feed, resource order by started_at desc) = 1",
+        f"row_number() over (partition by feed, resource order by {_NEWEST_FIRST}) = 1",
         [],
     )
 
@@ -190,7 +193,7 @@ def waiting(con: Connection, feed: str, *, hours: float = 1.0) -> list[SweepRow]
     return _rows(
         con,
         "feed = ? and verdict = 'running' and source_keys is not null and sweep_id in "
-        "(select sweep_id from raw.sweep_marks where began_here_at >= ?) order by started_at",
+        "(select sweep_id from raw.sweep_marks where began_here_at >= ?)",
         [feed, datetime.now(UTC) - timedelta(hours=hours)],
     )
 

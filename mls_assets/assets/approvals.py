@@ -1,0 +1,43 @@
+"""How a run is told what a person released, and for which resource that is.
+
+What an approval lets go is stored and judged elsewhere.
+"""
+
+from collections.abc import Mapping
+
+import dagster as dg
+from pydantic import Field
+
+from mls_assets.passes.case import Approved
+from mls_assets.passes.site import Site
+from mls_assets.values import Resource
+from mls_assets.warehouse import sweeps
+
+
+class ApprovalConfig(dg.Config):
+    """What whoever starts a sweep or a replay may release."""
+
+    approve: str = Field(
+        default="",
+        description="Id of a blocked or void sweep (or replay) that a person released; the guard "
+        "then lets its keys go, so far as this one misses them again. Counts once, for 24 hours.",
+    )
+    approved_by: str = Field(
+        default="", description="Who released them; it is recorded with the approval."
+    )
+
+
+def approvals(site: Site, feed: str, config: ApprovalConfig) -> Mapping[Resource, Approved]:
+    """Return what a person released, by the resource of the sweep; empty without an approval.
+
+    Raises ConfigurationError for an approval that does not hold (unknown, another feed's, used,
+    stale, not held back), before anything is asked of the source.
+    """
+    if not config.approve:
+        return {}
+    with site.warehouse.read() as con:
+        row = sweeps.get(con, config.approve)
+        resource = Resource(row["resource"]) if row else Resource.PROPERTY
+        sweeps.approval(con, config.approve, feed, resource)
+    by = config.approved_by.strip() or "somebody who gave no name"
+    return {resource: Approved(config.approve, by)}

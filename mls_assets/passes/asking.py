@@ -1,0 +1,104 @@
+"""What the source is asked once its key set is proven: do suspects answer, and what is missing?
+
+Only questions and what their answers mean; whether to ask is decided in `judge`.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from mls_assets.passes.case import Case
+from mls_assets.passes.normalise import normalise_locked
+from mls_assets.passes.site import Progress
+from mls_assets.reconcile.plan import Plan
+from mls_assets.values import Resource
+from mls_assets.warehouse import landing, status_deletes, sweeps
+
+#: Suspects asked for in one confirmation, and how many keys known to exist go with them.
+CONFIRMATION_BATCH = 40
+CONTROLS = 3
+
+#: Of the keys that the source lists as deleted, how many a sweep asks for whether they still are.
+DELETED_A_SWEEP = 500
+
+#: By how much an open house's end may lie ahead of the source's clock and count as over.
+_MARGIN = timedelta(minutes=1)
+
+
+def confirmed(case: Case, suspects: Sequence[str]) -> list[str]:
+    """Ask for each suspect again by key; what answers is spared.
+
+    Each question carries keys that the sweep did see: a source that does not answer for those
+    does not answer at all, and then silence about the others means nothing. Only a source that
+    lists nothing any more has none; then a person released every key.
+    """
+    site, row, answering = case.site, case.row, case.evidence.answering
+    if answering is None:
+        case.facts["confirmed_absent"] = len(suspects)
+        return list(suspects)
+    gone: list[str] = []
+    controls = _controls(case)
+    for start in range(0, len(suspects), CONFIRMATION_BATCH):
+        batch = suspects[start : start + CONFIRMATION_BATCH]
+        answered = answering(row.resource, batch, controls)
+        spared = [key for key in batch if key in answered]
+        case.changed.update(spared)
+        case.facts["spared"] += len(spared)
+        gone += [key for key in batch if key not in answered]
+        site.progress(
+            Progress(row.feed, row.resource, "purge", 0, start + len(batch), len(suspects))
+        )
+    if row.resource is Resource.OPEN_HOUSE and gone:
+        # an open house that ended while we walked is history, not removed
+        with site.warehouse.read() as con:
+            elapsed = datetime.now(UTC) - sweeps.began_here_at(con, row.sweep_id)
+            over = sweeps.over_by_now(con, row.feed, gone, row.started_at + elapsed + _MARGIN)
+        case.changed.update(over)
+        gone = [key for key in gone if key not in over]
+    case.facts["confirmed_absent"] = len(gone)
+    return gone
+
+
+def refetch(case: Case, plan: Plan) -> None:
+    """Fetch and merge what the source lists and we do not have.
+
+    Also asked for are keys that it listed as deleted, whose status may be another by now. What
+    does not come is asked for once more, by key and with controls: only if the source denies it
+    did it go meanwhile.
+    """
+    site, row, fetch = case.site, case.row, case.evidence.fetch
+    answering = case.evidence.answering
+    if fetch is None or answering is None:
+        return
+    with site.warehouse.read() as con:
+        deleted = status_deletes.listed_by(
+            con, row.feed, row.resource, row.sweep_id, DELETED_A_SWEEP
+        )
+    wanted = [*plan.missing, *deleted]
+    if not wanted:
+        return
+    came: set[str] = set()
+    refused: set[str] = set()
+    for page in fetch(row.resource, wanted):
+        with site.warehouse.write() as con:
+            landing.land(
+                con,
+                page,
+                source=case.evidence.source,
+                walk=None,
+                run_id=site.run_id,
+                by_key=True,
+            )
+        came.update(record.key for record in page.records)
+        came.update(removal.key for removal in page.removals)
+        refused.update(reject.key for reject in page.rejects if reject.key)
+        site.progress(Progress(row.feed, row.resource, "purge", 0, len(came), len(plan.missing)))
+    normalise_locked(site, row.feed)
+    case.facts["refetched"] = len(came & set(plan.missing))
+    silent = sorted(set(plan.missing) - came - refused)
+    if silent:
+        case.changed.update(set(silent) - answering(row.resource, silent, _controls(case)))
+
+
+def _controls(case: Case) -> list[str]:
+    with case.site.warehouse.read() as con:
+        return sweeps.sample_staged(con, case.row.sweep_id, CONTROLS)

@@ -1,0 +1,90 @@
+"""Child collections of listings as the source sent them: one set a listing and child resource.
+
+All SQL on `raw.children` but what removes a listing with all that it has.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from mls_assets.values import ChildSet, Page, Resource
+from mls_assets.warehouse import arrow
+from mls_assets.warehouse.queries import Connection, framed, rows
+
+
+def store(con: Connection, page: Page, children: Sequence[ChildSet], page_id: int) -> int:
+    """Store the sets of listings that are here, so far as they changed; return how many."""
+    sets = {(child.listing_key, child.resource): child for child in children}
+    if not sets:
+        return 0
+    incoming = pa.table(
+        {
+            "listing_key": arrow.of_texts([key for key, _ in sets]),
+            "resource": arrow.of_texts([resource for _, resource in sets]),
+            **arrow.of_bodies([child.body for child in sets.values()]),
+        }
+    )
+    with framed(con, incoming=incoming):
+        taken = rows(
+            con,
+            "select listing_key, resource from incoming where listing_key in (select record_key "
+            "from raw.records where feed = ? and resource = ?) and not exists (from raw.children "
+            "stored where stored.feed = ? and stored.listing_key = incoming.listing_key and "
+            "stored.resource = incoming.resource and stored.digest = incoming.digest)",
+            [page.feed, Resource.PROPERTY, page.feed],
+        )
+        if not taken:
+            return 0
+        differing = pa.table(
+            {
+                "listing_key": arrow.of_texts([key for key, _ in taken]),
+                "resource": arrow.of_texts([resource for _, resource in taken]),
+            }
+        )
+        with framed(con, differing=differing):
+            con.execute(
+                "delete from raw.children where feed = ? and (listing_key, resource) in "
+                "(select (listing_key, resource) from differing)",
+                [page.feed],
+            )
+            con.execute(
+                "insert into raw.children (feed, listing_key, resource, body, digest, size, "
+                "landed_at, page_id) select ?, listing_key, resource, body, digest, size, ?, ? "
+                "from incoming semi join differing using (listing_key, resource)",
+                [page.feed, page.fetched_at, page_id],
+            )
+    return len(taken)
+
+
+def stored(
+    con: Connection, feed: str, listing_keys: Sequence[str]
+) -> dict[str, frozenset[Resource]]:
+    """Return which child resources are stored for those of the listings that have any."""
+    with framed(con, asked=arrow.of_keys(listing_keys)):
+        found = rows(
+            con,
+            "select listing_key, list(resource) from raw.children semi join asked "
+            "on listing_key = record_key where feed = ? group by listing_key",
+            [feed],
+        )
+    return {key: frozenset(map(Resource, resources)) for key, resources in found}
+
+
+def is_told(con: Connection, feed: str, child: Resource) -> bool:
+    """Return whether any listing's set of this child resource is stored."""
+    return bool(
+        rows(
+            con, "select 1 from raw.children where feed = ? and resource = ? limit 1", [feed, child]
+        )
+    )
+
+
+def listings_without(con: Connection, feed: str, child: Resource) -> list[str]:
+    """Return the listings here of whose set of this child resource nothing was ever told."""
+    found = rows(
+        con,
+        "select record_key from raw.records where feed = ? and resource = ? and record_key not in "
+        "(select listing_key from raw.children where feed = ? and resource = ?) order by all",
+        [feed, Resource.PROPERTY, feed, child],
+    )
+    return [key for (key,) in found]

@@ -1,0 +1,86 @@
+"""Keys that a source still lists, but with the status `Delete`: not kept, and accounted for.
+
+A sweep meets them at the source although nothing is here. All SQL on `raw.status_deletes`.
+"""
+
+from collections.abc import Sequence
+
+from mls_assets.values import KEY_FIELDS, TABLES, Page, RawRecord, Reason, Resource
+from mls_assets.warehouse import arrow
+from mls_assets.warehouse.ddl import quoted
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
+from mls_assets.warehouse.versions import Stored
+
+#: The keys listed as deleted, of the feed and resource given as parameters.
+KEYS = "select record_key from raw.status_deletes where feed = ? and resource = ?"
+
+
+def note(con: Connection, page: Page, came_well: Sequence[RawRecord]) -> None:
+    """Keep the keys that a page lists as deleted, and no others of those that it tells of."""
+    deleted = [item for item in page.removals if item.reason is Reason.STATUS_DELETE]
+    told = [*(record.key for record in came_well), *(item.key for item in page.removals)]
+    noted = arrow.table_of(
+        record_key=arrow.of_texts([item.key for item in deleted]),
+        modified_at=arrow.of_instants([item.modified_at for item in deleted]),
+    )
+    with framed(con, told=arrow.of_keys(told), deleted=noted):
+        con.execute(
+            "delete from raw.status_deletes where feed = ? and resource = ? "
+            "and record_key in (select record_key from told)",
+            [page.feed, page.resource],
+        )
+        if deleted:
+            con.execute(
+                "insert into raw.status_deletes (feed, resource, record_key, modified_at) "
+                "select ?, ?, record_key, modified_at from deleted",
+                [page.feed, page.resource],
+            )
+
+
+def known(con: Connection, page: Page) -> dict[str, Stored]:
+    """Return when those records of a page that were listed as deleted had been modified."""
+    if not page.records:
+        return {}
+    with framed(con, incoming=arrow.of_keys(record.key for record in page.records)):
+        found = rows(
+            con,
+            "select record_key, modified_at from raw.status_deletes semi join incoming "
+            "using (record_key) where feed = ? and resource = ?",
+            [page.feed, page.resource],
+        )
+    return {key: Stored(None, modified_at) for key, modified_at in found}
+
+
+def count(con: Connection, feed: str, resource: Resource) -> int:
+    """Count the keys that are listed as deleted."""
+    return scalar(con, f"select count(*) from ({KEYS})", [feed, resource])
+
+
+def listed_by(
+    con: Connection, feed: str, resource: Resource, sweep_id: str, most: int
+) -> list[str]:
+    """Return keys that a sweep was told, that are not held, and that were listed as deleted.
+
+    At most so many, others in each sweep, so that all have their turn.
+    """
+    table, key = TABLES[resource], quoted(KEY_FIELDS[resource])
+    found = rows(
+        con,
+        f"{KEYS} and record_key in (select record_key from raw.sweep_keys where sweep_id = ?) "
+        f"and record_key not in (select {key} from {table} where feed = ?) "
+        "order by hash(concat(record_key, ?)) limit ?",
+        [feed, resource, sweep_id, feed, sweep_id, most],
+    )
+    return [found_key for (found_key,) in found]
+
+
+def forget_unlisted(con: Connection, feed: str, resource: Resource, sweep_id: str) -> None:
+    """Forget the keys that the source does not list any more, as a proven sweep tells.
+
+    Should such a key come back later, it is then missing here, and no longer accounted for.
+    """
+    con.execute(
+        "delete from raw.status_deletes where feed = ? and resource = ? and record_key not in "
+        "(select record_key from raw.sweep_keys where sweep_id = ?)",
+        [feed, resource, sweep_id],
+    )
