@@ -32,7 +32,7 @@ def confirmed(case: Case, suspects: Sequence[str]) -> list[str]:
     lists nothing any more has none; then a person released every key.
     """
     site, row, answering = case.site, case.row, case.evidence.answering
-    if answering is None:
+    if answering is None or not suspects:
         case.facts["confirmed_absent"] = len(suspects)
         return list(suspects)
     gone: list[str] = []

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import filterfalse
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ def digest(
     sha256 = hashlib.sha256()
     count = 0
     for batch in batches:
-        kept = [key for key in batch if key not in without] if without else batch
+        kept = list(filterfalse(without.__contains__, batch)) if without else batch
         if kept:
             sha256.update("\n".join((*kept, "")).encode())
             count += len(kept)
