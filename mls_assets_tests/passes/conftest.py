@@ -31,5 +31,7 @@ def beginnings(tmp_path_factory):
 @pytest.fixture
 def place(tmp_path, empty_warehouse, beginnings):
     shutil.copy(empty_warehouse, tmp_path / WAREHOUSE)
-    with SandboxServer(**MARKET) as sandbox:
-        yield Place(sandbox, tmp_path, beginnings=beginnings)
+    sandbox = SandboxServer(**MARKET)
+    sandbox.start()
+    yield Place(sandbox, tmp_path, beginnings=beginnings)
+    sandbox.stop(wait=False)
