@@ -21,6 +21,7 @@ from mls_assets.warehouse import counters, rows, scalar
 from mls_assets.warehouse.ddl import literal, quoted
 from mls_assets.warehouse.hiding import visible
 from mls_assets.warehouse.queries import Connection
+from mls_assets.warehouse.schema import LISTING_EVENTS
 
 _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
 _CHILDREN = ", ".join(map(literal, CHILD_RESOURCES))
@@ -198,7 +199,8 @@ def lingering(con: Connection, *, published: bool) -> dict[str, int]:
     for resource in KEYED_RESOURCES:
         places: list[tuple[str, str]] = [(f"{catalog}{TABLES[resource]}", KEY_FIELDS[resource])]
         if resource is Resource.PROPERTY:
-            places += [(f"{catalog}{TABLES[child]}", "ListingKey") for child in CHILD_RESOURCES]
+            of_listings = (*(TABLES[child] for child in CHILD_RESOURCES), LISTING_EVENTS.name)
+            places += [(f"{catalog}{table}", "ListingKey") for table in of_listings]
             if not published:
                 places.append(("raw.children", "listing_key"))
         for place, key in places:

@@ -13,7 +13,8 @@ from mls_assets.values import TABLES, Resource
 from mls_assets.warehouse import counters, status_deletes
 from mls_assets.warehouse.ddl import column_list
 from mls_assets.warehouse.queries import Connection, rows, scalar
-from mls_assets.warehouse.schema import FEEDS, RAW_TABLES
+from mls_assets.warehouse.raw_schema import RAW_TABLES
+from mls_assets.warehouse.schema import FEEDS
 
 State = Literal["new", "downloading", "current", "needs_resync", "blocked"]
 WalkKind = Literal["download", "update", "relations"]

@@ -13,7 +13,8 @@ import duckdb
 from mls_assets.errors import WarehouseRefused
 from mls_assets.values import TABLES, Column, Table
 from mls_assets.warehouse.queries import Connection, transaction
-from mls_assets.warehouse.schema import PIPELINE_TABLES, RAW_TABLES
+from mls_assets.warehouse.raw_schema import RAW_TABLES
+from mls_assets.warehouse.schema import PIPELINE_TABLES
 
 #: Written by DuckDB 1.5 and later, read by 1.5 and later.
 STORAGE_VERSION = "v1.5.0"

@@ -8,7 +8,8 @@ from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Reason, Resou
 from mls_assets.warehouse import counters, ledger, origins, sweeps
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, rows, scalar
-from mls_assets.warehouse.schema import PIPELINE_TABLES, RAW_TABLES
+from mls_assets.warehouse.raw_schema import RAW_TABLES
+from mls_assets.warehouse.schema import PIPELINE_TABLES
 
 #: What outlives its feed: proofs, which hold keys, counts, hashes and times only.
 _KEPT = ("deletion_ledger", "sweeps")

@@ -10,7 +10,7 @@ from mls_assets.values import CHILD_RESOURCES, KEY_FIELDS, OF_LISTINGS, TABLES, 
 from mls_assets.warehouse import arrow, counters
 from mls_assets.warehouse.ddl import literal, quoted
 from mls_assets.warehouse.queries import Connection, framed, rows
-from mls_assets.warehouse.schema import REJECTED_VALUES
+from mls_assets.warehouse.schema import LISTING_EVENTS, REJECTED_VALUES
 
 _RESOURCES = {table: resource for resource, table in TABLES.items()}
 
@@ -53,9 +53,11 @@ def visible(table: str) -> str:
             f"or (hidden.resource = {listing} and held.resource in ({children})))"
         )
         return f"not exists (from raw.hidden where hidden.feed = held.feed and {hidden})"
-    if resource is None:
+    if resource is None and table != LISTING_EVENTS.name:
         return "true"
-    owners = [resource, *([Resource.PROPERTY] if resource in OF_LISTINGS else [])]
+    owners = [] if resource is None else [resource]
+    if resource is None or resource in OF_LISTINGS:
+        owners.append(Resource.PROPERTY)
     return " and ".join(
         "not exists (from raw.hidden where hidden.feed = held.feed "
         f"and hidden.resource = {literal(owner)} "

@@ -16,7 +16,7 @@ from mls_assets.values import (
     Resource,
     Source,
 )
-from mls_assets.warehouse import arrow, counters, cursors, rejects
+from mls_assets.warehouse import arrow, counters, cursors, history, rejects
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 
@@ -79,6 +79,7 @@ def remove(
         )
         if resource is Resource.PROPERTY:
             _remove_children(con, feed)
+            history.forget(con, feed, here)
         con.execute(
             "delete from raw.records where feed = ? and resource = ? "
             "and record_key in (select record_key from gone)",

@@ -19,7 +19,7 @@ from mls_assets.values import (
     LandedRecord,
     Resource,
 )
-from mls_assets.warehouse import arrow, counters, cursors, rejects
+from mls_assets.warehouse import arrow, counters, cursors, history, rejects
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.rejects import Version
@@ -164,6 +164,8 @@ def merge(
         merged[child_table] = _replace(con, feed, child_table, _LISTING_KEY, listings, kept)
     if table in frames:
         kept = _only(frames[table], key, alive.records)
+        if resource is Resource.PROPERTY:
+            history.note(con, feed, pending.records, kept)
         merged[table] = _replace(con, feed, table, key, kept[key].to_list(), kept)
     count = rejects.replace_values(con, feed, alive.versions(resource, pending), rejected)
     _advance(con, feed, resource, pending.through)

@@ -23,7 +23,7 @@ from mls_assets.passes.case import Judged
 from mls_assets.passes.site import Progress, Site
 from mls_assets.sandbox.control.verbs import target
 from mls_assets.sandbox.server import SandboxServer
-from mls_assets.warehouse import rows
+from mls_assets.warehouse import history, rows
 from mls_assets_tests.model.crashes import Crash, Crashing
 from mls_assets_tests.passes.place import WAREHOUSE, Place
 
@@ -43,7 +43,9 @@ NARROW = {
         columns=tuple(
             column
             for column in table.columns
-            if column.name.islower() or column.name.endswith(("Key", "Time", "Timestamp", "Date"))
+            if column.name.islower()
+            or column.name in history.FIELDS
+            or column.name.endswith(("Key", "Time", "Timestamp", "Date"))
         ),
     )
     for name, table in reso.RESO_TABLES.items()

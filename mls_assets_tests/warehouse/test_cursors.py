@@ -8,7 +8,8 @@ from mls_assets.errors import ConfigurationError, FeedBusy
 from mls_assets.values import Resource, Source
 from mls_assets.warehouse import FeedState, Walk, Warehouse, cursors, origins, publication
 from mls_assets.warehouse.cursors import ENDED
-from mls_assets.warehouse.schema import FEEDS, RAW_TABLES
+from mls_assets.warehouse.raw_schema import RAW_TABLES
+from mls_assets.warehouse.schema import FEEDS
 from mls_assets_tests.warehouse.world import FEED, MINUTE, NOON, land, merge_all, page
 
 PROPERTY = Resource.PROPERTY

@@ -22,7 +22,7 @@ from mls_assets.values import (
     Source,
     Table,
 )
-from mls_assets.warehouse import Landing, Warehouse, arrow, landing, merging
+from mls_assets.warehouse import Landing, Warehouse, arrow, history, landing, merging
 from mls_assets.warehouse.merging import Merged, Pending
 from mls_assets.warehouse.queries import Connection
 
@@ -30,8 +30,19 @@ FEED = "spark/default"
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
+
+def _type_of(name: str) -> str:
+    if name.endswith("Timestamp"):
+        return "TIMESTAMPTZ"
+    return "DOUBLE" if name.endswith("Price") else "VARCHAR"
+
+
 _OWN = {
-    Resource.PROPERTY: [Column("City", "VARCHAR"), Column("Appliances", "VARCHAR[]")],
+    Resource.PROPERTY: [
+        Column("City", "VARCHAR"),
+        Column("Appliances", "VARCHAR[]"),
+        *(Column(name, _type_of(name)) for name in history.FIELDS),
+    ],
     Resource.OPEN_HOUSE: [
         Column("OpenHouseDate", "DATE"),
         Column("OpenHouseStartTime", "TIMESTAMPTZ"),
@@ -42,6 +53,7 @@ _POLARS: Mapping[str, Any] = {
     "VARCHAR": pl.String,
     "JSON": pl.String,
     "DATE": pl.Date,
+    "DOUBLE": pl.Float64,
     "VARCHAR[]": pl.List(pl.String),
     "TIMESTAMPTZ": pl.Datetime("us", "UTC"),
 }
@@ -204,7 +216,13 @@ def _frame(feed: str, resource: Resource, found: Iterable[dict[str, Any]]) -> pl
             "mls": fields.get("mls", feed),
             "local_fields": json.dumps(fields, default=str),
             KEY_FIELDS[resource]: fields.get("own_key"),
-            **{name: value for name, value in fields.items() if name in table.column_names},
+            **{
+                name: datetime.fromisoformat(value)
+                if name.endswith("Timestamp") and isinstance(value, str)
+                else value
+                for name, value in fields.items()
+                if name in table.column_names
+            },
         }
         rows.append([known.get(column.name) for column in table.columns])
     schema = {column.name: _POLARS[column.type] for column in table.columns}
