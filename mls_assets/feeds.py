@@ -88,6 +88,10 @@ class ForgeAccess(_Fed):
         """What is asked of the source; a changed filter wants a fresh download."""
         return f"filter={list(self.filter)!r}" if resource is Resource.PROPERTY else ""
 
+    def filter_for(self, resource: Resource) -> tuple[Any, ...] | None:
+        """The query's filter; it speaks of listings, so agents are asked for without."""
+        return (self.filter or None) if resource is Resource.PROPERTY else None
+
 
 @dataclass(frozen=True, slots=True)
 class Feeds:

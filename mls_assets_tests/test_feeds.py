@@ -3,7 +3,7 @@
 import pytest
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.feeds import SPARK_DEFAULT_URL, load_feeds, token_of
+from mls_assets.feeds import SPARK_DEFAULT_URL, ForgeAccess, load_feeds, token_of
 from mls_assets.values import Resource
 
 
@@ -117,3 +117,10 @@ def test_a_token_that_no_header_may_hold_is_refused_without_showing_it(value):
     with pytest.raises(ConfigurationError) as refusal:
         token_of("T", {"T": value})
     assert value.strip() == "" or value not in str(refusal.value)
+
+
+def test_a_listing_filter_is_not_sent_to_the_agents():
+    access = ForgeAccess("https://h/g", filter=({"field": "StandardStatus"},))
+    assert access.filter_for(Resource.PROPERTY) == access.filter
+    assert access.filter_for(Resource.MEMBER) is None
+    assert ForgeAccess("https://h/g").filter_for(Resource.PROPERTY) is None

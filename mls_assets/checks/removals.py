@@ -34,7 +34,7 @@ def every_removal_explained(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             audit.published_attached(con, site.published) as there,
         ):
             vanished = audit.vanished_since_publication(con) if there else 0
-            present = invariants.unexplained_absences(con)
+            present = invariants.removed_but_present(con)
             incomplete = audit.incomplete_entries(con)
     offenders = vanished + present + incomplete
     return dg.AssetCheckResult(

@@ -6,12 +6,13 @@ Only questions and what their answers mean; whether to ask is decided in `judge`
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from mls_assets.errors import DownloadIncomplete, SweepVoid
 from mls_assets.passes.case import Case
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.site import Progress
 from mls_assets.reconcile.plan import Plan
 from mls_assets.values import Resource
-from mls_assets.warehouse import landing, status_deletes, sweeps
+from mls_assets.warehouse import cursors, landing, status_deletes, sweeps
 
 #: Suspects asked for in one confirmation, and how many keys known to exist go with them.
 CONFIRMATION_BATCH = 40
@@ -19,6 +20,9 @@ CONTROLS = 3
 
 #: Of the keys that the source lists as deleted, how many a sweep asks for whether they still are.
 DELETED_A_SWEEP = 500
+
+#: Missing keys that are fetched by key in any case; beyond, a twentieth of the source's keys.
+MOST_FETCHED = 5_000
 
 #: By how much an open house's end may lie ahead of the source's clock and count as over.
 _MARGIN = timedelta(minutes=1)
@@ -28,8 +32,7 @@ def confirmed(case: Case, suspects: Sequence[str]) -> list[str]:
     """Ask for each suspect again by key; what answers is spared.
 
     Each question carries keys that the sweep did see: a source that does not answer for those
-    does not answer at all, and then silence about the others means nothing. Only a source that
-    lists nothing any more has none; then a person released every key.
+    does not answer at all, and then silence about the others means nothing.
     """
     site, row, answering = case.site, case.row, case.evidence.answering
     if answering is None or not suspects:
@@ -76,6 +79,14 @@ def refetch(case: Case, plan: Plan) -> None:
     wanted = [*plan.missing, *deleted]
     if not wanted:
         return
+    if len(plan.missing) > max(MOST_FETCHED, plan.source // 20):
+        # by key that takes longer than a download
+        with site.warehouse.write() as con:
+            cursors.needs_resync(con, row.feed, row.resource)
+        raise DownloadIncomplete(
+            f"{len(plan.missing):,} of {plan.source:,} keys are missing here, too many to fetch "
+            "one by one. The next replication downloads them; then purge again."
+        )
     came: set[str] = set()
     refused: set[str] = set()
     for page in fetch(row.resource, wanted):
@@ -100,5 +111,12 @@ def refetch(case: Case, plan: Plan) -> None:
 
 
 def _controls(case: Case) -> list[str]:
+    """Return keys that the sweep did see. Only a source that lists nothing has none.
+
+    Then a person released every key. Raises SweepVoid should there be none otherwise.
+    """
     with case.site.warehouse.read() as con:
-        return sweeps.sample_staged(con, case.row.sweep_id, CONTROLS)
+        controls = sweeps.sample_staged(con, case.row.sweep_id, CONTROLS)
+    if case.row.source_keys and not controls:
+        raise SweepVoid(f"{case.name}: the keys of the sweep are not staged any more. Sweep again.")
+    return controls

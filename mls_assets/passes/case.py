@@ -5,12 +5,14 @@ Storing a verdict is here; coming to one is the business of `judge`.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from typing import Any
 
 from mls_assets.passes.site import Site
-from mls_assets.values import Page, Reason, Resource, Source
+from mls_assets.values import Page, Resource, Source
 from mls_assets.warehouse import Connection, sweeps
 from mls_assets.warehouse.sweeps import SweepRow
+from mls_assets.warehouse.sweeps.approvals import VALID_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +22,14 @@ class Evidence:
     `answering` returns those of some keys that the source answers for when asked by key, and
     raises unless each answer holds the controls, which are keys that it did list; `fetch` yields
     pages with the records of some keys, so far as the source still has them. Forge can do
-    neither: its replay is all the evidence there is. `canaries` are the keys that normal passes
-    returned lately, where the rows do not tell it any more.
+    neither: its replay is all the evidence there is, and `land` stores the records that came
+    with it, once what was here before has been looked at.
     """
 
     source: Source
-    reason: Reason
     answering: Callable[[Resource, Sequence[str], Sequence[str]], set[str]] | None = None
     fetch: Callable[[Resource, Sequence[str]], Iterator[Page]] | None = None
-    canaries: Sequence[str] | None = None
+    land: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,12 @@ class Approved:
 
     sweep_id: str
     by: str
+
+
+def how_to_release(feed: str, sweep_id: str) -> str:
+    """Say how a person lets go what a sweep held back."""
+    hours = VALID_FOR / timedelta(hours=1)
+    return f"run `mls-assets purge {feed} --approve {sweep_id}` within {hours:.0f} hours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,8 @@ class Judged:
 class Case:
     """A sweep being judged, and what is found out on the way.
 
-    `approval` is the approval that this sweep may use up, until it has; with `hides` what a
-    guard holds back is left out of the published tables.
+    `approval` is the approval that this sweep may use up, `released` the keys that it lets go;
+    with `hides` what a guard holds back is left out of the published tables.
     """
 
     site: Site
@@ -82,7 +89,7 @@ class Case:
     evidence: Evidence
     approval: Approved | None = None
     hides: bool = False
-    used: str = ""
+    released: frozenset[str] = frozenset()
     changed: set[str] = field(default_factory=set)
     facts: dict[str, int] = field(default_factory=dict)
 
@@ -98,8 +105,9 @@ class Case:
 
     def close_in(self, con: Connection, verdict: str, explanation: str, **columns: Any) -> Judged:
         """Do the same in the caller's transaction; an approval that was used is named."""
-        if self.used:
-            explanation = f"{explanation.rstrip('.')}. {self.used}"
+        released = sweeps.released_for(con, self.row.sweep_id)
+        if released:
+            explanation = f"{explanation.rstrip('.')}. {released}"
         sweeps.close(
             con,
             self.row.sweep_id,
@@ -110,17 +118,6 @@ class Case:
             **columns,
         )
         return self.judged(verdict, explanation)
-
-    def use_approval(self, con: Connection, released: str) -> None:
-        """Use the approval up, once, in the transaction of what it released; `released` says what.
-
-        Such as "The keys of {}", with the approved sweep's id for the braces.
-        """
-        if self.approval:
-            sweep_id, by = self.approval.sweep_id, self.approval.by
-            sweeps.use_approval(con, sweep_id, self.row.sweep_id, by)
-            self.used = f"{released.format(sweep_id)} were released by {by}."
-            self.approval = None
 
     def judged(
         self, verdict: str, explanation: str, *, would_block: bool = False, error_code: int = 0

@@ -25,7 +25,8 @@ def claim(
         if claimed != "asked_otherwise" or state.state == "new":
             return state, ()
         cursors.needs_resync(con, feed, resource)
-    pages = max(math.ceil(max(state.rows, state.source_rows or 0) / 1000), 1)
+    size = 1000 if source is Source.SPARK else 500
+    pages = max(math.ceil(max(state.rows, state.source_rows or 0) / size), 1)
     note = (
         f"{feed} {resource}: the question changed, so it is downloaded afresh (about {pages:,} "
         f"requests for records{', and more for relations' if source is Source.SPARK else ''}); "

@@ -12,9 +12,9 @@ from itertools import count as numbers
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.relations import refuse_silence
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
-from mls_assets.passes.update import refuse_silence
 from mls_assets.sources import RELATIONS, SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
 from mls_assets.warehouse import Walk, child_sets, cursors, landing

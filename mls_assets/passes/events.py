@@ -33,7 +33,7 @@ def follow(
     with site.warehouse.read() as con:
         cursor = cursors.state_of(con, feed, resource).cursor
     pages = client.pages(
-        feed, mls_of(feed), resource, after=int(cursor or 0), filter=access.filter or None
+        feed, mls_of(feed), resource, after=int(cursor or 0), filter=access.filter_for(resource)
     )
     expected: int | None = None
     records = 0

@@ -1,22 +1,32 @@
 """What is done with a proven key set: plan, guard, removal, verdict, and asking in between.
 
 The same for a Spark sweep and a Forge replay. Everything here runs under the feed's lock, so
-nothing lands between the plan and the removal but what this pass itself fetches.
+nothing should land between the plan and the removal but what this pass itself fetches; what
+landed nevertheless is not removed.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from mls_assets.errors import MlsAssetsError, SweepVoid
 from mls_assets.passes.asking import confirmed, refetch
-from mls_assets.passes.case import Approved, Case, Evidence, Judged
+from mls_assets.passes.case import Approved, Case, Evidence, Judged, how_to_release
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.site import Site
 from mls_assets.reconcile.digest import digest
-from mls_assets.reconcile.guard import Thresholds, decide
+from mls_assets.reconcile.guard import Canary, Thresholds, decide
 from mls_assets.reconcile.plan import LocalKey, Plan, compare
-from mls_assets.warehouse import Connection, cursors, hiding, ledger, status_deletes, sweeps
+from mls_assets.values import Reason
+from mls_assets.warehouse import (
+    Connection,
+    cursors,
+    hiding,
+    ledger,
+    rejects,
+    status_deletes,
+    sweeps,
+)
 from mls_assets.warehouse.sweeps import SweepRow
 
 #: How far back a normal pass must have returned a key for it to be a canary.
@@ -73,7 +83,7 @@ def _broken_off(case: Case, error: MlsAssetsError) -> Judged:
 def _judge(case: Case, thresholds: Thresholds, dry_run: bool) -> Judged:
     with case.site.warehouse.read() as con:
         plan = _plan(case, con)
-        approved, why = _ask_guard(case, con, plan, thresholds)
+        why = _ask_guard(case, con, plan, thresholds)
     if dry_run:
         text = (
             f"dry run: would be blocked: {why}"
@@ -83,43 +93,54 @@ def _judge(case: Case, thresholds: Thresholds, dry_run: bool) -> Judged:
         )
         case.close("planned", text)
         return case.judged("planned", text, would_block=bool(why))
+    if case.evidence.land:
+        _land(case, plan, case.evidence.land)
     if not why:
         _remove(case, confirmed(case, plan.absent))
         refetch(case, plan)
         return _verdict(case)
     # what a person released goes, the others wait; but from a source that lists nothing, where no
     # key could serve as control, only if the released keys are all that there were
-    released = [key for key in plan.absent if key in approved] if plan.source else []
+    released = [key for key in plan.absent if key in case.released] if plan.source else []
     _remove(case, confirmed(case, released))
-    return _block(case, [key for key in plan.absent if key not in approved or not released], why)
+    waiting = [key for key in plan.absent if key not in case.released or not released]
+    return _block(case, waiting, why)
 
 
-def _ask_guard(
-    case: Case, con: Connection, plan: Plan, thresholds: Thresholds
-) -> tuple[frozenset[str], str]:
-    """Return the keys that a person released, and why the guard objects (empty: it does not)."""
+def _land(case: Case, plan: Plan, land: Callable[[], None]) -> None:
+    """Store the records that came with the keys; what was missing here is here then."""
+    land()
+    normalise_locked(case.site, case.row.feed)
+    with case.site.warehouse.read() as con:
+        left = set(_compared(con, case.row).missing)
+    case.facts["refetched"] = len(set(plan.missing) - left)
+
+
+def _ask_guard(case: Case, con: Connection, plan: Plan, thresholds: Thresholds) -> str:
+    """Return why the guard objects, empty if it does not; note what a person released."""
     row = case.row
-    approved: frozenset[str] = frozenset()
     if case.approval:
-        approved = sweeps.approval(con, case.approval.sweep_id, row.feed, row.resource).keys
-    recently_seen = case.evidence.canaries
+        case.released = sweeps.approval(
+            con, case.approval.sweep_id, row.feed, row.resource, user=row.sweep_id
+        ).keys
+    seen, absent = sweeps.recently_seen(
+        con,
+        row.feed,
+        row.resource,
+        since=row.started_at - CANARY_WINDOW,
+        until=row.started_at,
+        among=plan.absent,
+    )
     decision = decide(
         plan,
         thresholds=thresholds,
         removed_last_day=sweeps.removed_since(
             con, row.feed, row.resource, sweeps.began_here_at(con, row.sweep_id) - DAY
         ),
-        recently_seen=canaries(con, row) if recently_seen is None else recently_seen,
-        approved=approved,
+        canary=Canary(seen, absent),
+        approved=case.released,
     )
-    return approved, "; ".join(decision.blocked)
-
-
-def canaries(con: Connection, row: SweepRow) -> list[str]:
-    """Return the keys that normal passes returned in the hour before a sweep began."""
-    return sweeps.recently_seen(
-        con, row.feed, row.resource, row.started_at - CANARY_WINDOW, row.started_at
-    )
+    return "; ".join(decision.blocked)
 
 
 def _compared(con: Connection, row: SweepRow) -> Plan:
@@ -153,9 +174,8 @@ def _block(case: Case, waiting: Sequence[str], why: str) -> Judged:
         so_far = f"{removed:,} approved keys were removed, the others not"
     text = (
         f"{case.name}: blocked, {so_far}: {why}. If the source really dropped them (or its "
-        "key's role changed on purpose), run "
-        f"`mls-assets purge {row.feed} --approve {row.sweep_id}` within 24 hours; else wait for "
-        "the next sweep."
+        "key's role changed on purpose), "
+        f"{how_to_release(row.feed, row.sweep_id)}; else wait for the next sweep."
     )
     if case.hides:
         text += f" Until then the published tables are without these {len(waiting):,}."
@@ -172,6 +192,11 @@ def _remove(case: Case, keys: Sequence[str]) -> None:
     if not keys:
         return
     with case.site.warehouse.write() as con:
+        if sweeps.row(con, row.sweep_id).verdict != "running":
+            raise SweepVoid(f"{case.name}: another process judged {row.sweep_id}. Sweep again.")
+        arrived = sweeps.arrived_since(con, row.sweep_id, keys)
+        case.changed.update(arrived)
+        keys = [key for key in keys if key not in arrived]
         # what a guard held back before was found absent then, not now
         before = sweeps.first_absent(con, row.feed, row.resource)
         by_moment: defaultdict[datetime, list[str]] = defaultdict(list)
@@ -184,13 +209,16 @@ def _remove(case: Case, keys: Sequence[str]) -> None:
                 source=case.evidence.source,
                 resource=row.resource,
                 keys=found,
-                reason=case.evidence.reason,
+                reason=Reason.ABSENT_FROM_SWEEP,
                 evidence_id=row.sweep_id,
                 first_evidence_at=first_evidence_at,
                 removed_at=datetime.now(UTC),
                 run_id=case.site.run_id,
             )
-        case.use_approval(con, "The keys of {}")
+        released = len(case.released.intersection(keys))
+        if case.approval and released:
+            sweep_id, by = case.approval.sweep_id, case.approval.by
+            sweeps.use_approval(con, sweep_id, row.sweep_id, by, released=released)
         sweeps.note(con, row.sweep_id, removed=case.facts["removed"])
 
 
@@ -200,10 +228,10 @@ def _verdict(case: Case) -> Judged:
         here = digest(sweeps.local_batches(con, row.sweep_id), without=case.changed)
         there = digest(sweeps.staged_batches(con, row.sweep_id), without=case.changed)
         after = _compared(con, row)
+        one_sided = (*after.absent, *after.arrived, *after.missing)
+        differing = [key for key in one_sided if key not in case.changed]
+        refused = rejects.refused(con, row.feed, row.resource, differing)
     case.facts["local_keys_after"] = after.local
-    differing = [
-        key for key in (*after.absent, *after.arrived, *after.missing) if key not in case.changed
-    ]
     equal = here == there and not differing
     facts = case.facts
     text = (
@@ -215,6 +243,8 @@ def _verdict(case: Case) -> Judged:
     if not equal:
         sample = ", ".join(differing[:5])
         text += f"; {len(differing):,} keys still differ for no known reason, such as {sample}"
+        if refused:
+            text += f". Of these, {refused:,} stand in rejected_values: they cannot be stored"
     verdict = "reconciled" if equal else "unequal"
     with case.site.warehouse.write() as con:
         if equal:
@@ -225,8 +255,6 @@ def _verdict(case: Case) -> Judged:
         cursors.unblock(con, row.feed, row.resource)
         sweeps.forget_suspects(con, row.feed, row.resource)
         status_deletes.forget_unlisted(con, row.feed, row.resource, row.sweep_id)
-        if sweeps.passed_keyless(con, row.sweep_id):
-            case.use_approval(con, "The records without a key that {} met")
         return case.close_in(
             con, verdict, text, source_digest=there.sha256, local_digest=here.sha256
         )

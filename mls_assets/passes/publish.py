@@ -7,9 +7,9 @@ from mls_assets.warehouse.publication import Published
 
 def publish(site: Site, *, only_if_changed: bool = False) -> Published | None:
     """Publish; None if `only_if_changed` and nothing changed since the last publication."""
-    if only_if_changed and site.published.exists():
+    if only_if_changed:
         with site.warehouse.read() as con:
-            if not publication.changed_since_publication(con):
+            if not publication.changed_since_publication(con, site.published):
                 return None
     done = publication.publish(site.warehouse, site.published, run_id=site.run_id)
     site.progress(Progress("all", "all", "publish", 1, sum(done.rows.values())))

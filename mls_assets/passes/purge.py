@@ -4,15 +4,16 @@ from collections.abc import Iterator, Sequence
 
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.case import Approved, Evidence, Judged
+from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import spark_client
 from mls_assets.passes.judge import judge
+from mls_assets.passes.relations import with_children
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Site
 from mls_assets.passes.sweep import Swept
-from mls_assets.passes.update import with_children
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import SparkClient
-from mls_assets.values import Page, Reason, Resource, Source
+from mls_assets.values import Page, Resource, Source
 from mls_assets.warehouse import sweeps
 
 
@@ -21,7 +22,7 @@ def _evidence(site: Site, client: SparkClient, feed: SparkFeed) -> Evidence:
         for page in client.records(resource, keys):
             yield with_children(site, client, feed, page)
 
-    return Evidence(Source.SPARK, Reason.ABSENT_FROM_SWEEP, client.answering, fetch)
+    return Evidence(Source.SPARK, client.answering, fetch)
 
 
 def purge(
@@ -37,8 +38,12 @@ def purge(
     """Act on a proven sweep: plan, guard, confirmation, removal, refetch, verdict.
 
     Never raises for what a sweep can come to; `verdict` says it. The sweep's row keeps it too.
+    Raises ConfigurationError where the feed was filled from another source than it names now.
     """
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
+        with site.warehouse.read() as con:
+            resource = sweeps.row(con, sweep_id).resource
+        claim(site, feed.name, Source.SPARK, feed.base_url, resource, feed.question(resource))
         return judge(
             site,
             sweep_id,

@@ -1,8 +1,8 @@
 """Reconciling a Forge feed by reading its whole event log again, from event 0.
 
 The keys alive at the end are the source's key set. Until that end is reached everything is
-staged, and nothing that is stored is touched: a log tells old versions first. Then the survivors
-land, and what is absent goes through the same plan, guard and verdict as a Spark sweep; no
+staged, and nothing that is stored is touched: a log tells old versions first. Then what is absent
+goes through the same plan, guard and verdict as a Spark sweep, and the survivors land; no
 tombstone of the replay removes anything by itself. The stored cursor stays where it is, so that
 every tombstone after it is still handled in its turn; only a feed whose log was reset gets a new
 cursor, and only once its sets are equal.
@@ -11,21 +11,22 @@ cursor, and only once its sets are equal.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from mls_assets.errors import ConfigurationError, MlsAssetsError
 from mls_assets.feeds import ForgeAccess, mls_of
-from mls_assets.passes.case import Approved, Evidence, Judged
+from mls_assets.passes.case import Approved, Evidence, Judged, how_to_release
 from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client
 from mls_assets.passes.events import follow
-from mls_assets.passes.judge import canaries, judge
+from mls_assets.passes.judge import judge
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.passes.sweep import new_sweep_id
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import ForgeClient, ahead
-from mls_assets.values import Page, Reason, Resource, Source
+from mls_assets.values import Page, Resource, Source
 from mls_assets.warehouse import cursors, landing, replaying, sweeps
 
 
@@ -106,37 +107,34 @@ def replay_locked(
         resync = state.state == "needs_resync"
         sweeps.begin(con, sweep_id, feed, resource, datetime.now(UTC), site.run_id)
         replaying.drop(con, feed, resource)
-    pages = client.pages(feed, mls_of(feed), resource, after=0, filter=access.filter or None)
+    pages = client.pages(feed, mls_of(feed), resource, after=0, filter=access.filter_for(resource))
     told = _Told(sweep_id, feed, resource)
-    canary: list[str] = []
     try:
         _stage(site, told, pages)
         _expect_end(told, None if resync else state.cursor)
-        with site.warehouse.read() as con:
-            # before the survivors land, which makes them look as if seen just now
-            canary = canaries(con, sweeps.row(con, sweep_id))
-        if not told.void and not dry_run:
-            _land(site, sweep_id)
+        _expect_keys(site, told, approve)
     except MlsAssetsError as error:
         told.void = f"the replay broke off after {told.pages} page(s): {error}"
         told.error = error
+    last = told.last
+    try:
+        if last is None or told.void:
+            return _close_void(site, told)
+        with site.warehouse.write() as con:
+            staged = sweeps.staged(con, sweep_id)
+            sweeps.note(con, sweep_id, pages=told.pages, source_keys=staged)
+        judged = judge(
+            site,
+            sweep_id,
+            Evidence(Source.FORGE, land=partial(_land, site, sweep_id)),
+            thresholds,
+            dry_run=dry_run,
+            approve=approve,
+            hides=access.hides,
+        )
     finally:
         with site.warehouse.write() as con:
             replaying.drop(con, feed, resource)
-    last = told.last
-    if last is None or told.void:
-        return _close_void(site, told)
-    with site.warehouse.write() as con:
-        sweeps.note(con, sweep_id, pages=told.pages, source_keys=sweeps.staged(con, sweep_id))
-    judged = judge(
-        site,
-        sweep_id,
-        Evidence(Source.FORGE, Reason.ABSENT_FROM_SWEEP, canaries=canary),
-        thresholds,
-        dry_run=dry_run,
-        approve=approve,
-        hides=access.hides,
-    )
     if resync and judged.verdict == "reconciled":
         with site.warehouse.write() as con:
             cursors.advance_events(
@@ -159,6 +157,7 @@ class _Told:
     resource: Resource
     last: Page | None = None
     pages: int = 0
+    keyless: int = 0
     void: str = ""
     error: MlsAssetsError | None = None
 
@@ -170,12 +169,15 @@ def _stage(site: Site, told: _Told, pages: Iterable[Page]) -> None:
             if told.last is None:
                 sweeps.note(con, told.sweep_id, started_at=page.fetched_at)
             replaying.stage(con, told.sweep_id, told.pages, page)
+            # a record that cannot be stored is there nevertheless
+            refused = [reject.key for reject in page.rejects if reject.key is not None]
             sweeps.stage_events(
                 con,
                 told.sweep_id,
-                alive=[record.key for record in page.records],
+                alive=[*(record.key for record in page.records), *refused],
                 gone=[removal.key for removal in page.removals],
             )
+        told.keyless += len(page.rejects) - len(refused)
         # its bodies are staged: of the last page only its facts are asked for later
         told.last = replace(page, records=(), removals=(), rejects=())
         told.pages += 1
@@ -196,6 +198,21 @@ def _expect_end(told: _Told, cursor: str | None) -> None:
             f"the replay ended at event {last.position or 0:,}, but events up to {int(cursor):,} "
             "were handled before"
         )
+
+
+def _expect_keys(site: Site, told: _Told, approve: Approved | None) -> None:
+    """Void a replay with records whose key cannot be told, unless a person passed those."""
+    if told.void or not told.keyless:
+        return
+    with site.warehouse.write() as con:
+        sweeps.mark_keyless(con, told.sweep_id)
+        if approve and sweeps.approval(con, approve.sweep_id, told.feed, told.resource).keyless:
+            sweeps.use_approval(con, approve.sweep_id, told.sweep_id, approve.by, released=0)
+            return
+    told.void = (
+        f"the log holds {told.keyless:,} record(s) without a usable key, and what they are cannot "
+        f"be asked. If such records may stay out, {how_to_release(told.feed, told.sweep_id)}"
+    )
 
 
 def _land(site: Site, sweep_id: str) -> None:

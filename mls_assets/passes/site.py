@@ -99,8 +99,8 @@ class Site:
 
     @property
     def locks(self) -> Path:
-        """The folder of the feeds' locks."""
-        return self.folder / "locks"
+        """The folder of the feeds' locks: beside the warehouse that they guard."""
+        return self.warehouse.path.parent / "locks"
 
     def feed_lock(self, feed: str) -> FeedLock:
         """Return the kernel's lock of a feed, as a context manager; see `FeedLock`."""

@@ -1,6 +1,6 @@
 """Reading a Spark resource's whole key set, as the guide's step 3, and proving that it is whole.
 
-Only keys are staged here; what follows from them is decided and done in `purge`.
+Only keys are staged here; what follows from them is decided and done in `judge`.
 """
 
 import secrets
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from mls_assets.errors import ConfigurationError, MlsAssetsError
 from mls_assets.feeds import SparkFeed
-from mls_assets.passes.case import Approved
+from mls_assets.passes.case import Approved, how_to_release
 from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import spark_client
 from mls_assets.passes.settings import SparkSettings
@@ -69,12 +69,13 @@ def sweep_keys(
                 approve is not None
                 and sweeps.approval(con, approve.sweep_id, feed.name, resource).keyless
             )
-        if not state.initial_download_complete or state.state in ("new", "downloading"):
+        if not state.initial_download_complete:
             raise ConfigurationError(
                 f"{feed.name} {resource} was not downloaded completely yet, so there is nothing "
                 f"to purge. Run `mls-assets replicate {feed.name}` first."
             )
-        return _sweep(site, client, feed.name, resource, keyless_approved, notes)
+        keyless = approve if keyless_approved else None
+        return _sweep(site, client, feed.name, resource, keyless, notes)
 
 
 def _sweep(
@@ -82,7 +83,7 @@ def _sweep(
     client: SparkClient,
     feed: str,
     resource: Resource,
-    keyless_approved: bool,
+    keyless: Approved | None,
     notes: tuple[str, ...],
 ) -> Swept:
     started_at = datetime.now(UTC)
@@ -103,13 +104,16 @@ def _sweep(
             distinct=distinct,
             count_after=count_after,
             unknown_locally=unknown,
-            keyless_approved=keyless_approved,
+            keyless_approved=keyless is not None,
         )
     except MlsAssetsError as error:
         distinct, count_after = proof.keys, None
         reasons = (f"the walk broke off after {proof.pages} page(s): {error}",)
         exit_code = error.exit_code
     void = "; ".join(reasons)
+    others = len(reasons) - (0 if keyless else len(proof.keyless_breaches))
+    if void and proof.keyless and not others:
+        void += f". If such records may stay out, {how_to_release(feed, sweep_id)}"
     with site.warehouse.write() as con:
         sweeps.note(
             con,
@@ -119,10 +123,11 @@ def _sweep(
             source_count_before=proof.count_before,
             source_count_after=count_after,
         )
-        others = len(reasons) - (0 if keyless_approved else len(proof.keyless_breaches))
         if proof.keyless and not others:
             # a person may pass it, or has
             sweeps.mark_keyless(con, sweep_id)
+            if keyless:
+                sweeps.use_approval(con, keyless.sweep_id, sweep_id, keyless.by, released=0)
         if void:
             sweeps.close(con, sweep_id, verdict="void", explanation=void)
     return Swept(

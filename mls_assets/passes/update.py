@@ -6,20 +6,19 @@ stored when the last page is, in the same transaction. Child collections of chan
 fetched before their page is stored and land in its transaction.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mls_assets.errors import AnswerBroken, DownloadIncomplete, LinkExpired
+from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
-from mls_assets.passes.children import due
 from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.relations import with_children
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.sources import SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
-from mls_assets.warehouse import FeedState, Walk, child_sets, cursors, landing
+from mls_assets.warehouse import FeedState, Walk, cursors, landing
 
 #: What a Date header cannot tell apart.
 _CLOCK_GRAIN = timedelta(seconds=1)
@@ -144,47 +143,6 @@ def _prove_complete(work: _Update, walk: Walk | None, last: Page) -> None:
 def _told_with_children(work: _Update, pages: Iterator[Page]) -> Iterator[Page]:
     for page in pages:
         yield with_children(work.site, work.client, work.feed, page)
-
-
-def with_children(site: Site, client: SparkClient, feed: SparkFeed, page: Page) -> Page:
-    """Return the page with the child sets that its listings ask for (see `children.due`)."""
-    if page.resource is not Resource.PROPERTY or not feed.relations or not page.records:
-        return page
-    keys = [record.key for record in page.records]
-    with site.warehouse.read() as con:
-        before = landing.bodies(con, feed.name, page.resource, keys)
-        stored = child_sets.stored(con, feed.name, keys)
-    wanted: defaultdict[frozenset[str], list[str]] = defaultdict(list)
-    for record in page.records:
-        relations = due(
-            before.get(record.key),
-            record.body,
-            stored=stored.get(record.key, frozenset()),
-            relations=feed.relations,
-        )
-        if relations:
-            wanted[relations].append(record.key)
-    children = list(page.children)
-    for relations, listing_keys in wanted.items():
-        ordered = tuple(name for name in feed.relations if name in relations)
-        found, answered = client.children(listing_keys, ordered)
-        refuse_silence(client, feed.name, set(listing_keys) - answered)
-        children += found
-    return replace(page, children=tuple(children))
-
-
-def refuse_silence(client: SparkClient, feed: str, listing_keys: set[str]) -> None:
-    """Raise AnswerBroken if listings that are there were not answered with their collections.
-
-    Their old collections would else stay for good: nothing asks again before the next change.
-    """
-    present = client.answering(Resource.PROPERTY, sorted(listing_keys)) if listing_keys else set()
-    if present:
-        raise AnswerBroken(
-            f"{feed}: the source left {len(present):,} listings out of an answer about their "
-            "media, rooms and units, although it has them. Their page was not stored; the next "
-            "run asks again."
-        )
 
 
 def next_cursor(before: str, started_at: datetime) -> str:

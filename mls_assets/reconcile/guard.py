@@ -1,7 +1,8 @@
 """Whether a planned purge may be done, or is more likely an outage than removals. Pure.
 
 Other replicators take any absence for a removal; every system that deletes in bulk on someone
-else's word has a limit. A blocked purge removes nothing at all: half a wrong purge is wrong.
+else's word has a limit. Of a blocked purge goes what a person released, and nothing else: half a
+wrong purge is wrong.
 """
 
 from collections.abc import Collection
@@ -33,6 +34,14 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """Keys that normal passes returned in the hour before a sweep: how many, and who is absent."""
+
+    seen: int = 0
+    absent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Whether the purge may go on; otherwise why not, with numbers and the next step."""
 
@@ -49,14 +58,13 @@ def decide(
     *,
     thresholds: Thresholds,
     removed_last_day: int,
-    recently_seen: Collection[str],
+    canary: Canary,
     approved: Collection[str] = frozenset(),
 ) -> Decision:
     """Judge a plan.
 
-    `removed_last_day` counts what sweeps of this feed and resource removed in 24 hours,
-    `recently_seen` are the keys that normal passes returned in the hour before the sweep.
-    Keys in `approved` (of a blocked sweep that a person released) are not held against it.
+    `removed_last_day` counts what sweeps of this feed and resource removed in 24 hours. Keys in
+    `approved` (of a blocked sweep that a person released) are not held against it.
     """
     if not plan.absent:
         return Decision()
@@ -90,11 +98,10 @@ def decide(
             f"{gone:,} keys went and {len(plan.missing):,} came at once, as if the source had "
             "renamed its keys"
         )
-    canary = frozenset(recently_seen)
-    dead = sum(key in canary for key in absent)
-    if dead >= thresholds.canary_floor and dead > thresholds.canary_share * len(canary):
+    dead = sum(key in canary.absent for key in absent)
+    if dead >= thresholds.canary_floor and dead > thresholds.canary_share * canary.seen:
         reasons.append(
-            f"{dead:,} of {len(canary):,} keys that normal passes returned in the last hour are "
+            f"{dead:,} of {canary.seen:,} keys that normal passes returned in the last hour are "
             "absent"
         )
     return Decision(tuple(reasons))

@@ -23,6 +23,9 @@ from mls_assets.errors import (
 from mls_assets.sources.forge_schema import DELETED, ForgeShape, Mls
 from mls_assets.sources.links import shown
 from mls_assets.sources.split import (
+    MODIFIED,
+    REMOVED_STATUS,
+    STATUS,
     Head,
     Unpacked,
     Unusable,
@@ -34,9 +37,8 @@ from mls_assets.sources.split import (
     usable_key,
 )
 from mls_assets.sources.vendor_errors import Kind, Verdict, classify_graphql
-from mls_assets.values import RawRecord, Reason, Reject, Removal
+from mls_assets.values import RawRecord, Reason, Reject, Removal, Resource
 
-_MODIFIED = "ModificationTimestamp"
 _NOTHING = (b"null", b"[]", b'""')
 
 
@@ -103,6 +105,7 @@ def events_of(body: bytes, shape: ForgeShape) -> EventPage | None:
                 rejects.append(rejected)
             case Removal() as removal:  # the last word on a key in a batch counts
                 records.pop(removal.key, None)
+                rejects = [rejected for rejected in rejects if rejected.key != removal.key]
                 removals[removal.key] = removal
             case RawRecord() as record:
                 removals.pop(record.key, None)
@@ -118,8 +121,11 @@ def events_of(body: bytes, shape: ForgeShape) -> EventPage | None:
 
 
 def _event_of(element: bytes, shape: ForgeShape) -> RawRecord | Removal | Reject:
-    """One result: a record, or a tombstone (only JSON's `true` is one), or neither."""
-    head = head_of(element, shape.key_field, (DELETED, _MODIFIED))
+    """One result: a record, a removal, or neither.
+
+    Removed is what has a tombstone (only JSON's `true` is one) or RESO's status "Delete".
+    """
+    head = head_of(element, shape.key_field, (DELETED, STATUS, MODIFIED))
     if isinstance(head, Reject):
         if _is_tombstone(element):
             raise AnswerBroken(f"it has a tombstone whose {head.problem}")
@@ -132,7 +138,10 @@ def _event_of(element: bytes, shape: ForgeShape) -> RawRecord | Removal | Reject
         return reject(problem, element, head.key)
     if _says_nothing(head, shape):
         return reject("all its fields are null, yet it is not deleted", element, head.key)
-    return RawRecord(head.key, head.body, instant(head.members.get(_MODIFIED)))
+    modified = instant(head.members.get(MODIFIED))
+    if head.members.get(STATUS) == REMOVED_STATUS and shape.resource is Resource.PROPERTY:
+        return Removal(head.key, Reason.STATUS_DELETE, modified)
+    return RawRecord(head.key, head.body, modified)
 
 
 def _is_tombstone(element: bytes) -> bool:

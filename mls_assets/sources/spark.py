@@ -165,9 +165,9 @@ class SparkClient:
         key_field = KEY_FIELDS[resource]
         url = self._url(resource, top=self._page_size, count=True, select=(key_field,))
         for step in self._walk(url, resource, ()):
-            breaches = ()
-            if any(reason.endswith(_NOT_IN_SYNC) for reason in step.answer.retried):
-                breaches = ("code 1024: the source was not in step with the MLS",)
+            breaches = ("code 1024: the source was not in step with the MLS",)
+            if not _out_of_step(step.answer):
+                breaches = ()
             yield KeyPage(
                 keys=tuple(step.keys),
                 keyless=len(step.rejects),
@@ -199,7 +199,8 @@ class SparkClient:
         """Which of these keys the source answers; each question carries the controls too.
 
         Controls are keys that are there. Raises AnswerBroken if an answer is without one of
-        them, or if a record cannot be read: the absence of the others would prove nothing.
+        them, if a record cannot be read, or if the source was not in step with the MLS (code
+        1024): the absence of the others would prove nothing.
         """
         found: set[str] = set()
         for answer in self._by_key(resource, keys, (KEY_FIELDS[resource],), (), controls=controls):
@@ -211,6 +212,11 @@ class SparkClient:
                         f"confirmation could not be read ({step.rejects[0].problem}), so it "
                         "proves no absence."
                     )
+                if _out_of_step(step.answer):
+                    raise AnswerBroken(
+                        f"{self._base}/{resource} was not in step with the MLS (code 1024) when "
+                        "keys were asked for again, so its silence about some proves nothing."
+                    )
                 answered.update(step.keys)
             silent = set(controls) - answered
             if silent:
@@ -220,7 +226,7 @@ class SparkClient:
                     "proves nothing. Nothing was removed for it; the next sweep starts over."
                 )
             found |= answered
-        return found - set(controls)
+        return found & set(keys)
 
     def children(
         self, listing_keys: Sequence[str], relations: Sequence[str]
@@ -240,7 +246,10 @@ class SparkClient:
     # Small questions --------------------------------------------------------------------
 
     def count(self, resource: Resource, *, since: datetime | None = None) -> int | None:
-        """How many records the source counts; None where it gives no usable count."""
+        """How many records the source counts; None where it gives no usable count.
+
+        What it counted after an answer that it was not in step with the MLS is none.
+        """
         url = self._url(
             resource,
             top=1,
@@ -248,7 +257,8 @@ class SparkClient:
             select=(KEY_FIELDS[resource],),
             where=changed_between(since, None) if since is not None else None,
         )
-        return self._get(url, resource).content.count
+        answer = self._get(url, resource)
+        return None if _out_of_step(answer) else answer.content.count
 
     def newest_than(self, resource: Resource, since: datetime) -> bool:
         """Whether anything was modified after `since`; one small request."""
@@ -359,3 +369,8 @@ class SparkClient:
                 )
             steps.append(step)
         return steps
+
+
+def _out_of_step(answer: Answer[Envelope]) -> bool:
+    """Whether the source said, before it answered, that it was not in step with the MLS."""
+    return any(reason.endswith(_NOT_IN_SYNC) for reason in answer.retried)

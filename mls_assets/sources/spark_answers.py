@@ -9,7 +9,7 @@ from datetime import datetime
 
 from mls_assets.sources.http import Answer
 from mls_assets.sources.odata import Envelope
-from mls_assets.sources.split import Head, instant
+from mls_assets.sources.split import MODIFIED, REMOVED_STATUS, STATUS, Head, instant
 from mls_assets.values import (
     ChildSet,
     Page,
@@ -28,9 +28,6 @@ RELATIONS: Mapping[str, Resource] = {
     "Unit": Resource.UNIT_TYPES,
     "UnitTypes": Resource.UNIT_TYPES,
 }
-
-MODIFIED, STATUS = "ModificationTimestamp", "StandardStatus"
-_REMOVED_STATUS = b'"Delete"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ def page_of(feed: str, resource: Resource, step: Step) -> Page:
     removals: list[Removal] = []
     children: list[ChildSet] = []
     for head, modified in latest.values():
-        if head.members.get(STATUS) == _REMOVED_STATUS:
+        if head.members.get(STATUS) == REMOVED_STATUS:
             removals.append(Removal(head.key, Reason.STATUS_DELETE, modified))
         else:
             records.append(RawRecord(head.key, head.body, modified))

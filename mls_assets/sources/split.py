@@ -20,6 +20,10 @@ from mls_assets.errors import AnswerBroken
 from mls_assets.sources.brackets import isolate, text_member
 from mls_assets.values import Reject
 
+#: What is read of a record beside its key, and the status by which RESO says that it is gone.
+MODIFIED, STATUS = "ModificationTimestamp", "StandardStatus"
+REMOVED_STATUS = b'"Delete"'
+
 KEY_LENGTH = 255
 RECORD_BYTES = 16 * 1024 * 1024
 

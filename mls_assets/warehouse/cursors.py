@@ -5,7 +5,7 @@ A cursor is written in the transaction that stores the data it stands for. No da
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from mls_assets.errors import FeedBusy
@@ -102,13 +102,18 @@ def unblock(con: Connection, feed: str, resource: Resource) -> None:
 def reconciled(
     con: Connection, feed: str, resource: Resource, *, at: datetime, source_rows: int | None
 ) -> None:
-    """Store that removals are proven as of a time, which never goes back."""
+    """Store that removals are proven as of a time, which never goes back.
+
+    A source's clock that is ahead of ours would make a proof look young for as long.
+    """
     state = state_of(con, feed, resource)
+    now = datetime.now(UTC)
+    before = state.reconciled_at if state.reconciled_at and state.reconciled_at <= now else None
     save(
         con,
         replace(
             state,
-            reconciled_at=max(at, state.reconciled_at or at),
+            reconciled_at=max(min(at, now), before or min(at, now)),
             source_rows=state.source_rows if source_rows is None else source_rows,
         ),
     )
@@ -292,10 +297,11 @@ def keys_seen(con: Connection, walk: Walk) -> int:
 
 
 def not_kept(con: Connection, walk: Walk) -> int:
-    """Return how many records of this walk were refused, or told that they are removed."""
+    """Return how many records of this walk were refused, told that they are removed, or older."""
     return scalar(
         con,
-        "select coalesce(sum(rejects + removals), 0)::bigint from raw.pages where walk_id = ?",
+        "select coalesce(sum(rejects + removals + coalesce(outdated, 0)), 0)::bigint "
+        "from raw.pages where walk_id = ?",
         [walk.walk_id],
     )
 

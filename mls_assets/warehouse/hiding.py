@@ -48,11 +48,19 @@ def visible(table: str) -> str:
     if table == REJECTED_VALUES.name:
         children = ", ".join(map(literal, CHILD_RESOURCES))
         listing = literal(Resource.PROPERTY)
-        hidden = (
-            "hidden.record_key = held.record_key and (hidden.resource = held.resource "
-            f"or (hidden.resource = {listing} and held.resource in ({children})))"
+        houses = TABLES[Resource.OPEN_HOUSE]
+        listing_key, house_key = (
+            quoted(KEY_FIELDS[each]) for each in (Resource.PROPERTY, Resource.OPEN_HOUSE)
         )
-        return f"not exists (from raw.hidden where hidden.feed = held.feed and {hidden})"
+        hidden = (
+            "(hidden.record_key = held.record_key and (hidden.resource = held.resource "
+            f"or (hidden.resource = {listing} and held.resource in ({children})))) "
+            # what was rejected of an open house stands under its own key
+            f"or (hidden.resource = {listing} and held.resource = {literal(Resource.OPEN_HOUSE)} "
+            f"and hidden.record_key in (select {listing_key} from main.{houses} house "
+            f"where house.feed = held.feed and house.{house_key} = held.record_key))"
+        )
+        return f"not exists (from raw.hidden where hidden.feed = held.feed and ({hidden}))"
     if resource is None and table != LISTING_EVENTS.name:
         return "true"
     owners = [] if resource is None else [resource]

@@ -34,7 +34,7 @@ def duplicate_keys(con: Connection) -> dict[str, int]:
     return {table: count for table, count in counts.items() if count}
 
 
-def unexplained_absences(con: Connection) -> int:
+def removed_but_present(con: Connection) -> int:
     """Count the keys whose last event is a removal, but which are in a table; 0 is right."""
     return sum(
         scalar(

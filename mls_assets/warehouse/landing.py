@@ -63,13 +63,14 @@ def land(
     that comes back after its
     removal gets a `restored` entry. Raises nothing of its own.
     """
-    page_id = _store_facts(con, page, walk, run_id)
     stored = _stored(con, page)
     judged = judge(
         page.records,
         stored if by_key else {**status_deletes.known(con, page), **stored},
         in_event_order=source is Source.FORGE,
     )
+    outdated = sum(record.key not in stored for record in judged.stale)
+    page_id = _store_facts(con, page, walk, run_id, outdated)
     page = replace(page, removals=tuple(_not_outdated(page.removals, stored)))
     _store_records(con, page, judged, page_id)
     restored = ledger.restore(
@@ -135,12 +136,12 @@ def bodies(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) 
     return {key: arrow.unpacked(body, size) for key, body, size in stored}
 
 
-def _store_facts(con: Connection, page: Page, walk: Walk | None, run_id: str) -> int:
+def _store_facts(con: Connection, page: Page, walk: Walk | None, run_id: str, outdated: int) -> int:
     page_id = counters.take(con, "page_id")
     con.execute(
         "insert into raw.pages (page_id, feed, resource, kind, walk_id, run_id, fetched_at, "
-        "stored_at, records, children, removals, rejects, size, sha256, position, remaining, "
-        "source_count) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "stored_at, records, children, removals, rejects, outdated, size, sha256, position, "
+        "remaining, source_count) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             page_id,
             page.feed,
@@ -154,6 +155,7 @@ def _store_facts(con: Connection, page: Page, walk: Walk | None, run_id: str) ->
             len(page.children),
             len(page.removals),
             len(page.rejects),
+            outdated,
             page.size,
             page.sha256,
             page.position,

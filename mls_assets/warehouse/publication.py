@@ -67,6 +67,7 @@ def publish(warehouse: Warehouse, target: Path, *, run_id: str) -> Published:
             discard(fresh)
         with transaction(con):
             counters.mark(con, "published_changes", changes)
+            counters.mark(con, "published_file", target.stat().st_ino)
             counters.mark_moment(con, "published_at", now)
         entries = _settle(con, target)
         return Published(
@@ -78,8 +79,11 @@ def publish(warehouse: Warehouse, target: Path, *, run_id: str) -> Published:
         )
 
 
-def changed_since_publication(con: Connection) -> bool:
-    """Tell whether readers would see anything new."""
+def changed_since_publication(con: Connection, target: Path) -> bool:
+    """Tell whether readers would see anything new; also of a file that is not the last one."""
+    in_place = target.stat().st_ino if target.exists() else 0
+    if in_place != counters.current(con, "published_file"):
+        return True
     return counters.current(con, "changes") != counters.current(con, "published_changes")
 
 

@@ -6,6 +6,7 @@ No statement of any table stands here.
 import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import duckdb
@@ -37,12 +38,25 @@ def scalar(con: Connection, sql: str, params: Sequence[object] = ()) -> Any:
     return found[0][0] if found else None
 
 
+_lent: ContextVar[frozenset[str]] = ContextVar("mls_assets_lent", default=frozenset())
+
+
 @contextmanager
 def framed(con: Connection, **frames: object) -> Iterator[None]:
-    """Lend Arrow tables or polars frames to SQL under their names."""
-    for name, frame in frames.items():
-        con.register(name, frame)
-    yield
-    # after an exception the connection is rolled back and closed: no need to clean up
-    for name in frames:
-        con.unregister(name)
+    """Lend Arrow tables or polars frames to SQL under their names.
+
+    Raises RuntimeError for a name that is lent already: its frame would be gone afterwards.
+    """
+    taken = _lent.get() & frames.keys()
+    if taken:
+        raise RuntimeError(f"lent already: {', '.join(sorted(taken))}")
+    token = _lent.set(_lent.get() | frames.keys())
+    try:
+        for name, frame in frames.items():
+            con.register(name, frame)
+        yield
+        # after an exception the connection is rolled back and closed: no need to clean up
+        for name in frames:
+            con.unregister(name)
+    finally:
+        _lent.reset(token)

@@ -83,6 +83,17 @@ def replace_values(
         return scalar(con, f"select count(*) {taken}")
 
 
+def refused(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> int:
+    """Count those of some keys whose record was refused as a whole."""
+    with framed(con, asked=arrow.of_keys(keys)):
+        return scalar(
+            con,
+            "select count(distinct record_key) from rejected_values where feed = ? "
+            "and resource = ? and field is null and record_key in (select record_key from asked)",
+            [feed, resource],
+        )
+
+
 def forget(con: Connection, feed: str, resources: Sequence[Resource], keys: Sequence[str]) -> None:
     """Delete what was rejected of these keys."""
     with framed(

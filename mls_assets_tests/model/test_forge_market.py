@@ -22,6 +22,7 @@ FAULTS = (
 
 class ForgeMarket(MarketModel):
     feed = ARMLS
+    comes_through = False  # a log that was reset may bring a replay that the guard holds back
 
     def configure(self) -> None:
         self.place.forge_settings = ForgeSettings(patience_seconds=0.05)

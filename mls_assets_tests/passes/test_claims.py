@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from mls_assets.errors import ConfigurationError, SourceError
+from mls_assets.errors import ConfigurationError, FeedBusy, SourceError
 from mls_assets.feeds import load_feeds
+from mls_assets.passes.site import Site
 from mls_assets.values import Resource
 from mls_assets_tests.passes.place import ARMLS, SPARK
 
@@ -80,3 +81,14 @@ def test_a_slash_at_the_end_makes_no_other_address(place):
     configure(place)
     place.replicate(Resource.PROPERTY)
     assert place.keys() == place.truth()
+
+
+def test_two_data_folders_with_one_warehouse_have_one_lock_a_feed(tmp_path):
+    database = tmp_path / "shared" / "warehouse.duckdb"
+    first, second = (
+        Site.open(tmp_path / name, database, run_id=name) for name in ("first", "second")
+    )
+    waiting = second.feed_lock(SPARK)
+    waiting.wait = 0
+    with first.feed_lock(SPARK), pytest.raises(FeedBusy, match="first"), waiting:
+        pass

@@ -9,6 +9,7 @@ import pytest
 
 from mls_assets.errors import (
     AccessLost,
+    ConfigurationError,
     CursorWentBack,
     SourceError,
     SourceUnreachable,
@@ -50,9 +51,9 @@ def tell(monkeypatch):
                         if isinstance(city, str)
                     ),
                     removals=tuple(
-                        Removal(key, Reason.TOMBSTONE)
+                        city or Removal(key, Reason.TOMBSTONE)
                         for key, city in answer.items()
-                        if city is None
+                        if city is None or isinstance(city, Removal)
                     ),
                     rejects=tuple(city for city in answer.values() if isinstance(city, Reject)),
                     position=100 + number,
@@ -310,10 +311,57 @@ def test_a_replay_tells_of_records_that_cannot_be_stored(place, tell):
     tell({"a": "Bend"})
     place.follow()
     bad = {key: Reject("no object", f"sha-{key}", key) for key in ("b", "c")}
-    tell({"b": bad["b"], "c": bad["c"], "?": Reject("no key", "sha")}, {"a": "Bend", "b": "Bend"})
-    assert place.replay().verdict == "reconciled"
+    tell({"b": bad["b"], "c": bad["c"]}, {"a": "Bend", "b": "Bend"})
+    judged = place.replay()
+    assert judged.verdict == "unequal", "c is there, but not here"
+    assert "1 stand in rejected_values" in judged.explanation
     refused = place.rows("select record_key, problem from rejected_values order by all")
-    assert refused == [("c", "no object (sha256 sha-c)"), (None, "no key (sha256 sha)")]
+    assert refused == [("c", "no object (sha256 sha-c)")]
+
+
+def test_a_listing_whose_newest_event_cannot_be_read_is_not_taken_for_gone(place, tell):
+    listings = {f"k{number:02}": "Bend" for number in range(40)}
+    tell(listings)
+    place.follow()
+    unreadable = {key: Reject("no object", f"sha-{key}", key) for key in list(listings)[:15]}
+    tell(listings, unreadable)
+    judged = place.replay()
+    assert (judged.verdict, judged.removed) == ("reconciled", 0)
+    assert place.keys(feed=ARMLS) == set(listings)
+
+
+def test_a_replay_with_records_without_a_key_proves_nothing_until_a_person_passes_them(place, tell):
+    tell({"a": "Bend", "b": "Bend"})
+    place.follow()
+    tell({"a": "Bend", "?": Reject("no key", "sha")})
+    void = place.replay()
+    assert (void.verdict, void.removed) == ("void", 0)
+    assert f"--approve {void.sweep_id}" in void.explanation
+    judged = place.replay(approve=void.sweep_id)
+    assert (judged.verdict, judged.removed) == ("reconciled", 1)
+    assert judged.explanation.endswith(
+        f"The records without a key that {void.sweep_id} met were released by a tester."
+    )
+    with pytest.raises(ConfigurationError, match="used up"):
+        place.replay(approve=void.sweep_id)
+
+
+def test_what_a_replay_brings_does_not_widen_what_its_guard_lets_go(place, tell):
+    tell({f"old{number:02}": "Bend" for number in range(40)})
+    place.follow()
+    tell({f"new{number:03}": "Bend" for number in range(400)})
+    judged = place.replay()
+    assert (judged.verdict, judged.removed) == ("blocked", 0)
+    assert "as if the source had renamed its keys" in judged.explanation
+    assert judged.refetched == 400, "what is new lands nevertheless"
+
+
+def test_a_listing_with_the_status_delete_is_removed_for_it(place, tell):
+    tell({"a": "Bend", "b": "Bend"}, {"b": Removal("b", Reason.STATUS_DELETE)})
+    place.follow()
+    assert place.keys(feed=ARMLS) == {"a"}
+    assert place.ledger() == [("b", "removed", "status_delete")]
+    assert place.replay().verdict == "reconciled"
 
 
 def test_a_replay_that_ends_before_an_event_that_was_handled_proves_nothing(place, tell):

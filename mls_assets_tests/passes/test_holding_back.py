@@ -108,7 +108,7 @@ def test_an_approval_is_recorded_with_who_and_when(hiding):
     judged = hiding.purge(approve=hiding.blocked.sweep_id)
     assert judged.removed == 27
     assert judged.explanation.endswith(
-        f" meanwhile. The keys of {hiding.blocked.sweep_id} were released by a tester."
+        f" meanwhile. 27 keys of {hiding.blocked.sweep_id} were released by a tester."
     )
     ((sweep, by, recently, used_by),) = hiding.rows(
         "select sweep_id, approved_by, used_at > now() - interval 1 minute, used_by "

@@ -1,13 +1,20 @@
 """What silence proves: nothing, unless the source answers for keys that it has, each time."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mls_assets.errors import ConfigurationError
+from mls_assets.passes.case import Approved, Case
+from mls_assets.passes.purge import purge
+from mls_assets.passes.sweep import sweep_keys
+from mls_assets.reconcile.guard import Thresholds
 from mls_assets.values import Resource
-from mls_assets_tests.passes.lying import KEYS, Answer, LyingSource, lying_source
+from mls_assets.warehouse import cursors
+from mls_assets_tests.passes.lying import KEYS, Answer, LyingSource, honest, lying_source
 from mls_assets_tests.passes.place import SPARK, WAREHOUSE, Place
 from mls_assets_tests.passes.test_ways_a_sweep_can_lie import SMALL, _gone, both, having, on
 from mls_assets_tests.sources.servers import TOKEN, Asked, as_json, keys_of_filter, reply
@@ -64,6 +71,125 @@ def test_what_is_missing_here_and_not_told_when_asked_for_is_no_change_meanwhile
     judged = asking.purge()
     assert judged.verdict != "reconciled", judged.explanation
     assert asking.rows("select coalesce(len(changed_keys), 0) from sweeps") == [(0,)]
+
+
+def test_a_source_whose_keys_are_all_new_here_is_asked_with_some_of_them_as_controls(
+    asking: Place, source: LyingSource
+):
+    source.keys = ()
+    asking.replicate(Resource.PROPERTY)
+    source.keys = KEYS
+    source.lie = on("by key", having(records=[]))
+    judged = asking.purge()
+    assert judged.verdict == "void", judged.explanation
+    assert "proves nothing" in judged.explanation
+    source.lie = honest
+    judged = asking.purge()
+    assert (judged.verdict, judged.refetched) == ("reconciled", len(KEYS))
+
+
+def test_what_landed_behind_the_back_of_a_judgement_is_not_removed(
+    asking: Place, source: LyingSource, monkeypatch: pytest.MonkeyPatch
+):
+    asking.replicate(Resource.PROPERTY)
+    source.keys = KEYS[3:]
+
+    def landing_meanwhile(case: Case, suspects: Sequence[str]) -> Sequence[str]:
+        with asking.site.warehouse.write() as con:
+            con.execute(
+                "update raw.records set seen_page_id = 1000000 where record_key = ?", [KEYS[0]]
+            )
+        return suspects
+
+    monkeypatch.setattr("mls_assets.passes.judge.confirmed", landing_meanwhile)
+    judged = asking.purge()
+    assert (judged.verdict, judged.removed) == ("reconciled", 2)
+    assert asking.keys() == {KEYS[0], *KEYS[3:]}
+    assert asking.rows("select changed_keys from sweeps") == [([KEYS[0]],)]
+
+
+def test_an_approval_whose_keys_stay_is_not_used_up_by_the_removal_of_others(
+    asking: Place, source: LyingSource
+):
+    asking.replicate(Resource.PROPERTY)
+    source.keys = KEYS[:15]
+    blocked = asking.purge()
+    assert blocked.verdict == "blocked"
+    source.keys = KEYS[3:]
+    approved = Approved(blocked.sweep_id, "a tester")
+    judged = asking.purge(approve=approved.sweep_id)
+    assert (judged.verdict, judged.removed) == ("reconciled", 3)
+    assert "released" not in judged.explanation
+    assert asking.rows("select * from raw.approvals") == []
+    with pytest.raises(ConfigurationError, match="came through since"):
+        asking.purge(approve=blocked.sweep_id)
+
+
+def test_an_approval_of_keyless_records_counts_once_although_its_run_dies_before_the_judgement(
+    asking: Place, source: LyingSource
+):
+    asking.replicate(Resource.PROPERTY)
+
+    def keyless(answer: Answer) -> Answer:
+        if answer.kind == "walk" and answer.number == 1:
+            answer = replace(answer, records=[{"ListingKey": None}, *answer.records])
+        return answer if answer.kind == "by key" else replace(answer, count=len(KEYS) + 1)
+
+    source.lie = keyless
+    void = asking.purge()
+    assert f"--approve {void.sweep_id}" in void.void
+    approved = Approved(void.sweep_id, "a tester")
+    swept = sweep_keys(
+        asking.site, asking.spark, Resource.PROPERTY, asking.settings, approve=approved
+    )
+    assert not swept.void
+    with pytest.raises(ConfigurationError, match="used up"):
+        asking.purge(approve=void.sweep_id)
+
+
+def test_a_feed_that_is_downloaded_afresh_is_purged_meanwhile(asking: Place, source: LyingSource):
+    asking.replicate(Resource.PROPERTY)
+    with asking.site.warehouse.write() as con:
+        con.execute("update feeds set state = 'downloading'")
+    source.keys = KEYS[3:]
+    judged = asking.purge()
+    assert (judged.verdict, judged.removed) == ("reconciled", 3)
+    assert asking.state()["state"] == "downloading"
+
+
+def test_a_source_whose_clock_is_ahead_makes_no_proof_younger_than_it_is(asking: Place):
+    asking.replicate(Resource.PROPERTY)
+    ahead = datetime.now(UTC) + timedelta(days=365)
+    with asking.site.warehouse.write() as con:
+        cursors.reconciled(con, SPARK, Resource.PROPERTY, at=ahead, source_rows=None)
+    assert asking.state()["reconciled_at"] <= datetime.now(UTC)
+    with asking.site.warehouse.write() as con:
+        con.execute("update feeds set reconciled_at = ?", [ahead])
+        cursors.reconciled(con, SPARK, Resource.PROPERTY, at=ahead, source_rows=None)
+    assert asking.state()["reconciled_at"] <= datetime.now(UTC), "what an older program stored"
+
+
+def test_a_waiting_sweep_is_not_judged_by_another_source(asking: Place):
+    asking.replicate(Resource.PROPERTY)
+    swept = sweep_keys(asking.site, asking.spark, Resource.PROPERTY, asking.settings)
+    elsewhere = replace(asking.spark, base_url=f"{asking.spark.base_url}/other")
+    with pytest.raises(ConfigurationError, match="erase"):
+        purge(asking.site, elsewhere, swept.sweep_id, asking.settings, Thresholds())
+
+
+def test_what_is_missing_by_the_thousand_is_downloaded_and_not_fetched_by_key(
+    asking: Place, source: LyingSource, monkeypatch: pytest.MonkeyPatch
+):
+    source.keys = KEYS[:20]
+    asking.replicate(Resource.PROPERTY)
+    source.keys = KEYS
+    monkeypatch.setattr("mls_assets.passes.asking.MOST_FETCHED", 10)
+    judged = asking.purge()
+    assert judged.verdict == "void"
+    assert f"{len(KEYS) - 20} of {len(KEYS)} keys are missing" in judged.explanation
+    assert asking.state()["state"] == "needs_resync"
+    asking.replicate(Resource.PROPERTY)
+    assert asking.purge().verdict == "reconciled"
 
 
 def test_what_went_between_the_sweep_and_the_question_is_named(asking: Place, source: LyingSource):

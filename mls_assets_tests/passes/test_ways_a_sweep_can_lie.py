@@ -176,6 +176,10 @@ TABLE = (
     Row("503 from a gateway", on("walk", says(reply(503, HTML, Content_Type="text/html")), 2),
         "void", "after 1 page(s)", HASTY),
     Row("1024 once, then good answers", on("walk", once(refused(503, "1024")), 3), "void", "1024"),
+    Row("1024 once at the last count", both(_gone(KEYS[:5], by_key=False),
+        on("count", once(refused(503, "1024")))), "void", "no usable count after"),
+    Row("1024 once when asked by key", both(_gone(KEYS[:5], by_key=False),
+        on("by key", once(refused(503, "1024")))), "void", "1024"),
     Row("the connection dropped", on("walk", says(drop()), 2), "void", "after 1 page(s)", HASTY),
     # answers that are none
     Row("HTML with 200", on("walk", says(reply(200, HTML, Content_Type="text/html")), 2), "void",

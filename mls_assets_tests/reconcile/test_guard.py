@@ -2,7 +2,7 @@
 
 import pytest
 
-from mls_assets.reconcile.guard import Thresholds, decide
+from mls_assets.reconcile.guard import Canary, Thresholds, decide
 from mls_assets.reconcile.plan import Plan
 
 LIMITS = Thresholds()
@@ -15,8 +15,12 @@ def plan(local, absent, *, source=None, missing=0):
 
 
 def judge(a_plan, **facts):
-    facts = {"removed_last_day": 0, "recently_seen": (), **facts}
+    facts = {"removed_last_day": 0, "canary": Canary(), **facts}
     return decide(a_plan, thresholds=LIMITS, **facts)
+
+
+def canary(a_plan, absent, *, here=0):
+    return Canary(absent + here, frozenset(a_plan.absent[:absent]))
 
 
 @pytest.mark.parametrize(
@@ -52,25 +56,24 @@ def test_small_steps_add_up_over_a_day():
 def test_renamed_keys_are_recognised_even_where_the_share_would_allow_it():
     generous = Thresholds(share=1, floor=10**6, day_share=1)
     renamed = plan(1_000, 950, missing=950)
-    decision = decide(renamed, thresholds=generous, removed_last_day=0, recently_seen=())
+    decision = decide(renamed, thresholds=generous, removed_last_day=0, canary=Canary())
     assert decision.blocked == (
         "950 keys went and 950 came at once, as if the source had renamed its keys",
     )
     for few in (plan(1_000, 950, source=1_000, missing=900), plan(1_000, 950, missing=10)):
-        assert decide(few, thresholds=generous, removed_last_day=0, recently_seen=()).allowed
+        assert decide(few, thresholds=generous, removed_last_day=0, canary=Canary()).allowed
     kept = plan(1_000, 900, missing=950)
-    assert decide(kept, thresholds=generous, removed_last_day=0, recently_seen=()).allowed
+    assert decide(kept, thresholds=generous, removed_last_day=0, canary=Canary()).allowed
 
 
 def test_many_keys_that_updates_just_returned_cannot_all_be_gone():
     a_plan = plan(1_000, 20)
-    assert judge(a_plan, recently_seen=a_plan.absent[:10]).blocked == (
+    assert judge(a_plan, canary=canary(a_plan, 10)).blocked == (
         "10 of 10 keys that normal passes returned in the last hour are absent",
     )
-    assert judge(a_plan, recently_seen=a_plan.absent[:9]).allowed
+    assert judge(a_plan, canary=canary(a_plan, 9)).allowed
     # ten of more than a hundred is no tenth of them
-    others = tuple(f"here-{number}" for number in range(90))
-    assert judge(a_plan, recently_seen=a_plan.absent[:10] + others).allowed
+    assert judge(a_plan, canary=canary(a_plan, 10, here=90)).allowed
 
 
 def test_an_approval_releases_its_own_keys_and_no_others():

@@ -126,13 +126,14 @@ def test_a_resync_drops_walks_that_asked_the_old_question(warehouse: Warehouse):
 def test_a_poll_without_news_changes_nothing_for_readers(warehouse: Warehouse):
     with warehouse.write() as con:
         cursors.succeed(con, FEED, PROPERTY, cursor="c1", at=NOON)
-    publication.publish(warehouse, warehouse.path.with_name("mls.duckdb"), run_id="run-1")
+    target = warehouse.path.with_name("mls.duckdb")
+    publication.publish(warehouse, target, run_id="run-1")
     with warehouse.write() as con:
         land(con, page())
         cursors.succeed(con, FEED, PROPERTY, cursor="c2", at=NOON + MINUTE)
-        assert not publication.changed_since_publication(con)
+        assert not publication.changed_since_publication(con, target)
         land(con, page("a"))
-        assert publication.changed_since_publication(con)
+        assert publication.changed_since_publication(con, target)
 
 
 def test_a_feed_stays_with_the_source_it_was_filled_from(warehouse: Warehouse):

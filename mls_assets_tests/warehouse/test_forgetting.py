@@ -79,7 +79,7 @@ def test_compaction_keeps_every_row_and_sets_the_time_once(warehouse: Warehouse)
             assert con.execute(f"select * from {name} order by all").fetchall() == rows
         (removed, scrubbed_at), (restored, never) = con.execute(query).fetchall()
         assert (removed, restored, never) == ("removed", "restored", None)
-        assert publication.changed_since_publication(con)
+        assert publication.changed_since_publication(con, warehouse.path.with_name("mls.duckdb"))
         assert land(con, page("a", "c")).page_id == 4
     assert compaction.compact(warehouse, run_id="run-2").scrubbed == 0
     with warehouse.read() as con:

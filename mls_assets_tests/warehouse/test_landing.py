@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mls_assets.values import RawRecord, Reason, Reject, Resource
+from mls_assets.values import RawRecord, Reason, Reject, Removal, Resource
 from mls_assets.warehouse import Warehouse, child_sets, cursors, landing
 from mls_assets.warehouse.arrow import digest_of
 from mls_assets.warehouse.landing import Landing
@@ -181,3 +181,16 @@ def test_the_same_pages_twice_leave_the_tables_of_once(warehouse: Warehouse):
             keys_in(con, "listings"),
             keys_in(con, "media"),
         )
+
+
+def test_an_older_version_of_what_was_deleted_by_status_counts_as_told_and_stays_away(
+    warehouse: Warehouse,
+):
+    deleted = Removal("a", Reason.STATUS_DELETE, NOON)
+    with warehouse.write() as con:
+        land(con, page("a"))
+        land(con, page(deleted))
+        walk = cursors.begin_walk(con, FEED, Resource.PROPERTY, "update", started_at=NOON)
+        assert land(con, page(record("a", NOON - MINUTE), "b"), walk).stale == 1
+        assert keys_in(con, "raw.records", "record_key") == ["b"]
+        assert cursors.keys_seen(con, walk) + cursors.not_kept(con, walk) == 2

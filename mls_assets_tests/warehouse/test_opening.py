@@ -228,7 +228,7 @@ def test_a_column_that_the_program_got_since_is_added_to_whatever_table(warehous
         con.execute("alter table sweeps drop column spared")
     again = warehouse_at(warehouse.path.parent)
     with again.write() as con:
-        sweeps.use_approval(con, "s1", "s2", "somebody")
+        sweeps.use_approval(con, "s1", "s2", "somebody", released=1)
         con.execute("select spared from sweeps")
     compact(again, run_id="run-1")
 

@@ -8,11 +8,12 @@ import duckdb
 import pytest
 
 from mls_assets.values import Resource
-from mls_assets.warehouse import Warehouse, publication
+from mls_assets.warehouse import Warehouse, hiding, publication
 from mls_assets.warehouse.files import DiskFull
 from mls_assets.warehouse.publication import Published
 from mls_assets.warehouse.schema import PIPELINE_TABLES
 from mls_assets_tests.warehouse.world import (
+    FEED,
     RESO_TABLES,
     bring,
     gone,
@@ -114,7 +115,7 @@ def test_a_crash_before_the_file_is_in_place_claims_nothing(
             _publish(warehouse, target)
     assert sorted(path.name for path in target.parent.glob("mls*")) == ["mls.duckdb"]
     with warehouse.read() as con:
-        assert publication.changed_since_publication(con)
+        assert publication.changed_since_publication(con, target)
         assert con.execute("select published_at from deletion_ledger").fetchall() == [(None,)]
     assert _publish(warehouse, target).published_entries == 1
 
@@ -153,7 +154,40 @@ def test_a_changed_resource_is_published_only_when_something_changed(
         assert publication.last_published(con) is None
     bring(warehouse, page("a", resource=Resource.MEMBER))
     with warehouse.read() as con:
-        assert publication.changed_since_publication(con)
+        assert publication.changed_since_publication(con, target)
     _publish(warehouse, target)
     with warehouse.read() as con:
-        assert not publication.changed_since_publication(con)
+        assert not publication.changed_since_publication(con, target)
+
+
+def test_a_file_that_is_not_the_one_last_published_wants_a_publication(
+    warehouse: Warehouse, target: Path
+):
+    bring(warehouse, page("a"))
+    _publish(warehouse, target)
+    other = target.with_name("other.duckdb")
+    with warehouse.read() as con:
+        assert not publication.changed_since_publication(con, target)
+        assert publication.changed_since_publication(con, other)
+    target.unlink()
+    with warehouse.read() as con:
+        assert publication.changed_since_publication(con, target)
+
+
+def test_what_was_rejected_of_a_hidden_listings_open_houses_is_hidden_too(
+    warehouse: Warehouse, target: Path
+):
+    bring(
+        warehouse,
+        page("a", "b"),
+        page(
+            record("house-a", ListingKey="a", Bad="secret"),
+            record("house-b", ListingKey="b", Bad="known"),
+            resource=Resource.OPEN_HOUSE,
+        ),
+    )
+    with warehouse.write() as con:
+        hiding.hide(con, FEED, Resource.PROPERTY, ["a"])
+    _publish(warehouse, target)
+    with duckdb.connect(str(target), read_only=True) as con:
+        assert con.execute("select value from rejected_values").fetchall() == [("known",)]

@@ -162,14 +162,20 @@ def test_two_walks_over_a_set_can_be_held_side_by_side(warehouse: Warehouse):
 def test_a_guard_can_ask_what_came_and_went_lately(warehouse: Warehouse):
     bring(warehouse, page("old", at=NOON - 2 * MINUTE), page("a", "b"), page(gone("b")))
     with warehouse.write() as con:
-        assert sweeps.recently_seen(con, FEED, PROPERTY, NOON - MINUTE, NOON + MINUTE) == ["a"]
-        assert sweeps.recently_seen(con, FEED, PROPERTY, NOON, NOON) == []
+        lately = {"since": NOON - MINUTE, "until": NOON + MINUTE, "among": ["a", "old"]}
+        assert sweeps.recently_seen(con, FEED, PROPERTY, **lately) == (1, {"a"})
+        assert sweeps.recently_seen(con, FEED, PROPERTY, **{**lately, "until": NOON}) == (0, set())
         assert sweeps.removed_since(con, FEED, PROPERTY, NOON) == 0, "a tombstone is no sweep's"
         sweeps.begin(con, "sweep", FEED, PROPERTY, NOON, "run-1")
         con.execute(
             "update deletion_ledger set reason = 'absent_from_sweep', evidence_id = 'sweep'"
         )
         assert sweeps.removed_since(con, FEED, PROPERTY, NOON) == 1
+        sweeps.use_approval(con, "keyless", "sweep", "somebody", released=0)
+        assert sweeps.removed_since(con, FEED, PROPERTY, NOON) == 1
+        sweeps.use_approval(con, "blocked", "sweep", "somebody", released=1)
+        assert sweeps.removed_since(con, FEED, PROPERTY, NOON) == 0
+        con.execute("delete from raw.approvals")
         assert sweeps.removed_since(con, FEED, PROPERTY, datetime.now(UTC) + MINUTE) == 0
 
 
@@ -214,7 +220,7 @@ def test_an_approval_releases_the_suspects_of_its_sweep_once_and_for_a_day(wareh
         ):
             with pytest.raises(ConfigurationError, match=why):
                 sweeps.approval(con, sweep_id, feed, PROPERTY)
-        sweeps.use_approval(con, "s1", "s2", "somebody")
+        sweeps.use_approval(con, "s1", "s2", "somebody", released=2)
         with pytest.raises(ConfigurationError, match="used up by sweep s2"):
             sweeps.approval(con, "s1", FEED, PROPERTY)
         _begin(con, "s3")
@@ -228,6 +234,14 @@ def test_an_approval_releases_the_suspects_of_its_sweep_once_and_for_a_day(wareh
         sweeps.mark_keyless(con, "s4")
         sweeps.close(con, "s4", verdict="void", explanation="keyless")
         assert sweeps.approval(con, "s4", FEED, PROPERTY).keyless
+        sweeps.use_approval(con, "s4", "s5", "somebody", released=0)
+        assert sweeps.approval(con, "s4", FEED, PROPERTY, user="s5").keyless, "its own"
+        _begin(con, "s6")
+        sweeps.close(con, "s6", verdict="blocked", explanation="")
+        _begin(con, "s7")
+        sweeps.close(con, "s7", verdict="reconciled", explanation="")
+        with pytest.raises(ConfigurationError, match="sweep s7 came through since"):
+            sweeps.approval(con, "s6", FEED, PROPERTY)
 
 
 def test_hidden_suspects_are_left_out_of_the_published_file_until_it_reconciles(

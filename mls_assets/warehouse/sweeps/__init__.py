@@ -12,10 +12,12 @@ from mls_assets.warehouse.sweeps.approvals import (
     keep_suspects,
     listed_again,
     oldest_evidence,
+    released_for,
     use_approval,
 )
 from mls_assets.warehouse.sweeps.staging import (
     Difference,
+    arrived_since,
     difference,
     local_batches,
     over_by_now,
@@ -50,6 +52,7 @@ __all__ = [
     "Difference",
     "SweepRow",
     "approval",
+    "arrived_since",
     "began_here_at",
     "begin",
     "blocked",
@@ -69,6 +72,7 @@ __all__ = [
     "over_by_now",
     "passed_keyless",
     "recently_seen",
+    "released_for",
     "removed_since",
     "row",
     "sample_staged",

@@ -16,6 +16,7 @@ from mls_assets.warehouse.sweeps.verdicts import about, get, passed_keyless
 
 #: How long a blocked sweep can be approved.
 VALID_FOR = timedelta(hours=24)
+_HOURS = VALID_FOR / timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,13 @@ def forget_suspects(con: Connection, feed: str, resource: Resource) -> None:
     hiding.hide(con, feed, resource, ())
 
 
-def approval(con: Connection, sweep_id: str, feed: str, resource: Resource) -> Approval:
-    """Return what approving a sweep releases.
+def approval(
+    con: Connection, sweep_id: str, feed: str, resource: Resource, *, user: str = ""
+) -> Approval:
+    """Return what approving a sweep releases, for the sweep `user` if it began already.
 
-    Raises ConfigurationError for a sweep that is unknown, another's, not held back, used, or
-    older than a day.
+    Raises ConfigurationError for a sweep that is unknown, another's, not held back, used by
+    another, older than a day, or followed by one that came through.
     """
     row = get(con, sweep_id)
     if row is None or (row["feed"], row["resource"]) != (feed, resource):
@@ -67,21 +70,52 @@ def approval(con: Connection, sweep_id: str, feed: str, resource: Resource) -> A
     if row["verdict"] != "blocked" and not (keyless and row["verdict"] == "void"):
         raise _refused(sweep_id, f"it is {row['verdict']}, there is nothing to approve")
     used_by = scalar(con, "select used_by from raw.approvals where sweep_id = ?", [sweep_id])
-    if used_by:
+    if used_by and used_by != user:
         raise _refused(sweep_id, f"its approval was used up by sweep {used_by}; it counts once")
     age = datetime.now(UTC) - row["finished_at"]
     if age > VALID_FOR:
         hours = age / timedelta(hours=1)
-        raise _refused(sweep_id, f"it ended {hours:.0f} hours ago; an approval counts for 24")
+        raise _refused(
+            sweep_id, f"it ended {hours:.0f} hours ago; an approval counts for {_HOURS:.0f}"
+        )
+    later = scalar(
+        con,
+        "select any_value(sweep_id) from sweeps where feed = ? and resource = ? and "
+        "verdict in ('reconciled', 'unequal') and finished_at > ?",
+        [feed, resource, row["finished_at"]],
+    )
+    if later:
+        raise _refused(sweep_id, f"sweep {later} came through since, so nothing waits any more")
     keys = rows(con, "select record_key from raw.suspects where sweep_id = ?", [sweep_id])
     return Approval(sweep_id, frozenset(key for (key,) in keys), keyless)
 
 
-def use_approval(con: Connection, sweep_id: str, used_by: str, approved_by: str) -> None:
-    """Use a person's approval up for the sweep that acts on it."""
+def use_approval(
+    con: Connection, sweep_id: str, used_by: str, approved_by: str, *, released: int
+) -> None:
+    """Use a person's approval up, in the transaction of what it released.
+
+    That is so many keys; 0 says that records without a key may stay out.
+    """
+    con.execute("delete from raw.approvals where sweep_id = ?", [sweep_id])
     con.execute(
-        "insert into raw.approvals (sweep_id, approved_by, used_at, used_by) values (?, ?, ?, ?)",
-        [sweep_id, approved_by, datetime.now(UTC), used_by],
+        "insert into raw.approvals (sweep_id, approved_by, used_at, used_by, released) "
+        "values (?, ?, ?, ?, ?)",
+        [sweep_id, approved_by, datetime.now(UTC), used_by, released],
+    )
+
+
+def released_for(con: Connection, sweep_id: str) -> str:
+    """Say what persons released for a sweep, and who; empty if nobody did."""
+    found = rows(
+        con,
+        "select sweep_id, approved_by, released from raw.approvals where used_by = ?",
+        [sweep_id],
+    )
+    return " ".join(
+        (f"{released:,} keys of" if released else "The records without a key that")
+        + f" {approved}{'' if released else ' met'} were released by {by}."
+        for approved, by, released in found
     )
 
 
@@ -123,5 +157,5 @@ def came_back(con: Connection, feed: str, resource: Resource, keys: Sequence[str
 def _refused(sweep_id: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"Sweep {sweep_id} cannot be approved: {why}. Nothing was removed; `mls-assets status` "
-        "names the sweeps that wait for approval."
+        "and the explanations in `sweeps` name what waits for approval."
     )

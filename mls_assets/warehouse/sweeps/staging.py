@@ -67,16 +67,19 @@ def staged_difference(con: Connection, sweep_id: str, other: str) -> int:
 
 
 def sample_staged(con: Connection, sweep_id: str, how_many: int) -> list[str]:
-    """Return a few keys that the sweep was told and that are held here, spread over the set."""
+    """Return a few keys that the sweep was told, spread over the set.
+
+    Such as are held here, if there are any: they are known for longer.
+    """
     table, key = _table_of(con, sweep_id)
     found = rows(
         con,
-        "select record_key from raw.sweep_keys where sweep_id = ? and record_key in "
-        f"(select {key} from {table} where feed = ?) order by hash(record_key) limit ?",
+        f"select record_key, record_key in (select {key} from {table} where feed = ?) as held "
+        "from raw.sweep_keys where sweep_id = ? order by held desc, hash(record_key) limit ?",
         # a proven sweep was told hardly any key twice
-        [sweep_id, about(con, sweep_id).feed, 4 * how_many],
+        [about(con, sweep_id).feed, sweep_id, 4 * how_many],
     )
-    return list(dict.fromkeys(sampled for (sampled,) in found))[:how_many]
+    return list(dict.fromkeys(sampled for sampled, _ in found))[:how_many]
 
 
 def unknown_locally(con: Connection, sweep_id: str) -> int:
@@ -123,14 +126,14 @@ def difference(con: Connection, sweep_id: str) -> Difference:
     )
     local_only = [key for key, _ in differing if key is not None]
     staged_only = list(dict.fromkeys(key for _, key in differing if key is not None))
-    arrived = _arrived_since(con, sweep_id, local_only)
+    arrived = arrived_since(con, sweep_id, local_only)
     held = scalar(con, f"select count(*) from ({here})", here_params)
     return Difference(
         held - len(local_only), [(key, key not in arrived) for key in local_only], staged_only
     )
 
 
-def _arrived_since(con: Connection, sweep_id: str, keys: Sequence[str]) -> set[str]:
+def arrived_since(con: Connection, sweep_id: str, keys: Sequence[str]) -> set[str]:
     """Return those of some keys that a page has brought since the sweep began."""
     whose = about(con, sweep_id)
     watermark = scalar(con, "select watermark from raw.sweep_marks where sweep_id = ?", [sweep_id])

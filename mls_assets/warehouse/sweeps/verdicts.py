@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from mls_assets.values import Reason, Resource
-from mls_assets.warehouse import counters
+from mls_assets.warehouse import arrow, counters
 from mls_assets.warehouse.ddl import column_list, quoted
-from mls_assets.warehouse.queries import Connection, rows, scalar
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.schema import SWEEPS
 
 _SUPERSEDED = (
@@ -204,32 +204,52 @@ def began_here_at(con: Connection, sweep_id: str) -> datetime:
 
 
 def removed_since(con: Connection, feed: str, resource: Resource, since: datetime) -> int:
-    """Count the keys that sweeps of this resource removed since a time, unless a person approved.
+    """Count the keys that sweeps of this resource removed since a time, but for released ones.
 
     Open houses that went with their listing are the listing's sweep's.
     """
-    return scalar(
+    ours = "(select sweep_id from sweeps where feed = ? and resource = ?)"
+    removed = scalar(
         con,
-        "select count(*) from deletion_ledger where feed = ? and resource = ? "
-        "and event = 'removed' and reason = ? and removed_at >= ? "
-        "and evidence_id in (select sweep_id from sweeps where feed = ? and resource = ?) "
-        "and evidence_id not in (select used_by from raw.approvals)",
+        "select count(*) from deletion_ledger where feed = ? and resource = ? and "
+        f"event = 'removed' and reason = ? and removed_at >= ? and evidence_id in {ours}",
         [feed, resource, Reason.ABSENT_FROM_SWEEP, since, feed, resource],
     )
+    released = scalar(
+        con,
+        "select coalesce(sum(released), 0)::bigint from raw.approvals where used_at >= ? "
+        f"and used_by in {ours}",
+        [since, feed, resource],
+    )
+    return max(removed - released, 0)
 
 
 def recently_seen(
-    con: Connection, feed: str, resource: Resource, since: datetime, until: datetime
-) -> list[str]:
-    """Return the keys that came last in pages asked for in a span of the source's clock."""
-    found = rows(
-        con,
-        "select record_key from raw.records where feed = ? and resource = ? and seen_page_id in "
+    con: Connection,
+    feed: str,
+    resource: Resource,
+    *,
+    since: datetime,
+    until: datetime,
+    among: Sequence[str],
+) -> tuple[int, frozenset[str]]:
+    """Return how many keys came last in pages asked for in a span of the source's clock.
+
+    And which keys of `among` were with them.
+    """
+    seen = (
+        "from raw.records where feed = ? and resource = ? and seen_page_id in "
         "(select page_id from raw.pages where feed = ? and resource = ? "
-        "and fetched_at >= ? and fetched_at < ?)",
-        [feed, resource, feed, resource, since, until],
+        "and fetched_at >= ? and fetched_at < ?)"
     )
-    return [key for (key,) in found]
+    params = [feed, resource, feed, resource, since, until]
+    with framed(con, asked=arrow.of_keys(among)):
+        found = rows(
+            con,
+            f"select record_key {seen} and record_key in (select record_key from asked)",
+            params,
+        )
+    return scalar(con, f"select count(*) {seen}", params), frozenset(key for (key,) in found)
 
 
 def _rows(con: Connection, where: str, params: Sequence[object]) -> list[SweepRow]:
