@@ -26,11 +26,13 @@ from mls_assets.running import (
 _groups, _assets = dg.AssetSelection.groups, dg.AssetSelection.assets
 
 #: Checks that hold after any change; those of a publication and of purges are named by their job.
+_FRESH, _IN_TIME = ("listings", "feeds_fresh"), ("deletion_ledger", "removals_in_time")
+_OF_REMOVALS = (("deletion_ledger", "every_removal_explained"), _IN_TIME)
 _ALWAYS = (
     ("listings", "rejected_share"),
-    ("listings", "feeds_fresh"),
-    ("deletion_ledger", "every_removal_explained"),
-    ("deletion_ledger", "removals_in_time"),
+    _FRESH,
+    ("listings", "fields_drift"),
+    *_OF_REMOVALS,
 )
 _BEFORE_PUBLICATION = (("listings", "keys_unique"), ("listings", "no_half_applied_batch"))
 _REPLAY = ("forge_listing_pages", "replay_reconciles_keys")
@@ -57,7 +59,7 @@ def all_jobs() -> list[Any]:
         ),
         dg.define_asset_job(
             "spark_purge",
-            _assets("spark_keys", "sweeps") | _checks(*_ALWAYS[2:]),
+            _assets("spark_keys", "sweeps") | _checks(*_OF_REMOVALS),
             description="Sweeps the keys of one Spark feed and removes what is proven gone.",
         ),
         dg.define_asset_job(
@@ -75,7 +77,7 @@ def all_jobs() -> list[Any]:
         ),
         dg.define_asset_job(
             "publish",
-            publication | _checks(*_BEFORE_PUBLICATION, _ALWAYS[1], _ALWAYS[3]),
+            publication | _checks(*_BEFORE_PUBLICATION, _FRESH, _IN_TIME),
             description="Checks that the tables are whole, then writes the readers' database.",
         ),
     ]

@@ -156,6 +156,36 @@ class KeyPage:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredField:
+    """A field as its source's schema declares it; `label` is empty where the schema tells none."""
+
+    resource: Resource
+    name: str
+    type: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a source declares: the fields, and the text in which it does so."""
+
+    fields: tuple[DeclaredField, ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LookupValue:
+    """A value of an enumeration, as a source lists it; texts are None where it tells none."""
+
+    lookup: str
+    value: str
+    standard_value: str | None = None
+    legacy_value: str | None = None
+    lookup_key: str | None = None
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table: `type` is DuckDB's name of it, `comment` one plain sentence."""
 

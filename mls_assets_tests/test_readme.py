@@ -14,6 +14,7 @@ import pytest
 from mls_assets.cli.verbs import verbs
 from mls_assets.definitions import defs
 from mls_assets.feeds import load_feeds
+from mls_assets.passes.publish import publish
 from mls_assets.passes.site import Site
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +41,18 @@ def test_every_asset_stands_in_the_readme_with_its_group():
         key.to_user_string(): graph().get(key).group_name for key in graph().get_all_asset_keys()
     }
     assert {row[0]: row[1] for row in table("asset")} == defined
+
+
+def test_every_other_table_and_view_of_readers_stands_in_the_readme(tmp_path):
+    publish(Site.open(tmp_path, run_id="readme"))
+    with duckdb.connect(str(tmp_path / "mls.duckdb"), read_only=True) as con:
+        found = {
+            name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()
+        }
+        views = "select view_name from duckdb_views() where not internal"
+        found |= {name for (name,) in con.execute(views).fetchall()}
+    assets = {row[0] for row in table("asset")}
+    assert {row[0] for row in table("table or view")} == found - assets
 
 
 def test_every_check_stands_in_the_readme_with_its_asset():

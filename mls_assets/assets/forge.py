@@ -18,6 +18,7 @@ from mls_assets.feeds import ForgeAccess, load_feeds
 from mls_assets.partitions import FORGE_PAGES as PAGES
 from mls_assets.partitions import forge_mls
 from mls_assets.passes.case import Judged
+from mls_assets.passes.describe import describe_forge
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.replay import replay
 from mls_assets.passes.replicate import replicate_forge
@@ -102,6 +103,9 @@ def forge_pages(
                 site, feed, access, resource, forge.settings(), guard.thresholds()
             ),
         )
+        note = describe_forge(site, feed, access, forge.settings())
+        if note:
+            context.log.warning(note)
 
 
 def _replay(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import dagster as dg
+from pydantic import Field
 
 from mls_assets.assets.describing import OWNERS, table_metadata, tables_metadata
 from mls_assets.passes.normalise import normalise
@@ -19,6 +20,16 @@ _DEPS = {
     "members": ["spark_member_pages", "forge_agent_pages"],
     "offices": ["spark_office_pages"],
 }
+
+
+class ResoConfig(dg.Config):
+    """What normalising may be told."""
+
+    from_raw: bool = Field(
+        default=False,
+        description="Normalise again everything that ever landed, such as for a newer dictionary; "
+        "the sources are not asked.",
+    )
 
 
 @dg.multi_asset(
@@ -40,13 +51,13 @@ _DEPS = {
     ],
 )
 def reso(
-    context: dg.AssetExecutionContext, warehouse: MlsWarehouse
+    context: dg.AssetExecutionContext, config: ResoConfig, warehouse: MlsWarehouse
 ) -> Iterator[dg.MaterializeResult]:
     """Normalise everything that waits: of the run's feed, or of all feeds without a partition."""
     with failing():
         site = warehouse.site(context.run.run_id, Narrator(context.log.info))
         feed = context.partition_key if context.has_partition_key else None
-        done = normalise(site, [feed] if feed else None)
+        done = normalise(site, [feed] if feed else None, from_raw=config.from_raw)
         for name, metadata in tables_metadata(site, done, feed).items():
             if dg.AssetKey(name) in context.selected_asset_keys:
                 yield dg.MaterializeResult(asset_key=name, metadata=metadata)

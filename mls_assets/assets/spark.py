@@ -16,6 +16,7 @@ from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.partitions import SPARK_PAGES as PAGES
 from mls_assets.partitions import spark_feeds
+from mls_assets.passes.describe import describe_spark
 from mls_assets.passes.replicate import replicate_spark
 from mls_assets.passes.sweep import Swept, sweep_keys
 from mls_assets.resources import MlsWarehouse, SparkApi
@@ -71,6 +72,9 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                 feed.resources,
                 lambda resource: replicate_spark(site, feed, resource, settings),
             )
+            note = describe_spark(site, feed, settings)
+            if note:
+                context.log.warning(note)
 
     @dg.multi_asset(
         name="spark_keys",

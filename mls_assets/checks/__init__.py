@@ -6,6 +6,7 @@ Checks that must look at what a step has just done (`sweep_proven`, `purge_recon
 
 import dagster as dg
 
+from mls_assets.checks.drift import fields_drift
 from mls_assets.checks.listings import (
     feeds_fresh,
     keys_unique,
@@ -23,6 +24,7 @@ def all_checks() -> list[dg.AssetChecksDefinition]:
         no_half_applied_batch,
         rejected_share,
         feeds_fresh,
+        fields_drift,
         every_removal_explained,
         removals_in_time,
         published_equals_warehouse,

@@ -12,7 +12,7 @@ from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.site import Progress
 from mls_assets.reconcile.plan import Plan
 from mls_assets.values import Resource
-from mls_assets.warehouse import cursors, landing, status_deletes, sweeps
+from mls_assets.warehouse import cursors, landing, open_houses, status_deletes, sweeps
 
 #: Suspects asked for in one confirmation, and how many keys known to exist go with them.
 CONFIRMATION_BATCH = 40
@@ -54,7 +54,7 @@ def confirmed(case: Case, suspects: Sequence[str]) -> list[str]:
         # an open house that ended while we walked is history, not removed
         with site.warehouse.read() as con:
             elapsed = datetime.now(UTC) - sweeps.began_here_at(con, row.sweep_id)
-            over = sweeps.over_by_now(con, row.feed, gone, row.started_at + elapsed + _MARGIN)
+            over = open_houses.over_by(con, row.feed, gone, row.started_at + elapsed + _MARGIN)
         case.changed.update(over)
         gone = [key for key in gone if key not in over]
     case.facts["confirmed_absent"] = len(gone)

@@ -7,12 +7,15 @@ at all.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from mls_assets import reso
 from mls_assets.passes.site import Progress, Site
-from mls_assets.values import KEYED_RESOURCES, Resource, Source
-from mls_assets.warehouse import Connection, cursors, merging
+from mls_assets.values import KEYED_RESOURCES, TABLES, Resource, Source
+from mls_assets.warehouse import Connection, cursors, merging, vocabulary
 from mls_assets.warehouse.merging import Pending
+
+_RESOURCES = {table: resource for resource, table in TABLES.items()}
 
 
 @dataclass(slots=True)
@@ -23,10 +26,14 @@ class Normalised:
     rejected: int = 0
 
 
-def normalise(site: Site, feeds: Sequence[str] | None = None) -> Normalised:
+def normalise(
+    site: Site, feeds: Sequence[str] | None = None, *, from_raw: bool = False
+) -> Normalised:
     """Merge everything that landed and was not yet normalised, of all feeds or those given.
 
-    Takes each feed's lock: a removal must not run between reading a record and merging it.
+    With `from_raw` what was normalised already is normalised again, for a new dictionary or a
+    mended fault. Takes each feed's lock: a removal must not run between reading a record and
+    merging it.
     """
     if feeds is None:
         with site.warehouse.read() as con:
@@ -34,6 +41,9 @@ def normalise(site: Site, feeds: Sequence[str] | None = None) -> Normalised:
     done = Normalised()
     for feed in feeds:
         with site.feed_lock(feed):
+            if from_raw:
+                with site.warehouse.write() as con:
+                    merging.renormalise(con, feed)
             normalise_locked(site, feed, done)
     return done
 
@@ -68,6 +78,10 @@ def normalise_locked(
                 rejected=ready.rejected,
                 pending=pending,
             )
+            for table, frame in ready.frames.items():
+                vocabulary.note_local_fields(
+                    con, feed, _RESOURCES[table], frame, label=partial(reso.label_of, source)
+                )
         done.rows.update(merged.rows)
         done.rejected += merged.rejected
         batches += 1

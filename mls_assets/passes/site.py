@@ -88,7 +88,12 @@ class Site:
                     "set MLS_ASSETS_DATA to a folder of yours."
                 ) from None
         warehouse = Warehouse(
-            database, reso.RESO_TABLES, reso.BRIEF_COLUMNS, patience=patience, holder=run_id
+            database,
+            reso.RESO_TABLES,
+            reso.BRIEF_COLUMNS,
+            standard_values=reso.STANDARD_VALUES,
+            patience=patience,
+            holder=run_id,
         )
         return cls(folder, warehouse, run_id, progress)
 

@@ -4,6 +4,15 @@ Pure: no SQL, no HTTP, no Dagster.
 """
 
 from mls_assets.reso.normalise import Normalised, normalise
-from mls_assets.reso.tables import BRIEF_COLUMNS, RESO_TABLES
+from mls_assets.reso.tables import BRIEF_COLUMNS, RESO_TABLES, STANDARD_VALUES
+from mls_assets.reso.words import is_standard, label_of
 
-__all__ = ["BRIEF_COLUMNS", "RESO_TABLES", "Normalised", "normalise"]
+__all__ = [
+    "BRIEF_COLUMNS",
+    "RESO_TABLES",
+    "STANDARD_VALUES",
+    "Normalised",
+    "is_standard",
+    "label_of",
+    "normalise",
+]

@@ -49,6 +49,11 @@ _FEATURES = Column(
     FEATURES_TYPE,
     "Forge's ForgeFeatures in their order, for display only; names may repeat or be NULL.",
 )
+_PAST = Column(
+    "is_past",
+    "BOOLEAN",
+    "True once it is over (as of the last publication); sources list only those to come.",
+)
 _LANDED = Column(LANDED_AT, "TIMESTAMPTZ", "When the source was asked for this version (UTC).")
 
 _GRAIN: Mapping[Resource, str] = {
@@ -104,6 +109,8 @@ def _columns(resource: Resource) -> Iterator[Column]:
     yield _HIDDEN
     if resource is Resource.PROPERTY:
         yield _FEATURES
+    if resource is Resource.OPEN_HOUSE:
+        yield _PAST
     yield _LANDED
 
 
@@ -118,6 +125,20 @@ def _unique(resource: Resource) -> tuple[str, ...]:
 RESO_TABLES: Mapping[str, Table] = MappingProxyType(
     {
         name: Table(name, _GRAIN[resource], tuple(_columns(resource)), _unique(resource))
+        for resource, name in TABLES.items()
+    }
+)
+
+#: By table and field, the values that the standard has, where it does not leave them to the MLS.
+STANDARD_VALUES: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        name: MappingProxyType(
+            {
+                field.name: field.lookup.values
+                for field in dictionary.fields(resource).values()
+                if field.lookup is not None and field.lookup.values
+            }
+        )
         for resource, name in TABLES.items()
     }
 )

@@ -6,7 +6,7 @@ Nothing here stores, compares or removes anything, and nothing knows DuckDB or D
 from mls_assets.sources.forge import ForgeClient, Position
 from mls_assets.sources.forge_schema import LISTING_FIELDS, ForgeShape, Mls
 from mls_assets.sources.prefetch import ahead
-from mls_assets.sources.spark import LookupPage, SparkClient
+from mls_assets.sources.spark import SparkClient
 from mls_assets.sources.spark_answers import RELATIONS
 from mls_assets.sources.transport import Limits
 
@@ -16,7 +16,6 @@ __all__ = [
     "ForgeClient",
     "ForgeShape",
     "Limits",
-    "LookupPage",
     "Mls",
     "Position",
     "SparkClient",

@@ -41,13 +41,14 @@ from mls_assets.sources.forge_schema import (
     Mls,
     Schema,
     assumed_shape,
+    declaration_of,
     schema_of,
     shape_of,
 )
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets.sources.links import place, shown
 from mls_assets.sources.transport import Limits
-from mls_assets.values import Page, Resource
+from mls_assets.values import Declaration, Page, Resource
 
 __all__ = ["ForgeClient", "Position"]
 
@@ -109,6 +110,11 @@ class ForgeClient:
             if kind not in self._shapes:
                 self._shapes[kind] = self._find_shape(kind)
             return self._shapes[kind]
+
+    def declared(self) -> Declaration | None:
+        """What the server's record types declare; None if it tells no schema."""
+        self.shape("listings")
+        return declaration_of(self._schema) if self._schema is not None else None
 
     def pages(
         self,

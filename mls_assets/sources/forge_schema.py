@@ -13,8 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from mls_assets.errors import AnswerBroken
-from mls_assets.values import KEY_FIELDS, Resource
+from mls_assets.values import KEY_FIELDS, Declaration, DeclaredField, Resource
 
 DELETED = "DELETED"
 
@@ -196,6 +198,24 @@ def shape_of(schema: Schema, kind: str) -> ForgeShape | None:
         if name in queries:
             return _read_shape(schema, kind, resource, queries[name], mls)
     return None
+
+
+def declaration_of(schema: Schema) -> Declaration:
+    """What a server's record types declare: their fields with their GraphQL types."""
+    mls = schema.fields(schema.query_type).get("mls")
+    queries = schema.fields(_named(mls["type"])[1]) if mls else {}
+    found: list[DeclaredField] = []
+    types: dict[str, Any] = {}
+    for resource, names in KINDS.values():
+        query = next((queries[name] for name in names if name in queries), None)
+        envelope = schema.fields(_named(query["type"])[1]) if query else {}
+        results = envelope.get("results")
+        record = schema.fields(_named(results["type"])[1]) if results else {}
+        found += [
+            DeclaredField(resource, name, _written(record[name]["type"])) for name in sorted(record)
+        ]
+        types |= {resource: record} if record else {}
+    return Declaration(tuple(found), msgspec.json.encode(types))
 
 
 def _read_shape(

@@ -7,11 +7,11 @@ nothing here stores, compares or removes. One client serves one feed.
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from mls_assets.errors import AnswerBroken
+from mls_assets.sources.csdl import declaration_of
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets.sources.links import follow, place
 from mls_assets.sources.odata import (
@@ -25,22 +25,26 @@ from mls_assets.sources.odata import (
     url_of,
 )
 from mls_assets.sources.spark_answers import (
+    LOOKUP_MEMBERS,
     MODIFIED,
     RELATIONS,
     STATUS,
     Step,
     child_sets,
+    lookups_of,
     page_of,
     relation_page_of,
     wanted_of,
 )
-from mls_assets.sources.split import Head, head_of
+from mls_assets.sources.split import head_of
 from mls_assets.sources.transport import Limits
 from mls_assets.sources.vendor_errors import QuestionRefused
 from mls_assets.values import (
     KEY_FIELDS,
     ChildSet,
+    Declaration,
     KeyPage,
+    LookupValue,
     Page,
     Resource,
 )
@@ -52,15 +56,6 @@ _NOT_IN_SYNC = "/1024"
 #: Always asked for with a configured `select`: key, timestamps, and the status that can say
 #: "Delete".
 _ALWAYS_SELECTED = ("ListingKey", MODIFIED, STATUS, "PhotosChangeTimestamp")
-
-
-@dataclass(frozen=True, slots=True)
-class LookupPage:
-    """One answer of the Lookup set: records verbatim, and the link to the next ones."""
-
-    records: tuple[bytes, ...]
-    fetched_at: datetime
-    next: str | None = None
 
 
 class SparkClient:
@@ -178,12 +173,16 @@ class SparkClient:
                 paged_by_skip=pages_by_skip(step.next),
             )
 
-    def lookups(self, *, resume: str | None = None) -> Iterator[LookupPage]:
-        """The Lookup set, which Spark pages by offset."""
-        url = resume or url_of(self._base, "Lookup", {"$top": str(self._page_size)})
-        for step in self._walk(url, "Lookup", (), continuation=resume is not None):
-            records = tuple(head.body for head in step.heads if isinstance(head, Head))
-            yield LookupPage(records, step.answer.began_at, step.next)
+    def lookups(self) -> Iterator[list[LookupValue]]:
+        """The Lookup set, page by page, which Spark pages by offset."""
+        url = url_of(self._base, "Lookup", {"$top": str(self._page_size)})
+        for step in self._walk(url, "Lookup", LOOKUP_MEMBERS):
+            yield lookups_of(step)
+
+    def declared(self) -> Declaration:
+        """What `$metadata` declares; AnswerBroken if it cannot be read."""
+        url = f"{self._base}/$metadata"
+        return self._http.get(url, declaration_of, accept="application/xml").content
 
     # Questions by key -------------------------------------------------------------------
 

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from mls_assets.sources.http import Answer
 from mls_assets.sources.odata import Envelope
-from mls_assets.sources.split import MODIFIED, REMOVED_STATUS, STATUS, Head, instant
+from mls_assets.sources.split import MODIFIED, REMOVED_STATUS, STATUS, Head, decoded, instant
 from mls_assets.values import (
     ChildSet,
+    LookupValue,
     Page,
     RawRecord,
     Reason,
@@ -127,3 +128,33 @@ def _told(head: Head, relations: Iterable[str]) -> Iterator[ChildSet]:
             bodies[RELATIONS[name]] = body
     for resource, body in bodies.items():
         yield ChildSet(head.key, resource, body)
+
+
+#: What is read of a Lookup record beside its key.
+LOOKUP_MEMBERS = (
+    "LookupName",
+    "LookupValue",
+    "StandardLookupValue",
+    "LegacyODataValue",
+    MODIFIED,
+)
+
+
+def lookups_of(step: Step) -> list[LookupValue]:
+    """The step's enumeration values; a record without a name or a value says nothing."""
+    found = []
+    for head in step.heads:
+        if not isinstance(head, Head):
+            continue
+        name, value, standard, legacy = (
+            _text(head.members.get(member)) for member in LOOKUP_MEMBERS[:4]
+        )
+        if name and value is not None:
+            modified_at = instant(head.members.get(MODIFIED))
+            found.append(LookupValue(name, value, standard, legacy, head.key, modified_at))
+    return found
+
+
+def _text(token: bytes | None) -> str | None:
+    value = decoded(token) if token is not None else None
+    return value if isinstance(value, str) else None

@@ -39,6 +39,11 @@ def of_instants(instants: Sequence[datetime | None]) -> pa.Array:
     return pa.array(instants, INSTANT)
 
 
+def of_flags(flags: Sequence[bool]) -> pa.Array:
+    """Return a column of booleans."""
+    return pa.array(flags, pa.bool_())
+
+
 def packed(body: bytes) -> bytes:
     """Return a body as it is stored."""
     return _ZSTANDARD.compress(body, asbytes=True)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
@@ -52,12 +53,13 @@ class Warehouse:
         reso_tables: Mapping[str, Table],
         brief_columns: Sequence[str],
         *,
+        standard_values: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({}),
         patience: float = 60.0,
         holder: str = "",
         memory: str = "2GB",
     ) -> None:
         self.path = path.resolve()
-        self.schema = Schema(reso_tables, tuple(brief_columns))
+        self.schema = Schema(reso_tables, tuple(brief_columns), standard_values)
         self.patience = patience
         self.holder = holder
         self.memory = memory

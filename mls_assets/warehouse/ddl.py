@@ -5,7 +5,7 @@ all understand: no keys, checks, indexes, sequences or defaults.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import duckdb
@@ -22,10 +22,15 @@ STORAGE_VERSION = "v1.5.0"
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All tables of a warehouse: the pipeline's own, and the RESO tables it was given."""
+    """All tables of a warehouse: the pipeline's own, and the RESO tables it was given.
+
+    `standard_values` are, by table and field, the values that the standard has for fields with a
+    lookup that it does not leave to the MLS.
+    """
 
     reso: Mapping[str, Table]
     brief_columns: tuple[str, ...]
+    standard_values: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         missing = set(TABLES.values()) - set(self.reso)
@@ -89,16 +94,6 @@ def _column(column: Column) -> str:
     # a packed body must be readable by itself, without its neighbours
     storage = " using compression uncompressed" if column.name == "body" else ""
     return f"{quoted(column.name)} {column.type}{storage}"
-
-
-def create_brief(con: Connection, schema: Schema, catalog: str) -> None:
-    """Make the view `listings_brief` in an attached database."""
-    columns = ", ".join(map(quoted, schema.brief_columns))
-    name = f"{quoted(catalog)}.main.listings_brief"
-    con.execute(f"create view {name} as select {columns} from main.listings")
-    con.execute(
-        f"comment on view {name} is 'One row per listing: the columns that are asked for first.'"
-    )
 
 
 def m001_create_all(con: Connection, schema: Schema) -> None:

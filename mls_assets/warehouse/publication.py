@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Table
-from mls_assets.warehouse import counters, ddl
+from mls_assets.warehouse import counters, ddl, open_houses
 from mls_assets.warehouse.connection import Warehouse
 from mls_assets.warehouse.ddl import STORAGE_VERSION, column_list, literal, quoted
 from mls_assets.warehouse.files import discard, ensure_space, replace
 from mls_assets.warehouse.hiding import visible
 from mls_assets.warehouse.queries import Connection, rows, scalar, transaction
 from mls_assets.warehouse.schema import LEDGER
+from mls_assets.warehouse.views import create_views
 
 _CATALOG = "published"
 _SLICE = 50_000
@@ -58,6 +59,7 @@ def publish(warehouse: Warehouse, target: Path, *, run_id: str) -> Published:
         now = datetime.now(UTC)
         try:
             with transaction(con):
+                open_houses.mark_past(con, now)
                 _plan_entries(con, now)
             counts = _write(con, warehouse.schema, fresh)
             with transaction(con):
@@ -132,7 +134,7 @@ def _write(con: Connection, tables: ddl.Schema, fresh: Path) -> dict[str, int]:
     try:
         with transaction(con):
             ddl.copy_tables(con, _CATALOG, raw=False)
-            ddl.create_brief(con, tables, _CATALOG)
+            create_views(con, tables, _CATALOG)
         counts = {}
         for table in tables.published:
             con.execute(

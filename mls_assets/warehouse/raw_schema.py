@@ -128,6 +128,19 @@ RAW_TABLES = (
         ("feed", "resource"),
     ),
     Table(
+        "raw.schemas",
+        "text in which a source declares its fields, each time that it was another",
+        (
+            FEED,
+            Column("asked_at", "TIMESTAMPTZ", "When it was asked for last, by the local clock."),
+            Column("seen_at", "TIMESTAMPTZ", "When it came first; NULL if it never came."),
+            Column("body", "BLOB", "The verbatim text, packed; NULL if it never came."),
+            Column("digest", "BLOB", "BLAKE2b-128 of it."),
+            Column("size", "BIGINT", "Bytes of it, unpacked."),
+        ),
+        (),
+    ),
+    Table(
         "raw.sweep_marks",
         "sweep, with what it needs to know of its start",
         (

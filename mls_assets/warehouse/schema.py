@@ -129,5 +129,55 @@ LISTING_EVENTS = Table(
     (),
 )
 
+_FIELD = Column("field", "VARCHAR", "Name of the field, as the source writes it.")
+
+SOURCE_FIELDS = Table(
+    "source_fields",
+    "field that a source declares, for as long as it declares it so",
+    (
+        FEED,
+        RESOURCE,
+        _FIELD,
+        Column("declared_type", "VARCHAR", "Its type in the source's words (Edm or GraphQL)."),
+        Column("label", "VARCHAR", "Its readable name; NULL where the source tells none."),
+        Column("since", "TIMESTAMPTZ", "When the source was seen to declare it so."),
+        Column("until", "TIMESTAMPTZ", "When it was seen not to any more; NULL while it does."),
+    ),
+    ("feed", "resource", "field", "since"),
+)
+
+LOCAL_FIELD_NAMES = Table(
+    "local_field_names",
+    "field that a feed was seen to have in local_fields",
+    (FEED, RESOURCE, _FIELD, Column("label", "VARCHAR", "Its readable name.")),
+    ("feed", "resource", "field"),
+)
+
+LOOKUPS = Table(
+    "lookups",
+    "value of a lookup that a feed's source lists",
+    (
+        FEED,
+        Column("lookup", "VARCHAR", "LookupName: the enumeration."),
+        Column("value", "VARCHAR", "LookupValue: as records have it."),
+        Column("standard_value", "VARCHAR", "StandardLookupValue; NULL if it has none."),
+        Column("legacy_value", "VARCHAR", "LegacyODataValue: as old records have it."),
+        Column("is_standard", "BOOLEAN", "True if RESO's Data Dictionary 2.0 has this value."),
+        Column("lookup_key", "VARCHAR", "LookupKey."),
+        Column("modified_at", "TIMESTAMPTZ", "Its ModificationTimestamp."),
+        Column("seen_at", "TIMESTAMPTZ", "When the source was asked."),
+    ),
+    (),
+)
+
 #: The pipeline's own tables that readers get too.
-PIPELINE_TABLES = (LEDGER, SWEEPS, FEEDS, REJECTED_VALUES, LISTING_EVENTS)
+PIPELINE_TABLES = (
+    LEDGER,
+    SWEEPS,
+    FEEDS,
+    REJECTED_VALUES,
+    LISTING_EVENTS,
+    SOURCE_FIELDS,
+    LOCAL_FIELD_NAMES,
+    LOOKUPS,
+)

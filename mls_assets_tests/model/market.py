@@ -24,6 +24,7 @@ from mls_assets.passes.site import Progress, Site
 from mls_assets.sandbox.control.verbs import target
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets.warehouse import history, rows
+from mls_assets.warehouse.views import ONCE_FIELDS
 from mls_assets_tests.model.crashes import Crash, Crashing
 from mls_assets_tests.passes.place import WAREHOUSE, Place
 
@@ -44,7 +45,7 @@ NARROW = {
             column
             for column in table.columns
             if column.name.islower()
-            or column.name in history.FIELDS
+            or column.name in (*history.FIELDS, *ONCE_FIELDS)
             or column.name.endswith(("Key", "Time", "Timestamp", "Date"))
         ),
     )

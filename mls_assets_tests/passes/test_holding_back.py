@@ -85,6 +85,7 @@ def test_a_wish_that_is_taken_back_ends_with_the_next_sweep(hiding):
     assert published(hiding) == hiding.keys()
 
 
+@pytest.mark.long
 def test_a_replay_hides_too(place):
     place.begin_following()
     place.feeds = replace(place.feeds, forge=replace(place.forge, on_block="hide"))

@@ -64,7 +64,7 @@ def kill_at(place, line):
         pytest.param("download 1", marks=pytest.mark.long),
         "download 7",
         pytest.param("relations 3", marks=pytest.mark.long),
-        "normalise 1",
+        pytest.param("normalise 1", marks=pytest.mark.long),
     ],
 )
 def test_a_killed_download_goes_on_at_once_from_where_it_was(place, line):

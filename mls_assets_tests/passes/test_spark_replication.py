@@ -245,6 +245,7 @@ def test_an_update_that_fails_halfway_leaves_its_cursor(place, fault):
     assert done.complete
 
 
+@pytest.mark.long
 def test_a_502_now_and_then_is_no_failure(place):
     place.fault("status_502", resource="Property", times=2)
     place.replicate(Resource.PROPERTY)

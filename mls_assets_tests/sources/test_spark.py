@@ -12,7 +12,7 @@ from mls_assets.errors import (
     SourceUnreachable,
 )
 from mls_assets.sources.spark import SparkClient
-from mls_assets.values import ChildSet, Reason, Removal, Resource
+from mls_assets.values import ChildSet, LookupValue, Reason, Removal, Resource
 from mls_assets_tests.sources.servers import (
     TOKEN,
     Asked,
@@ -398,11 +398,14 @@ def test_the_clock_of_the_source_is_that_of_the_newest_answer(server: Server, sp
 
 def test_lookups_are_walked_by_offset(server: Server, spark: Clients):
     server.replies = [
-        records({"LookupKey": "1-2", "LookupName": "A"}, next="Lookup?%24skip=1"),
-        records({"LookupKey": "3-4"}),
+        records(
+            {"LookupKey": "1-2", "LookupName": "A", "LookupValue": "b", "LegacyODataValue": "c"},
+            next="Lookup?%24skip=1",
+        ),
+        records({"LookupKey": "3-4"}, {"LookupName": "A", "LookupValue": "no key"}),
     ]
     pages = list(spark().lookups())
-    assert [len(page.records) for page in pages] == [1, 1]
+    assert pages == [[LookupValue("A", "b", None, "c", "1-2")], []]
     assert b'"LookupName": "A"' in pages[0].records[0]
 
 

@@ -2,24 +2,28 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from mls_assets.values import Resource
+from mls_assets.values import RawRecord, Resource
 from mls_assets.warehouse import Warehouse, hiding, publication
 from mls_assets.warehouse.files import DiskFull
 from mls_assets.warehouse.publication import Published
 from mls_assets.warehouse.schema import PIPELINE_TABLES
 from mls_assets_tests.warehouse.world import (
     FEED,
+    MINUTE,
+    NOON,
     RESO_TABLES,
     bring,
     gone,
     page,
     photos,
     record,
+    warehouse_at,
 )
 
 
@@ -191,3 +195,77 @@ def test_what_was_rejected_of_a_hidden_listings_open_houses_is_hidden_too(
     _publish(warehouse, target)
     with duckdb.connect(str(target), read_only=True) as con:
         assert con.execute("select value from rejected_values").fetchall() == [("known",)]
+
+
+def test_a_real_listing_that_several_feeds_carry_is_shown_once_as_told_last(
+    warehouse: Warehouse, target: Path
+):
+    def listing(key: str, minutes: int, **fields: str) -> RawRecord:
+        modified = (NOON + minutes * MINUTE).isoformat()
+        return record(key, ModificationTimestamp=modified, **fields)
+
+    bring(
+        warehouse,
+        page(
+            listing("s1", 1, ListingId="100", OriginatingSystemName="AR MLS", City="old"),
+            listing("s2", 1, ListingId="100", OriginatingSystemName="Beaches", City="another"),
+            listing("s3", 1, ListingId="200"),
+            listing("s4", 1, City="nameless"),
+            listing("s5", 1, City="nameless too"),
+        ),
+        page(
+            listing("f1", 2, ListingId="100", mls="armls", City="new"),
+            listing("f2", 2, ListingId="300", mls="armls"),
+            feed="forge/armls",
+        ),
+    )
+    _publish(warehouse, target)
+    with duckdb.connect(str(target), read_only=True) as con:
+        found = con.execute('select "ListingKey", feeds from listings_once order by all').fetchall()
+    assert found == [
+        ("f1", ["forge/armls", FEED]),
+        ("f2", ["forge/armls"]),
+        *((key, [FEED]) for key in ("s2", "s3", "s4", "s5")),
+    ]
+
+
+def test_values_beyond_the_standards_are_counted_by_field(warehouse: Warehouse, target: Path):
+    warehouse = warehouse_at(
+        warehouse.path.parent,
+        standard_values={
+            "listings": {
+                "StandardStatus": frozenset({"Active"}),
+                "Appliances": frozenset({"Oven"}),
+            }
+        },
+    )
+    bring(
+        warehouse,
+        page(
+            record("a", StandardStatus="Active", Appliances=["Oven", "Robot"]),
+            record("b", StandardStatus="Ours", Appliances=["Robot", "Fridge's"]),
+            record("c", StandardStatus="Ours"),
+        ),
+    )
+    _publish(warehouse, target)
+    with duckdb.connect(str(target), read_only=True) as con:
+        found = con.execute("from local_values order by all").fetchall()
+    assert found == [
+        (FEED, "Property", "Appliances", "Fridge's", 1),
+        (FEED, "Property", "Appliances", "Robot", 2),
+        (FEED, "Property", "StandardStatus", "Ours", 2),
+    ]
+
+
+def test_open_houses_that_are_over_are_marked_and_stay(warehouse: Warehouse, target: Path):
+    soon = datetime.now(UTC) + timedelta(days=1)
+    bring(warehouse, page(record("past"), record("soon"), resource=Resource.OPEN_HOUSE))
+    with warehouse.write() as con:
+        for key, end in (("past", NOON), ("soon", soon)):
+            con.execute(
+                'update open_houses set "OpenHouseEndTime" = ? where "OpenHouseKey" = ?', [end, key]
+            )
+    _publish(warehouse, target)
+    with duckdb.connect(str(target), read_only=True) as con:
+        found = con.execute('select "OpenHouseKey", is_past from open_houses order by all')
+        assert found.fetchall() == [("past", True), ("soon", False)]

@@ -7,7 +7,7 @@ import pytest
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.values import Reason, Resource
-from mls_assets.warehouse import Warehouse, hiding, publication, sweeps
+from mls_assets.warehouse import Warehouse, hiding, open_houses, publication, sweeps
 from mls_assets.warehouse.queries import Connection
 from mls_assets.warehouse.schema import SWEEPS
 from mls_assets.warehouse.sweeps import SweepRow, staging
@@ -133,7 +133,7 @@ def test_open_houses_that_are_over_count_only_if_the_source_still_lists_them(
         assert local == sorted(
             ["ended, listed", "running", "today", "undated", "yesterday, somewhere still today"]
         )
-        assert sweeps.over_by_now(con, FEED, ["running", "ended", "today"], NOON + day) == {
+        assert open_houses.over_by(con, FEED, ["running", "ended", "today"], NOON + day) == {
             "running",
             "ended",
         }

@@ -25,6 +25,7 @@ from mls_assets.values import (
 from mls_assets.warehouse import Landing, Warehouse, arrow, history, landing, merging
 from mls_assets.warehouse.merging import Merged, Pending
 from mls_assets.warehouse.queries import Connection
+from mls_assets.warehouse.views import ONCE_FIELDS
 
 FEED = "spark/default"
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -41,12 +42,13 @@ _OWN = {
     Resource.PROPERTY: [
         Column("City", "VARCHAR"),
         Column("Appliances", "VARCHAR[]"),
-        *(Column(name, _type_of(name)) for name in history.FIELDS),
+        *(Column(name, _type_of(name)) for name in dict.fromkeys((*history.FIELDS, *ONCE_FIELDS))),
     ],
     Resource.OPEN_HOUSE: [
         Column("OpenHouseDate", "DATE"),
         Column("OpenHouseStartTime", "TIMESTAMPTZ"),
         Column("OpenHouseEndTime", "TIMESTAMPTZ"),
+        Column("is_past", "BOOLEAN"),
     ],
 }
 _POLARS: Mapping[str, Any] = {
@@ -54,6 +56,7 @@ _POLARS: Mapping[str, Any] = {
     "JSON": pl.String,
     "DATE": pl.Date,
     "DOUBLE": pl.Float64,
+    "BOOLEAN": pl.Boolean,
     "VARCHAR[]": pl.List(pl.String),
     "TIMESTAMPTZ": pl.Datetime("us", "UTC"),
 }

@@ -52,6 +52,11 @@ def filing(resource: Resource) -> Filing:
     return Filing(columns + taken_apart, role)
 
 
+def label(name: str) -> str:
+    """The readable label of a field: its name, for Forge's records are flat and plain."""
+    return name
+
+
 def mls(feed: str) -> str:
     """The MLS key of a Forge feed."""
     return feed.removeprefix("forge/")

@@ -45,6 +45,27 @@ def filing(resource: Resource) -> Filing:
     return Filing(tuple(columns), role, lambda name: name.removesuffix(_WITHHELD))
 
 
+#: How Spark writes in a custom field's name what a name cannot hold.
+_WRITTEN = (
+    ("_co_", ": "),
+    ("_sp_", " "),
+    ("_hyphen_", "-"),
+    ("_lparen_", "("),
+    ("_rparen_", ")"),
+    ("_pound_", "#"),
+)
+
+
+def label(name: str) -> str:
+    """The readable label of a field, `Group: Field Name` of `Group_co_Field_sp_Name`.
+
+    A digit at the end may tell two fields of one label apart, so it stays.
+    """
+    for written, meant in _WRITTEN:
+        name = name.replace(written, meant)
+    return name
+
+
 def mls(feed: str, originating_systems: Sequence[str | None]) -> list[str]:
     """The MLS of each record: the OriginatingSystemName it gives, else the feed's name."""
     return [name if name and name.strip() else feed for name in originating_systems]

@@ -6,21 +6,15 @@ many there are.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from mls_assets.values import KEY_FIELDS, TABLES, Resource
 from mls_assets.warehouse import arrow, status_deletes
 from mls_assets.warehouse.ddl import quoted
+from mls_assets.warehouse.open_houses import OVER
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.sweeps.verdicts import about
 
 _BATCH = 100_000
-#: When an open house is over. A date has no zone: its day ends everywhere 36 hours after it
-#: began in UTC.
-_OVER = (
-    'coalesce(held."OpenHouseEndTime", held."OpenHouseStartTime", '
-    'held."OpenHouseDate"::timestamptz + interval 36 hour) < ?'
-)
 
 
 def stage(con: Connection, sweep_id: str, keys: Sequence[str]) -> None:
@@ -186,24 +180,11 @@ def _local(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
     params: list[object] = [whose.feed]
     if whose.resource is Resource.OPEN_HOUSE:
         query += (
-            f" and (({_OVER}) is not true or held.{key} in "
+            f" and (({OVER}) is not true or held.{key} in "
             "(select record_key from raw.sweep_keys where sweep_id = ?))"
         )
         params += [whose.started_at, sweep_id]
     return query, params
-
-
-def over_by_now(con: Connection, feed: str, keys: Sequence[str], moment: datetime) -> set[str]:
-    """Return those of some open houses that are over at a time."""
-    table, key = TABLES[Resource.OPEN_HOUSE], quoted(KEY_FIELDS[Resource.OPEN_HOUSE])
-    with framed(con, asked=arrow.of_keys(keys)):
-        found = rows(
-            con,
-            f"select {key} from {table} held where feed = ? and {_OVER} "
-            f"and {key} in (select record_key from asked)",
-            [feed, moment],
-        )
-    return {over for (over,) in found}
 
 
 def _table_of(con: Connection, sweep_id: str) -> tuple[str, str]:

@@ -1,0 +1,98 @@
+"""The views in the readers' database: other looks at its tables, with nothing stored.
+
+They are made at each publication; the warehouse itself has none.
+"""
+
+from collections.abc import Iterable
+
+from mls_assets.values import KEY_FIELDS, TABLES, Resource
+from mls_assets.warehouse.ddl import Schema, column_list, literal, quoted
+from mls_assets.warehouse.queries import Connection
+
+_LISTINGS = TABLES[Resource.PROPERTY]
+_RESOURCES = {table: resource for resource, table in TABLES.items()}
+
+#: The fields by which `listings_once` tells that two rows are one real listing, and which is newer.
+ONCE_FIELDS = ("OriginatingSystemName", "ListingId", "ModificationTimestamp")
+
+
+def create_views(con: Connection, schema: Schema, catalog: str) -> None:
+    """Make all views in an attached database that has the published tables."""
+    for name, comment, query in (
+        (
+            "listings_brief",
+            "One row per listing: the columns that are asked for first.",
+            f"select {', '.join(map(quoted, schema.brief_columns))} from main.{_LISTINGS}",
+        ),
+        (
+            "listings_once",
+            "One row per real listing, from whichever feed told of it last; feeds names all that "
+            "carry it. One real listing is one ListingId of one originating system.",
+            _once(schema),
+        ),
+        (
+            "local_values",
+            "One row per feed, field and value that the Data Dictionary 2.0 does not have, with "
+            "how often it occurs.",
+            _local_values(schema),
+        ),
+    ):
+        view = f"{quoted(catalog)}.main.{name}"
+        con.execute(f"create view {view} as {query}")
+        con.execute(f"comment on view {view} is {literal(comment)}")
+
+
+def _once(schema: Schema) -> str:
+    """Return the query for real listings, each once.
+
+    Names of originating systems are compared without case, blanks and marks, for each source
+    writes them its own way; a listing without a ListingId is nobody else's.
+    """
+    key = quoted(KEY_FIELDS[Resource.PROPERTY])
+    system, listing_id, modified = map(quoted, ONCE_FIELDS)
+    named = f"coalesce(nullif(trim({system}), ''), mls)"
+    return (
+        f"with held as (select *, regexp_replace(lower({named}), '[^a-z0-9]', '', 'g') as "
+        f"system_, coalesce(nullif(trim({listing_id}), ''), concat(feed, ' ', {key})) as id_ "
+        f"from main.{_LISTINGS}), carried as (select system_, id_, list_sort(list(distinct feed)) "
+        f"as feeds from held group by all) select {column_list(schema.reso[_LISTINGS])}, feeds "
+        "from held join carried using (system_, id_) qualify row_number() over (partition by "
+        f"system_, id_ order by {modified} desc nulls last, feed, {key}) = 1"
+    )
+
+
+def _local_values(schema: Schema) -> str:
+    """Return the query for values beyond the standard's, by resource and field, with counts."""
+    parts = [
+        part
+        for table, fields in schema.standard_values.items()
+        for part in _values_of(schema, table, fields)
+    ]
+    if not parts:
+        return "select '' as feed, '' as resource, '' as field, '' as value, 0 as rows where false"
+    standard = ", ".join(
+        f"({literal(_RESOURCES[table])}, {literal(field)}, {literal(value)})"
+        for table, fields in sorted(schema.standard_values.items())
+        for field, values in sorted(fields.items())
+        for value in sorted(values)
+    )
+    return (
+        f"with standard(resource, field, value) as (values {standard}), "
+        f"held as ({' union all '.join(parts)}) "
+        "select feed, resource, field, value, count(*) as rows from held anti join standard "
+        "using (resource, field, value) where value is not null group by all"
+    )
+
+
+def _values_of(schema: Schema, table: str, fields: Iterable[str]) -> Iterable[str]:
+    """Yield the queries for the values of fields: of single ones, and of the items of lists."""
+    resource = literal(_RESOURCES[table])
+    types = {column.name: column.type for column in schema.reso[table].columns}
+    for value, kind in (("value", "VARCHAR"), ("unnest(value)", "VARCHAR[]")):
+        names = ", ".join(quoted(field) for field in fields if types.get(field) == kind)
+        if names:
+            yield (
+                f"select feed, {resource} as resource, field, {value} as value from "
+                f"(unpivot (select feed, {names} from main.{table}) on {names} "
+                "into name field value value)"
+            )
