@@ -4,21 +4,36 @@ Nothing here is needed to replicate: a source that does not tell is asked again 
 no run fails for it.
 """
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from mls_assets import reso
-from mls_assets.errors import MlsAssetsError, TokenRefused
+from mls_assets.errors import AnswerBroken, MlsAssetsError, TokenRefused
 from mls_assets.feeds import ForgeAccess, SparkFeed
 from mls_assets.passes.clients import forge_client, spark_client
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Site
+from mls_assets.sources import SparkClient
 from mls_assets.values import Declaration, LookupValue
 from mls_assets.warehouse import vocabulary
 
 AGAIN_AFTER = timedelta(days=1)
 AFTER_SILENCE = timedelta(hours=1)
+#: For how long a source is tried at most: nobody waits for what is told here.
+PATIENCE_SECONDS = 15.0
+#: Values of a Lookup set; a real MLS has some thousands.
+MOST_LOOKUPS = 200_000
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a source told; None is what it did not tell, and `silence` says why."""
+
+    declaration: Declaration | None = None
+    lookups: list[LookupValue] | None = None
+    silence: list[str] = field(default_factory=list)
 
 
 def describe_spark(site: Site, feed: SparkFeed, settings: SparkSettings) -> str:
@@ -28,9 +43,12 @@ def describe_spark(site: Site, feed: SparkFeed, settings: SparkSettings) -> str:
     warehouse, but nothing that the source does, except that it refuses the token.
     """
 
-    def ask() -> tuple[Declaration, list[LookupValue]]:
-        with spark_client(feed, settings) as client:
-            return client.declared(), list(itertools.chain.from_iterable(client.lookups()))
+    def ask(told: _Told) -> None:
+        with spark_client(feed, replace(settings, patience_seconds=_hasty(settings))) as client:
+            with _forgiving(told):
+                told.declaration = client.declared()
+            with _forgiving(told):
+                told.lookups = _all_lookups(client)
 
     return _describe(site, feed.name, ask)
 
@@ -38,35 +56,55 @@ def describe_spark(site: Site, feed: SparkFeed, settings: SparkSettings) -> str:
 def describe_forge(site: Site, feed: str, access: ForgeAccess, settings: ForgeSettings) -> str:
     """Ask Forge for its record types by introspection, if that is due; see `describe_spark`."""
 
-    def ask() -> tuple[Declaration | None, list[LookupValue]]:
-        with forge_client(access, settings) as client:
-            return client.declared(), []
+    def ask(told: _Told) -> None:
+        hasty = replace(settings, patience_seconds=_hasty(settings))
+        with forge_client(access, hasty) as client, _forgiving(told):
+            told.declaration = client.declared()
 
     return _describe(site, feed, ask)
 
 
-def _describe(
-    site: Site, feed: str, ask: Callable[[], tuple[Declaration | None, list[LookupValue]]]
-) -> str:
+def _hasty(settings: SparkSettings | ForgeSettings) -> float:
+    return min(settings.patience_seconds, PATIENCE_SECONDS)
+
+
+@contextmanager
+def _forgiving(told: _Told) -> Iterator[None]:
+    try:
+        yield
+    except TokenRefused:
+        raise
+    except MlsAssetsError as error:
+        told.silence.append(str(error))
+
+
+def _all_lookups(client: SparkClient) -> list[LookupValue]:
+    values: list[LookupValue] = []
+    for page in client.lookups():
+        values += page
+        if len(values) > MOST_LOOKUPS:
+            raise AnswerBroken(f"The Lookup set has more than {MOST_LOOKUPS:,} values.")
+    return values
+
+
+def _describe(site: Site, feed: str, ask: Callable[[_Told], None]) -> str:
     with site.feed_lock(feed):
         with site.warehouse.read() as con:
             asked = vocabulary.asked_at(con, feed)
         now = datetime.now(UTC)
         if asked and now - asked[0] < (AGAIN_AFTER if asked[1] else AFTER_SILENCE):
             return ""
-        note = ""
-        declaration: Declaration | None = None
-        lookups: list[LookupValue] = []
-        try:
-            declaration, lookups = ask()
-        except TokenRefused:
-            raise
-        except MlsAssetsError as error:
-            note = f"{feed} did not tell what it declares: {error} It is asked again in an hour."
+        told = _Told()
+        ask(told)
         with site.warehouse.write() as con:
-            if declaration is None:
+            if told.declaration is None:
                 vocabulary.note_silence(con, feed, now)
             else:
-                vocabulary.declare(con, feed, declaration, now)
-                vocabulary.replace_lookups(con, feed, lookups, now, is_standard=reso.is_standard)
-        return note
+                vocabulary.declare(con, feed, told.declaration, now)
+            if told.lookups is not None:
+                vocabulary.replace_lookups(
+                    con, feed, told.lookups, now, is_standard=reso.is_standard
+                )
+    if not told.silence:
+        return ""
+    return f"{feed} did not tell all of its own words: {' '.join(told.silence)} Nothing is lost."

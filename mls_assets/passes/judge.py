@@ -7,7 +7,7 @@ landed nevertheless is not removed.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from mls_assets.errors import MlsAssetsError, SweepVoid
 from mls_assets.passes.asking import confirmed, refetch
@@ -15,7 +15,7 @@ from mls_assets.passes.case import Approved, Case, Evidence, Judged, how_to_rele
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.site import Site
 from mls_assets.reconcile.digest import digest
-from mls_assets.reconcile.guard import Canary, Thresholds, decide
+from mls_assets.reconcile.guard import CANARY_WINDOW, DAY, Canary, Thresholds, decide
 from mls_assets.reconcile.plan import LocalKey, Plan, compare
 from mls_assets.values import Reason
 from mls_assets.warehouse import (
@@ -28,12 +28,6 @@ from mls_assets.warehouse import (
     sweeps,
 )
 from mls_assets.warehouse.sweeps import SweepRow
-
-#: How far back a normal pass must have returned a key for it to be a canary.
-CANARY_WINDOW = timedelta(hours=1)
-
-#: Over how long the guard adds removals up.
-DAY = timedelta(days=1)
 
 
 def judge(

@@ -7,8 +7,12 @@ wrong purge is wrong.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 
 from mls_assets.reconcile.plan import Plan
+
+#: Over how long removals add up, and how far back a key that normal passes returned is a canary.
+DAY, CANARY_WINDOW = timedelta(hours=24), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)

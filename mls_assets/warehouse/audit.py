@@ -20,17 +20,12 @@ from mls_assets.values import (
 from mls_assets.warehouse import counters, rows, scalar
 from mls_assets.warehouse.ddl import literal, quoted
 from mls_assets.warehouse.hiding import visible
+from mls_assets.warehouse.ledger import GONE
 from mls_assets.warehouse.queries import Connection
 from mls_assets.warehouse.schema import LISTING_EVENTS
 
 _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
 _CHILDREN = ", ".join(map(literal, CHILD_RESOURCES))
-#: The keys whose last event is a removal.
-_GONE = (
-    "(select feed, resource, record_key, arg_max(published_at, entry_id) as published_at "
-    "from deletion_ledger group by feed, resource, record_key "
-    "having arg_max(event, entry_id) = 'removed')"
-)
 
 
 @contextmanager
@@ -125,7 +120,7 @@ def vanished_since_publication(con: Connection) -> int:
             f"select count(*) from published.main.{TABLES[resource]} was where not exists "
             f"(from main.{TABLES[resource]} held where held.feed = was.feed "
             f"and held.{quoted(KEY_FIELDS[resource])} = was.{quoted(KEY_FIELDS[resource])}) "
-            f"and not exists (from {_GONE} gone where gone.feed = was.feed "
+            f"and not exists (from {GONE} gone where gone.feed = was.feed "
             f"and gone.resource = ? and gone.record_key = was.{quoted(KEY_FIELDS[resource])})",
             [resource],
         )
@@ -206,7 +201,7 @@ def lingering(con: Connection, *, published: bool) -> dict[str, int]:
         for place, key in places:
             counts[place] = counts.get(place, 0) + scalar(
                 con,
-                f"select count(*) from {place} held join {_GONE} gone on gone.feed = held.feed "
+                f"select count(*) from {place} held join {GONE} gone on gone.feed = held.feed "
                 f"and gone.resource = ? and gone.record_key = held.{quoted(key)} {when}",
                 [resource],
             )
@@ -215,7 +210,7 @@ def lingering(con: Connection, *, published: bool) -> dict[str, int]:
         counts[place] = scalar(
             con,
             # what was rejected of a listing's children stands under the listing's key
-            f"select count(*) from {place} held join {_GONE} gone on gone.feed = held.feed "
+            f"select count(*) from {place} held join {GONE} gone on gone.feed = held.feed "
             "and gone.record_key = held.record_key and (gone.resource = held.resource or "
             f"(gone.resource = ? and held.resource in ({_CHILDREN}))) {when}",
             [Resource.PROPERTY],

@@ -4,7 +4,7 @@ Versions are compared once, when the newer one takes the place of the older; nor
 what is stored derives nothing. What the first download brought is where the history begins.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import polars as pl
 
@@ -40,26 +40,27 @@ _PRICE, _STATUS = ("ListPrice", "PriceChangeTimestamp"), ("StandardStatus", "Sta
 
 
 def note(
-    con: Connection, feed: str, records: Iterable[LandedRecord], versions: pl.DataFrame
-) -> int:
-    """Note what changes when these versions of listings take their rows; return how much.
+    con: Connection, feed: str, records: Sequence[LandedRecord], versions: pl.DataFrame
+) -> None:
+    """Note what changes when these versions of listings take their rows.
 
     `versions` are the rows of `listings` to come, the ones that they replace still stand there;
     `records` are what the rows were made of.
     """
     if versions.is_empty():
-        return 0
+        return
     end = _end_of_baseline(con, feed)
     baseline = {record.key for record in records if end is None or record.page_id <= end}
-    with framed(con, incoming=versions, first_download=arrow.of_keys(baseline)):
-        before = scalar(con, "select count(*) from listing_events")
+    # few of 700 columns: to bind them all takes longer than what is done with them
+    few = versions.select("feed", "mls", "ListingKey", "landed_at", *FIELDS)
+    with framed(con, incoming=few, first_download=arrow.of_keys(baseline)):
         changes = " union all ".join((_appearances(), _changes(*_PRICE), _changes(*_STATUS)))
         con.execute(
             f"insert into listing_events ({column_list(LISTING_EVENTS)}) {changes}",
             [feed] * changes.count("?"),
         )
-        _note_relisted(con, feed)
-        return scalar(con, "select count(*) from listing_events") - before
+        if any(record.key not in baseline for record in records):
+            _note_relisted(con, feed)
 
 
 def forget(con: Connection, feed: str, listing_keys: Collection[str]) -> None:

@@ -2,6 +2,7 @@
 
 from mls_assets.values import CHILD_RESOURCES, KEY_FIELDS, TABLES, Resource
 from mls_assets.warehouse.ddl import quoted
+from mls_assets.warehouse.ledger import GONE
 from mls_assets.warehouse.queries import Connection, scalar
 
 _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
@@ -39,10 +40,8 @@ def removed_but_present(con: Connection) -> int:
     return sum(
         scalar(
             con,
-            "select count(*) from (select feed, record_key from deletion_ledger "
-            "where resource = ? group by all having arg_max(event, entry_id) = 'removed') gone "
-            f"join {table} held on held.feed = gone.feed "
-            f"and held.{quoted(KEY_FIELDS[resource])} = gone.record_key",
+            f"select count(*) from {GONE} gone join {table} held on held.feed = gone.feed "
+            f"and held.{quoted(KEY_FIELDS[resource])} = gone.record_key where gone.resource = ?",
             [resource],
         )
         for resource, table in TABLES.items()

@@ -21,6 +21,12 @@ from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 
 _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
+#: The keys whose last event is a removal, as a query.
+GONE = (
+    "(select feed, resource, record_key, arg_max(published_at, entry_id) as published_at "
+    "from deletion_ledger group by feed, resource, record_key "
+    "having arg_max(event, entry_id) = 'removed')"
+)
 
 
 def remove(

@@ -68,7 +68,7 @@ def test_a_source_that_does_not_tell_fails_nothing_and_is_asked_an_hour_later(pl
     place.begin(Resource.PROPERTY)
     place.fault("status_404", resource="$metadata", times=0)
     note = describe_spark(place.site, place.spark, place.settings)
-    assert "asked again in an hour" in note
+    assert "did not tell all of its own words" in note
     place.sandbox.faults.clear()
     assert describe_spark(place.site, place.spark, place.settings) == ""
     assert place.rows("select count(*) from source_fields") == [(0,)], "not yet"
@@ -77,6 +77,17 @@ def test_a_source_that_does_not_tell_fails_nothing_and_is_asked_an_hour_later(pl
     describe_spark(place.site, place.spark, place.settings)
     ((count,),) = place.rows("select count(*) from source_fields")
     assert count > 500
+
+
+def test_a_source_without_lookups_tells_its_fields_nevertheless(place):
+    place.begin(Resource.PROPERTY)
+    place.fault("status_404", resource="Lookup", times=0)
+    assert "404" in describe_spark(place.site, place.spark, place.settings)
+    ((fields, lookups),) = place.rows(
+        "select (select count(*) from source_fields), (select count(*) from lookups)"
+    )
+    assert fields > 500
+    assert lookups == 0
 
 
 def test_a_refused_token_is_told(place):

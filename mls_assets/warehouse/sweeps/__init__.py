@@ -3,18 +3,7 @@
 The proof, the plan and the guard are pure and live in another room.
 """
 
-from mls_assets.warehouse.sweeps.approvals import (
-    Approval,
-    approval,
-    came_back,
-    first_absent,
-    forget_suspects,
-    keep_suspects,
-    listed_again,
-    oldest_evidence,
-    released_for,
-    use_approval,
-)
+from mls_assets.warehouse.sweeps.approvals import Approval, approval, released_for, use_approval
 from mls_assets.warehouse.sweeps.staging import (
     Difference,
     arrived_since,
@@ -28,6 +17,14 @@ from mls_assets.warehouse.sweeps.staging import (
     staged_difference,
     unknown_locally,
     unstage,
+)
+from mls_assets.warehouse.sweeps.suspects import (
+    came_back,
+    first_absent,
+    forget_suspects,
+    keep_suspects,
+    listed_again,
+    oldest_evidence,
 )
 from mls_assets.warehouse.sweeps.verdicts import (
     SweepRow,
