@@ -72,6 +72,7 @@ def test_a_refused_token_is_a_matter_of_configuration(spark_only):
     assert "wrong-token" not in result.stdout + result.stderr
 
 
+@pytest.mark.long
 def test_a_silent_host_is_given_up_after_the_patience(script):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

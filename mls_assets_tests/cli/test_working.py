@@ -113,6 +113,7 @@ def test_another_origin_under_the_same_name_is_refused(spark_only, sandbox):
     assert "erase spark/default" in result.stderr
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_run_with_one_line(spark_only, sandbox):
     sandbox.faults.add("slow_drip", "spark", times=0, seconds=0.5)
     running = subprocess.Popen(
