@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from mls_assets.reconcile.proof import SweepProof
 from mls_assets.values import KeyPage
@@ -127,3 +129,30 @@ def test_one_page_by_offset_makes_the_walk_one_by_offset():
 def test_a_thousand_broken_pages_make_few_lines():
     pages = [page(more=True, count=0, breaches=("cut",)) for _ in range(1_000)]
     assert len(reasons(*pages, page(), after=0)) == 5
+
+
+def test_nobody_released_anything_unless_it_is_said():
+    proof = SweepProof()
+    proof.take(page("a", count=2, keyless=1))
+    assert proof.reasons(distinct=1, count_after=2, unknown_locally=0)
+
+
+_DIGITS = st.integers(0, 300).map(lambda number: f"{number:03}")
+_KEYS = st.one_of(_DIGITS, _DIGITS, st.sampled_from(["9", "10", "a", "é", "٣٣٣"]))
+
+
+@example([["001", "002"], ["002", "003"]])
+@example([["001", "002"], ["000", "004"]])
+@example([["001"], ["002", "003", "002"]])
+@example([["001", "002", "010"], ["003"]])
+@example([["8", "9"], ["10"]])
+@given(st.lists(st.one_of(st.lists(_DIGITS, unique=True).map(sorted), st.lists(_KEYS)), max_size=4))
+def test_a_page_followed_in_one_go_says_what_its_keys_say_one_by_one(walk):
+    at_once, one_by_one = SweepProof(), SweepProof()
+    for keys in walk:
+        at_once.take(page(*keys, more=True))
+        for key in keys:
+            one_by_one.take(page(key, more=True))
+    for proof in (at_once, one_by_one):
+        proof.pages, proof.count_before = 0, None
+    assert at_once == one_by_one
