@@ -10,18 +10,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from mls_assets import reso
-from mls_assets.errors import AnswerBroken, MlsAssetsError, TokenRefused
+from mls_assets.errors import AnswerBroken, FeedBusy, MlsAssetsError, WarehouseBusy
 from mls_assets.feeds import ForgeAccess, SparkFeed
 from mls_assets.passes.clients import forge_client, spark_client
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Site
 from mls_assets.sources import SparkClient
 from mls_assets.values import Declaration, LookupValue
-from mls_assets.warehouse import vocabulary
+from mls_assets.warehouse import Connection, vocabulary
 
 AGAIN_AFTER = timedelta(days=1)
 AFTER_SILENCE = timedelta(hours=1)
-#: For how long a source is tried at most: nobody waits for what is told here.
+#: For how long a source that is out of reach is tried: nobody waits for what is told here.
 PATIENCE_SECONDS = 15.0
 #: Values of a Lookup set; a real MLS has some thousands.
 MOST_LOOKUPS = 200_000
@@ -39,8 +39,8 @@ class _Told:
 def describe_spark(site: Site, feed: SparkFeed, settings: SparkSettings) -> str:
     """Ask a Spark feed for `$metadata` and the Lookup set, if that is due.
 
-    Returns what the operator should know, empty if nothing. Raises FeedBusy or a fault of the
-    warehouse, but nothing that the source does, except that it refuses the token.
+    Returns what the operator should know, empty if nothing. Raises nothing that the source does,
+    nor for a feed that another run works on: the next run asks then.
     """
 
     def ask(told: _Told) -> None:
@@ -70,10 +70,9 @@ def _hasty(settings: SparkSettings | ForgeSettings) -> float:
 
 @contextmanager
 def _forgiving(told: _Told) -> Iterator[None]:
+    """Note what a source does not tell. A refusal too: the landing has just proven the token."""
     try:
         yield
-    except TokenRefused:
-        raise
     except MlsAssetsError as error:
         told.silence.append(str(error))
 
@@ -84,27 +83,34 @@ def _all_lookups(client: SparkClient) -> list[LookupValue]:
         values += page
         if len(values) > MOST_LOOKUPS:
             raise AnswerBroken(f"The Lookup set has more than {MOST_LOOKUPS:,} values.")
+    if not values:
+        raise AnswerBroken("The Lookup set is empty.")
     return values
 
 
 def _describe(site: Site, feed: str, ask: Callable[[_Told], None]) -> str:
-    with site.feed_lock(feed):
+    told = _Told()
+    try:
         with site.warehouse.read() as con:
             asked = vocabulary.asked_at(con, feed)
         now = datetime.now(UTC)
         if asked and now - asked[0] < (AGAIN_AFTER if asked[1] else AFTER_SILENCE):
             return ""
-        told = _Told()
-        ask(told)
-        with site.warehouse.write() as con:
-            if told.declaration is None:
-                vocabulary.note_silence(con, feed, now)
-            else:
-                vocabulary.declare(con, feed, told.declaration, now)
-            if told.lookups is not None:
-                vocabulary.replace_lookups(
-                    con, feed, told.lookups, now, is_standard=reso.is_standard
-                )
+        with _forgiving(told):
+            ask(told)
+        with site.feed_lock(feed), site.warehouse.write() as con:
+            _take_over(con, feed, told, now)
+    except (FeedBusy, WarehouseBusy) as busy:
+        return f"{feed}: what the source declares was not taken over: {busy}"
     if not told.silence:
         return ""
     return f"{feed} did not tell all of its own words: {' '.join(told.silence)} Nothing is lost."
+
+
+def _take_over(con: Connection, feed: str, told: _Told, now: datetime) -> None:
+    if told.declaration is not None:
+        vocabulary.declare(con, feed, told.declaration, now)
+    if told.lookups is not None:
+        vocabulary.replace_lookups(con, feed, told.lookups, now, is_standard=reso.is_standard)
+    if told.silence or told.declaration is None:
+        vocabulary.note_silence(con, feed, now)

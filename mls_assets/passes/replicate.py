@@ -37,9 +37,9 @@ def replicate_spark(
             site, feed.name, Source.SPARK, feed.base_url, resource, feed.question(resource)
         )
         if resource is Resource.PROPERTY:
-            # a removal takes along the open houses that it finds in the table, so what a dead
-            # run landed has to be there first
-            normalise_locked(site, feed.name, resources=(Resource.OPEN_HOUSE,))
+            # a removal takes along the open houses that it finds in the table, and a history
+            # goes from version to version: so what a dead run landed has to be there first
+            normalise_locked(site, feed.name)
         if state.state in _DOWNLOAD_DUE or state.cursor is None:
             done = download.download(site, client, feed, resource, settings)
         else:

@@ -3,9 +3,9 @@
 CSDL is read for that alone; how records look is told by the records themselves.
 """
 
-import io
-from collections.abc import Iterator, Mapping
-from xml.etree import ElementTree
+from collections.abc import Mapping
+from dataclasses import replace
+from xml.parsers import expat
 
 from mls_assets.errors import AnswerBroken
 from mls_assets.values import Declaration, DeclaredField, Resource
@@ -26,38 +26,51 @@ def declaration_of(body: bytes) -> Declaration:
     Raises AnswerBroken for what is no CSDL, or declares no field of ours: no source without any
     could be replicated, so that says nothing about its fields.
     """
-    if b"<!DOCTYPE" in body:
-        raise AnswerBroken("its $metadata has a document type, which CSDL never has")
-    found: dict[tuple[Resource, str], DeclaredField] = {}
+    reader = _Reader()
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
-        for field in _read(body):
-            found[field.resource, field.name] = field
-    except ElementTree.ParseError as error:
+        parser.Parse(body, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
         raise AnswerBroken(f"its $metadata is no XML ({error})") from None
-    if not found:
+    if not reader.found:
         raise AnswerBroken("its $metadata declares no field of a RESO resource")
-    return Declaration(tuple(found[place] for place in sorted(found)), body)
+    return Declaration(tuple(reader.found[place] for place in sorted(reader.found)), body)
 
 
-def _read(body: bytes) -> Iterator[DeclaredField]:
-    entity: Resource | None = None
-    name = kind = label = ""
-    # in passing, for a tree of 20,000 elements is many times as large as its text
-    parts = ElementTree.iterparse(io.BytesIO(body), events=("start", "end"))  # noqa: S314 - no DTD
-    for event, element in parts:
-        tag = element.tag.rpartition("}")[2]
-        if event == "start":
-            if tag == "EntityType":
-                entity = _RESOURCES.get(element.get("Name", ""))
-            elif tag == "Property":
-                name, kind, label = element.get("Name", ""), element.get("Type", ""), ""
-            elif tag == "Annotation" and element.get("Term", "").endswith(_LOCAL_NAME):
-                label = element.get("String", "")
-        elif tag == "EntityType":
-            entity = None
-            element.clear()
-        elif tag == "Property":
-            fits = all(len(text) <= _LONGEST for text in (name, kind, label))
-            if entity is not None and name and kind and fits:
-                yield DeclaredField(entity, name, kind, label)
-            name = ""
+class _Reader:
+    """Takes the fields out of the elements as they pass; no tree is kept."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[Resource, str], DeclaredField] = {}
+        self._entity: Resource | None = None
+        self._field: DeclaredField | None = None
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Note where we are."""
+        match tag.rpartition("}")[2]:
+            case "EntityType":
+                self._entity = _RESOURCES.get(attributes.get("Name", ""))
+            case "Property" if self._entity is not None:
+                name, kind = attributes.get("Name", ""), attributes.get("Type", "")
+                if 0 < len(name) <= _LONGEST and 0 < len(kind) <= _LONGEST:
+                    self._field = DeclaredField(self._entity, name, kind)
+            case "Annotation" if self._field is not None:
+                label = attributes.get("String", "")
+                if attributes.get("Term", "").endswith(_LOCAL_NAME) and len(label) <= _LONGEST:
+                    self._field = replace(self._field, label=label)
+
+    def end(self, tag: str) -> None:
+        """Keep a field once all of it has passed."""
+        match tag.rpartition("}")[2]:
+            case "EntityType":
+                self._entity = None
+            case "Property" if self._field is not None:
+                self.found[self._field.resource, self._field.name] = self._field
+                self._field = None
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise AnswerBroken("its $metadata has a document type, which CSDL never has")

@@ -60,6 +60,9 @@ _STANDSTILL_SECONDS = 5.0
 _ALIASES = 50  # MLSs in one question for positions
 _INT_LIMIT_NEAR = 2_000_000_000  # GraphQL's Int ends at 2,147,483,647
 
+#: What reading a schema raises whose parts are of other types than GraphQL says.
+_ODD_SCHEMA = (AttributeError, TypeError, KeyError)
+
 
 class ForgeClient:
     """One token of Forge. Use it as a context manager; it is safe for several threads.
@@ -114,7 +117,14 @@ class ForgeClient:
     def declared(self) -> Declaration | None:
         """What the server's record types declare; None if it tells no schema."""
         self.shape("listings")
-        return declaration_of(self._schema) if self._schema is not None else None
+        if self._schema is None:
+            return None
+        try:
+            return declaration_of(self._schema)
+        except _ODD_SCHEMA as error:
+            raise AnswerBroken(
+                f"{place(self._url)} tells a schema of odd shape: {error}."
+            ) from None
 
     def pages(
         self,
@@ -265,7 +275,7 @@ class ForgeClient:
         if self._schema is not None:
             try:
                 return shape_of(self._schema, kind)
-            except AnswerBroken as error:
+            except (AnswerBroken, *_ODD_SCHEMA) as error:
                 raise AnswerBroken(f"{place(self._url)}: {error}. Nothing was asked.") from None
         if kind == "listings":
             return assumed_shape(kind, "listings", self._fields_fallback)

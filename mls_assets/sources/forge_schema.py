@@ -215,6 +215,8 @@ def declaration_of(schema: Schema) -> Declaration:
             DeclaredField(resource, name, _written(record[name]["type"])) for name in sorted(record)
         ]
         types |= {resource: record} if record else {}
+    if not found:
+        raise AnswerBroken("its schema declares no record type")
     return Declaration(tuple(found), msgspec.json.encode(types))
 
 

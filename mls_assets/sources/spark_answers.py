@@ -141,7 +141,7 @@ LOOKUP_MEMBERS = (
 
 
 def lookups_of(step: Step) -> list[LookupValue]:
-    """The step's enumeration values; a record without a name or a value says nothing."""
+    """The step's enumeration values; one without a key, name or value says nothing."""
     found = []
     for head in step.heads:
         if not isinstance(head, Head):

@@ -205,6 +205,13 @@ def lingering(con: Connection, *, published: bool) -> dict[str, int]:
                 f"and gone.resource = ? and gone.record_key = held.{quoted(key)} {when}",
                 [resource],
             )
+    counts[f"{catalog}{LISTING_EVENTS.name}"] += scalar(
+        con,
+        f"select count(*) from {catalog}{LISTING_EVENTS.name} held join {GONE} gone on gone.feed = "
+        "held.feed and gone.resource = ? and held.event = 'relisted' "
+        f"and gone.record_key = held.old_value {when}",
+        [Resource.PROPERTY],
+    )
     keyed = [f"{catalog}rejected_values", *([] if published else ["raw.records"])]
     for place in keyed:
         counts[place] = scalar(

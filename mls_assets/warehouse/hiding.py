@@ -66,9 +66,17 @@ def visible(table: str) -> str:
     owners = [] if resource is None else [resource]
     if resource is None or resource in OF_LISTINGS:
         owners.append(Resource.PROPERTY)
-    return " and ".join(
+    conditions = [
         "not exists (from raw.hidden where hidden.feed = held.feed "
         f"and hidden.resource = {literal(owner)} "
         f"and hidden.record_key = held.{quoted(KEY_FIELDS[owner])})"
         for owner in owners
-    )
+    ]
+    if table == LISTING_EVENTS.name:
+        # a relisted one names the earlier listing too
+        conditions.append(
+            "not (held.event = 'relisted' and exists (from raw.hidden where hidden.feed = "
+            f"held.feed and hidden.resource = {literal(Resource.PROPERTY)} "
+            "and hidden.record_key = held.old_value))"
+        )
+    return " and ".join(conditions)

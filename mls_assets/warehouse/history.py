@@ -11,7 +11,7 @@ import polars as pl
 from mls_assets.values import LandedRecord, Resource, Source
 from mls_assets.warehouse import arrow
 from mls_assets.warehouse.ddl import column_list, literal
-from mls_assets.warehouse.queries import Connection, framed, scalar
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.schema import LISTING_EVENTS
 
 #: The fields of `listings` that the history goes by, besides keys and times of our own.
@@ -38,37 +38,89 @@ _AWAY = ("Active Under Contract", "Closed", "Hold", "Pending", *TAKEN_OFF)
 #: Each event's field, and the field by which the source tells when that changed.
 _PRICE, _STATUS = ("ListPrice", "PriceChangeTimestamp"), ("StandardStatus", "StatusChangeTimestamp")
 
+#: What tells a place, and which listing of it.
+_PLACE = (
+    '"ListingKey", "ParcelNumber", "UnitNumber", "PropertyType", "PostalCode", '
+    'lower("UnparsedAddress") as address, "OriginalEntryTimestamp", "ModificationTimestamp"'
+)
+
 
 def note(
     con: Connection, feed: str, records: Sequence[LandedRecord], versions: pl.DataFrame
-) -> None:
-    """Note what changes when these versions of listings take their rows.
+) -> list[str]:
+    """Note what changes when these versions of listings take their rows; return the new listings.
 
     `versions` are the rows of `listings` to come, the ones that they replace still stand there;
     `records` are what the rows were made of.
     """
     if versions.is_empty():
-        return
+        return []
     end = _end_of_baseline(con, feed)
     baseline = {record.key for record in records if end is None or record.page_id <= end}
     # few of 700 columns: to bind them all takes longer than what is done with them
-    few = versions.select("feed", "mls", "ListingKey", "landed_at", *FIELDS)
+    few = versions.select("feed", "ListingKey", "landed_at", *FIELDS)
     with framed(con, incoming=few, first_download=arrow.of_keys(baseline)):
-        changes = " union all ".join((_appearances(), _changes(*_PRICE), _changes(*_STATUS)))
-        con.execute(
-            f"insert into listing_events ({column_list(LISTING_EVENTS)}) {changes}",
-            [feed] * changes.count("?"),
+        appeared = rows(
+            con,
+            'select "ListingKey" from incoming where "ListingKey" not in '
+            '(select record_key from first_download) and "ListingKey" not in '
+            '(select "ListingKey" from listings where feed = ?)',
+            [feed],
         )
-        if any(record.key not in baseline for record in records):
-            _note_relisted(con, feed)
+        new = [key for (key,) in appeared]
+        with framed(con, appeared=arrow.of_keys(new)):
+            changes = " union all ".join((_appearances(), _changes(*_PRICE), _changes(*_STATUS)))
+            con.execute(
+                f"insert into listing_events ({column_list(LISTING_EVENTS)}) {changes}",
+                [feed] * changes.count("?"),
+            )
+    return new
+
+
+def note_relisted(con: Connection, feed: str, new: Sequence[str]) -> None:
+    """Note of new listings on the market that their place was listed under another key before.
+
+    Their rows are in `listings`. The same place is the same parcel and unit, or where no parcel is
+    told the same address; the earlier listing was taken off the market unsold. Of several the one
+    modified last counts.
+    """
+    if not new:
+        return
+    alike = (
+        'fresh."UnitNumber" is not distinct from old."UnitNumber" and fresh."PropertyType" is not '
+        'distinct from old."PropertyType" and fresh.mls = old.mls and old."ListingKey" <> '
+        'fresh."ListingKey"'
+    )
+    # two joins, each with an equality of its own: with an `or` it would be a cross product
+    with framed(con, appeared=arrow.of_keys(new)):
+        con.execute(
+            "with fresh as (select * from (select feed, mls, landed_at, "
+            f'{_PLACE} from listings where feed = ? and "StandardStatus" in '
+            f'({_listed(ON_MARKET)})) semi join appeared on "ListingKey" = record_key), '
+            f"old as (select mls, {_PLACE} from listings where feed = ? and "
+            f'"StandardStatus" in ({_listed(TAKEN_OFF)})), '
+            'pairs as (select fresh.*, old."ListingKey" as before, '
+            'old."ModificationTimestamp" as modified_before from fresh join old on '
+            f'fresh."ParcelNumber" = old."ParcelNumber" and {alike} union all '
+            'select fresh.*, old."ListingKey", old."ModificationTimestamp" from fresh join old on '
+            'fresh.address = old.address and fresh."ParcelNumber" is null and old."ParcelNumber" '
+            f'is null and fresh."PostalCode" is not distinct from old."PostalCode" and {alike}) '
+            f"insert into listing_events ({column_list(LISTING_EVENTS)}) select feed, "
+            "\"ListingKey\", 'relisted', 'ListingKey', "
+            "arg_max(before, (coalesce(modified_before, '-infinity'::timestamptz), before)), "
+            '"ListingKey", any_value(coalesce("OriginalEntryTimestamp", "ModificationTimestamp")), '
+            'any_value(landed_at) from pairs group by feed, "ListingKey"',
+            [feed, feed],
+        )
 
 
 def forget(con: Connection, feed: str, listing_keys: Collection[str]) -> None:
-    """Delete the history of listings."""
+    """Delete the history of listings, and what names them as the earlier listing of another."""
     with framed(con, forgotten=arrow.of_keys(listing_keys)):
         con.execute(
-            'delete from listing_events where feed = ? and "ListingKey" in '
-            "(select record_key from forgotten)",
+            'delete from listing_events where feed = ? and ("ListingKey" in '
+            "(select record_key from forgotten) or (event = 'relisted' and old_value in "
+            "(select record_key from forgotten)))",
             [feed],
         )
 
@@ -76,30 +128,31 @@ def forget(con: Connection, feed: str, listing_keys: Collection[str]) -> None:
 def _end_of_baseline(con: Connection, feed: str) -> int | None:
     """Return the last page of a feed's first download; None while it is not over.
 
-    Spark's has walks of its own; Forge's ends with the first page that leaves nothing.
+    Spark's is over when an update begins, however often it was started anew; Forge's with the
+    first page that leaves nothing.
     """
-    if feed.startswith(f"{Source.SPARK}/"):
-        query = (
-            "select max(page_id) from raw.pages where feed = ? and resource = ? and walk_id = "
-            "(select min(walk_id) from raw.pages where feed = ? and resource = ? "
-            "and kind = 'download')"
-        )
-        return scalar(con, query, [feed, Resource.PROPERTY] * 2)
-    query = "select min(page_id) from raw.pages where feed = ? and resource = ? and remaining = 0"
-    return scalar(con, query, [feed, Resource.PROPERTY])
+    ended = "kind = 'update'" if feed.startswith(f"{Source.SPARK}/") else "remaining = 0"
+    first = scalar(
+        con,
+        f"select min(page_id) from raw.pages where feed = ? and resource = ? and {ended}",
+        [feed, Resource.PROPERTY],
+    )
+    return first if first is None or ended == "remaining = 0" else first - 1
 
 
 def _appearances() -> str:
     return (
         "select feed, \"ListingKey\", 'new', 'StandardStatus', null, \"StandardStatus\", "
-        'coalesce("OriginalEntryTimestamp", "ModificationTimestamp"), landed_at from incoming new '
-        'where "ListingKey" not in (select record_key from first_download) and "ListingKey" not in '
-        '(select "ListingKey" from listings where feed = ?)'
+        'coalesce("OriginalEntryTimestamp", "ModificationTimestamp"), landed_at from incoming '
+        'where "ListingKey" in (select record_key from appeared)'
     )
 
 
 def _changes(field: str, told_by: str) -> str:
-    """Return the query for changed values of a field; the same version again changes nothing."""
+    """Return the query for changed values of a field; the same version again changes nothing.
+
+    A value that is withheld, or was refused, is NULL, which says nothing about a change.
+    """
     event = "'price_change'"
     if field == "StandardStatus":
         event = (
@@ -112,37 +165,7 @@ def _changes(field: str, told_by: str) -> str:
         f'coalesce(new."{told_by}", new."ModificationTimestamp"), new."ModificationTimestamp"), '
         "new.landed_at from incoming new join listings old on old.feed = ? and "
         'old."ListingKey" = new."ListingKey" where old.landed_at is distinct from new.landed_at '
-        f'and old."{field}" is distinct from new."{field}"'
-    )
-
-
-def _note_relisted(con: Connection, feed: str) -> None:
-    """Note of new listings on the market that their place was listed under another key before.
-
-    The same place is the same parcel and unit, or where no parcel is told the same address; the
-    earlier listing was taken off the market unsold. The one modified last counts.
-    """
-    on_market, taken_off = _listed(ON_MARKET), _listed(TAKEN_OFF)
-    same_place = (
-        'if(new."ParcelNumber" is null, new."ParcelNumber" is not distinct from '
-        'old."ParcelNumber" and lower(new."UnparsedAddress") = lower(old."UnparsedAddress") '
-        'and new."PostalCode" is not distinct from old."PostalCode", '
-        'new."ParcelNumber" = old."ParcelNumber") '
-        'and new."UnitNumber" is not distinct from old."UnitNumber" '
-        'and new."PropertyType" is not distinct from old."PropertyType" and new.mls = old.mls'
-    )
-    con.execute(
-        f"insert into listing_events ({column_list(LISTING_EVENTS)}) "
-        "select new.feed, new.\"ListingKey\", 'relisted', 'ListingKey', "
-        'arg_max(old."ListingKey", (old."ModificationTimestamp", old."ListingKey")), '
-        'new."ListingKey", any_value(event.happened_at), any_value(event.seen_at) '
-        "from listing_events event join incoming new on event.feed = new.feed and "
-        'event."ListingKey" = new."ListingKey" and event.seen_at = new.landed_at '
-        f"join listings old on old.feed = new.feed and {same_place} "
-        f"where event.feed = ? and event.event = 'new' and new.\"StandardStatus\" in ({on_market}) "
-        f'and old."StandardStatus" in ({taken_off}) and old."ListingKey" <> new."ListingKey" '
-        'group by new.feed, new."ListingKey"',
-        [feed],
+        f'and old."{field}" <> new."{field}"'
     )
 
 

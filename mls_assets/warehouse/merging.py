@@ -165,9 +165,11 @@ def merge(
         merged[child_table] = _replace(con, feed, child_table, _LISTING_KEY, listings, kept)
     if table in frames:
         kept = _only(frames[table], key, alive.records)
+        new = []
         if resource is Resource.PROPERTY:
-            history.note(con, feed, pending.records, kept)
+            new = history.note(con, feed, pending.records, kept)
         merged[table] = _replace(con, feed, table, key, kept[key].to_list(), kept)
+        history.note_relisted(con, feed, new)
     if resource is Resource.OPEN_HOUSE:
         open_houses.mark_past(con, datetime.now(UTC))
     count = rejects.replace_values(con, feed, alive.versions(resource, pending), rejected)

@@ -12,10 +12,10 @@ from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, framed, rows
 
 _TABLE, _KEY = TABLES[Resource.OPEN_HOUSE], quoted(KEY_FIELDS[Resource.OPEN_HOUSE])
-#: When a row called `held` is over, as of a parameter. A date has no zone: its day ends everywhere
-#: 36 hours after it began in UTC.
+#: When a row called `held` is over, as of a parameter. One without an end is taken to last half a
+#: day. A date has no zone: its day ends everywhere 36 hours after it began in UTC.
 OVER = (
-    'coalesce(held."OpenHouseEndTime", held."OpenHouseStartTime", '
+    'coalesce(held."OpenHouseEndTime", held."OpenHouseStartTime" + interval 12 hour, '
     'held."OpenHouseDate"::timestamptz + interval 36 hour) < ?'
 )
 

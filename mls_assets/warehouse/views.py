@@ -6,7 +6,7 @@ They are made at each publication; the warehouse itself has none.
 from collections.abc import Iterable
 
 from mls_assets.values import KEY_FIELDS, TABLES, Resource
-from mls_assets.warehouse.ddl import Schema, column_list, literal, quoted
+from mls_assets.warehouse.ddl import Schema, literal, quoted
 from mls_assets.warehouse.queries import Connection
 
 _LISTINGS = TABLES[Resource.PROPERTY]
@@ -46,18 +46,24 @@ def _once(schema: Schema) -> str:
     """Return the query for real listings, each once.
 
     Names of originating systems are compared without case, blanks and marks, for each source
-    writes them its own way; a listing without a ListingId is nobody else's.
+    writes them its own way; where none is named, the feed's MLS is. A listing without a ListingId
+    is nobody else's. Winners are chosen on a few columns, and only their rows read whole.
     """
     key = quoted(KEY_FIELDS[Resource.PROPERTY])
     system, listing_id, modified = map(quoted, ONCE_FIELDS)
-    named = f"coalesce(nullif(trim({system}), ''), mls)"
+    named = f"lower(coalesce(nullif(trim({system}), ''), mls))"
+    columns = ", ".join(f"listing.{quoted(name)}" for name in schema.reso[_LISTINGS].column_names)
+    letters = f"regexp_replace({named}, '[^\\p{{L}}\\p{{N}}]', '', 'g')"
     return (
-        f"with held as (select *, regexp_replace(lower({named}), '[^a-z0-9]', '', 'g') as "
-        f"system_, coalesce(nullif(trim({listing_id}), ''), concat(feed, ' ', {key})) as id_ "
-        f"from main.{_LISTINGS}), carried as (select system_, id_, list_sort(list(distinct feed)) "
-        f"as feeds from held group by all) select {column_list(schema.reso[_LISTINGS])}, feeds "
-        "from held join carried using (system_, id_) qualify row_number() over (partition by "
-        f"system_, id_ order by {modified} desc nulls last, feed, {key}) = 1"
+        f"with held as (select feed, {key}, coalesce(nullif({letters}, ''), {named}) as system_, "
+        f"coalesce(nullif(trim({listing_id}), ''), concat(feed, ' ', {key})) as id_, "
+        f"coalesce({modified}, landed_at) as told_at from main.{_LISTINGS}), "
+        "winner as (select arg_max(struct_pack(feed := feed, key := "
+        f"{key}), (told_at, feed, {key})) as chosen, list_sort(list(distinct feed)) as feeds "
+        "from held group by system_, id_) "
+        f"select {columns}, "
+        f"winner.feeds from winner join main.{_LISTINGS} listing on listing.feed = chosen.feed "
+        f"and listing.{key} = chosen.key"
     )
 
 

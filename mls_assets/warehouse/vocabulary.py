@@ -8,11 +8,17 @@ from datetime import datetime
 
 import polars as pl
 
-from mls_assets.values import Declaration, LookupValue, Resource
+from mls_assets.values import TABLES, Declaration, LookupValue, Resource
 from mls_assets.warehouse import arrow, counters
-from mls_assets.warehouse.ddl import column_list
-from mls_assets.warehouse.queries import Connection, framed, rows
+from mls_assets.warehouse.ddl import column_list, literal
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.schema import LOOKUPS
+
+#: Texts of schemas that are kept of a feed: one with a date in it is another each day.
+KEPT_TEXTS = 10
+#: Names of local fields that are labelled: such as a field has, and no more than any feed has.
+_NAME = "[A-Za-z_][A-Za-z0-9_.@-]{0,127}"
+MOST_NAMES = 6_000
 
 
 def asked_at(con: Connection, feed: str) -> tuple[datetime, bool] | None:
@@ -20,7 +26,7 @@ def asked_at(con: Connection, feed: str) -> tuple[datetime, bool] | None:
     found = rows(
         con,
         "select asked_at, seen_at is not null from raw.schemas where feed = ? "
-        "order by asked_at desc limit 1",
+        "order by asked_at desc, seen_at nulls first limit 1",
         [feed],
     )
     return found[0] if found else None
@@ -37,14 +43,21 @@ def declare(con: Connection, feed: str, declaration: Declaration, moment: dateti
     con.execute("delete from raw.schemas where feed = ? and seen_at is null", [feed])
     digest = arrow.digest_of(declaration.body)
     newest = rows(
-        con, "select digest from raw.schemas where feed = ? order by seen_at desc limit 1", [feed]
+        con,
+        "select seen_at, digest from raw.schemas where feed = ? order by seen_at desc",
+        [feed],
     )
-    if newest and newest[0][0] == digest:
+    if newest and newest[0][1] == digest:
         con.execute(
-            "update raw.schemas set asked_at = ? where feed = ? and digest = ?",
-            [moment, feed, digest],
+            "update raw.schemas set asked_at = ? where feed = ? and seen_at = ?",
+            [moment, feed, newest[0][0]],
         )
         return
+    if len(newest) >= KEPT_TEXTS:
+        con.execute(
+            "delete from raw.schemas where feed = ? and seen_at <= ?",
+            [feed, newest[KEPT_TEXTS - 1][0]],
+        )
     con.execute(
         "insert into raw.schemas (feed, asked_at, seen_at, body, digest, size) "
         "values (?, ?, ?, ?, ?, ?)",
@@ -98,9 +111,12 @@ def drift(con: Connection, since: datetime) -> list[tuple[str, str, str, str, st
         "came as (select * from source_fields join first using (feed) where "
         "source_fields.since > first.since and source_fields.since >= ?), "
         "went as (select * from source_fields where until >= ?) "
-        "select feed, resource, field, case when went.field is null then 'came' when came.field "
-        "is null then 'went' else 'changed' end, concat_ws(' -> ', went.declared_type, "
-        "came.declared_type) from came full join went using (feed, resource, field) order by all",
+        "select coalesce(came.feed, went.feed), coalesce(came.resource, went.resource), "
+        "coalesce(came.field, went.field), case when went.field is null then 'came' "
+        "when came.field is null then 'went' else 'changed' end, "
+        "concat_ws(' -> ', went.declared_type, came.declared_type) from came full join went on "
+        "came.feed = went.feed and came.resource = went.resource and came.field = went.field "
+        "and came.since = went.until order by all",
         [since, since],
     )
 
@@ -148,13 +164,19 @@ def note_local_fields(
     """Note the names of local fields in rows, as the source calls them, else as `label` does."""
     if versions["local_fields"].null_count() == len(versions):
         return
+    known = scalar(
+        con,
+        "select count(*) from local_field_names where feed = ? and resource = ?",
+        [feed, resource],
+    )
     with framed(con, incoming=versions.select("local_fields")):
         found = rows(
             con,
             "select name from (select distinct unnest(json_keys(local_fields)) as name "
             "from incoming where local_fields is not null) where name not in "
-            "(select field from local_field_names where feed = ? and resource = ?)",
-            [feed, resource],
+            "(select field from local_field_names where feed = ? and resource = ?) "
+            "and regexp_full_match(name, ?) limit ?",
+            [feed, resource, _NAME, MOST_NAMES - known],
         )
     new = [name for (name,) in found]
     if new:
@@ -178,3 +200,13 @@ def _name_local_fields(
             "told.resource = ? and told.field = named.field and told.until is null",
             [feed, resource, feed, resource],
         )
+
+
+def forget_unused_names(con: Connection) -> None:
+    """Forget names of local fields that no row has any more; reads all rows, so once a day."""
+    used = " union ".join(
+        f"select feed, {literal(resource)}, unnest(json_keys(local_fields)) from {table} "
+        "where local_fields is not null"
+        for resource, table in TABLES.items()
+    )
+    con.execute(f"delete from local_field_names where (feed, resource, field) not in ({used})")

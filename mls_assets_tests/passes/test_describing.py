@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from mls_assets.errors import TokenRefused
 from mls_assets.passes.describe import describe_forge, describe_spark
 from mls_assets.passes.normalise import normalise
 from mls_assets.passes.publish import publish
@@ -90,11 +89,18 @@ def test_a_source_without_lookups_tells_its_fields_nevertheless(place):
     assert lookups == 0
 
 
-def test_a_refused_token_is_told(place):
+def test_a_refusal_for_these_alone_fails_nothing(place):
     place.begin(Resource.PROPERTY)
     place.fault("status_401", resource="$metadata", times=0)
-    with pytest.raises(TokenRefused):
-        describe_spark(place.site, place.spark, place.settings)
+    assert "401" in describe_spark(place.site, place.spark, place.settings)
+
+
+def test_a_feed_that_another_run_works_on_is_left_for_the_next_time(place):
+    place.begin(Resource.PROPERTY)
+    with place.site.feed_lock(SPARK):
+        note = describe_spark(place.site, place.spark, place.settings)
+    assert "not taken over" in note
+    assert place.rows("select * from raw.schemas") == []
 
 
 def test_normalising_again_leaves_the_same_tables_as_the_updates_did(place):

@@ -48,6 +48,9 @@ def test_types_that_are_none_of_our_resources_and_fields_without_a_type_are_left
         (f"{HEAD}{SCHEMA}".encode(), "no XML"),
         (b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>', "document type"),
         (b'{"error": {"code": 404}}', "no XML"),
+        (b'<?xml version="1.0" encoding="shift_jis"?><x/>', "no XML"),
+        (b'<?xml version="1.0" encoding="rot13"?><x/>', "no XML"),
+        ('<?xml version="1.0"?><!DOCTYPE x><x/>'.encode("utf-16"), "document type"),
     ],
 )
 def test_what_declares_nothing_is_refused_in_words(body: bytes, words: str):

@@ -212,6 +212,8 @@ def test_a_real_listing_that_several_feeds_carry_is_shown_once_as_told_last(
             listing("s3", 1, ListingId="200"),
             listing("s4", 1, City="nameless"),
             listing("s5", 1, City="nameless too"),
+            listing("j1", 1, ListingId="7", OriginatingSystemName="日本"),
+            listing("j2", 1, ListingId="7", OriginatingSystemName="Ελλάδα"),
         ),
         page(
             listing("f1", 2, ListingId="100", mls="armls", City="new"),
@@ -222,11 +224,12 @@ def test_a_real_listing_that_several_feeds_carry_is_shown_once_as_told_last(
     _publish(warehouse, target)
     with duckdb.connect(str(target), read_only=True) as con:
         found = con.execute('select "ListingKey", feeds from listings_once order by all').fetchall()
-    assert found == [
+    assert [row for row in found if not row[0].startswith("j")] == [
         ("f1", ["forge/armls", FEED]),
         ("f2", ["forge/armls"]),
         *((key, [FEED]) for key in ("s2", "s3", "s4", "s5")),
     ]
+    assert [row[0] for row in found if row[0].startswith("j")] == ["j1", "j2"]
 
 
 def test_values_beyond_the_standards_are_counted_by_field(warehouse: Warehouse, target: Path):

@@ -114,6 +114,7 @@ def test_open_houses_that_are_over_count_only_if_the_source_still_lists_them(
         "ended, listed": {"OpenHouseEndTime": NOON - MINUTE},
         "running": {"OpenHouseStartTime": NOON - MINUTE, "OpenHouseEndTime": NOON + MINUTE},
         "started, no end": {"OpenHouseStartTime": NOON - MINUTE},
+        "started yesterday, no end": {"OpenHouseStartTime": NOON - day},
         "long ago": {"OpenHouseDate": (NOON - 5 * day).date()},
         "yesterday, somewhere still today": {"OpenHouseDate": (NOON - day).date()},
         "today": {"OpenHouseDate": NOON.date()},
@@ -131,7 +132,10 @@ def test_open_houses_that_are_over_count_only_if_the_source_still_lists_them(
         sweeps.stage(con, "s1", ["ended, listed"])
         local = flat(sweeps.local_batches(con, "s1"))
         assert local == sorted(
-            ["ended, listed", "running", "today", "undated", "yesterday, somewhere still today"]
+            [
+                *("ended, listed", "running", "started, no end", "today", "undated"),
+                "yesterday, somewhere still today",
+            ]
         )
         assert open_houses.over_by(con, FEED, ["running", "ended", "today"], NOON + day) == {
             "running",

@@ -4,7 +4,7 @@ import polars as pl
 
 from mls_assets.values import Declaration, DeclaredField, LookupValue, Resource
 from mls_assets.warehouse import Warehouse, vocabulary
-from mls_assets_tests.warehouse.world import FEED, MINUTE, NOON
+from mls_assets_tests.warehouse.world import FEED, MINUTE, NOON, bring, gone, page, record
 
 PRICE = DeclaredField(Resource.PROPERTY, "ListPrice", "Edm.Decimal")
 POOL = DeclaredField(Resource.PROPERTY, "Pool_co_Heated", "Edm.Boolean", "Pool: Heated")
@@ -41,6 +41,34 @@ def test_what_is_declared_first_is_no_drift_and_what_comes_goes_or_changes_is(
         ("Pool_co_Heated", "Edm.Boolean", NOON, NOON + MINUTE),
         ("Pool_co_Heated", "Edm.Boolean", NOON + 3 * MINUTE, None),
     ]
+
+
+def test_a_field_that_changed_twice_is_told_twice(warehouse: Warehouse):
+    as_text = DeclaredField(Resource.PROPERTY, "ListPrice", "Edm.String")
+    with warehouse.write() as con:
+        for minute, fields in enumerate(((PRICE,), (as_text,), (PRICE,), (POOL,), (PRICE,))):
+            vocabulary.declare(con, FEED, declared(*fields), NOON + minute * MINUTE)
+        found = [entry[2:] for entry in vocabulary.drift(con, NOON)]
+    assert found == [
+        ("ListPrice", "came", "Edm.Decimal"),
+        ("ListPrice", "changed", "Edm.Decimal -> Edm.String"),
+        ("ListPrice", "changed", "Edm.String -> Edm.Decimal"),
+        ("ListPrice", "went", "Edm.Decimal"),
+        ("Pool_co_Heated", "came", "Edm.Boolean"),
+        ("Pool_co_Heated", "went", "Edm.Boolean"),
+    ]
+
+
+def test_names_that_no_row_has_any_more_are_forgotten(warehouse: Warehouse):
+    bring(warehouse, page(record("a", OnlyMine=1, Ours=2), record("b", Ours=3)))
+    rows = pl.DataFrame({"local_fields": ['{"OnlyMine": 1, "Ours": 2, "no name": 1}']})
+    with warehouse.write() as con:
+        vocabulary.note_local_fields(con, FEED, Resource.PROPERTY, rows, label=str.lower)
+    bring(warehouse, page(gone("a")))
+    with warehouse.write() as con:
+        vocabulary.forget_unused_names(con)
+        names = con.execute("select field from local_field_names").fetchall()
+    assert names == [("Ours",)]
 
 
 def test_the_text_is_kept_each_time_that_it_is_another(warehouse: Warehouse):
