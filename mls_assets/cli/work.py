@@ -270,7 +270,12 @@ def _publish(session: Session, *, only_if_changed: bool) -> None:
             f"{facts['ledger_entries']:,} ledger entries (digest {facts['ledger_digest']})"
         )
     elif outcome.exit_code == 0:
-        session.screen.say(f"Nothing changed since {session.site.published} was published")
+        there = session.site.published
+        session.screen.say(
+            f"Nothing changed since {there} was published"
+            if there.exists()
+            else f"Nothing is here to publish yet, so there is no {there}"
+        )
 
 
 def compact(session: Session) -> None:

@@ -52,7 +52,9 @@ def judge(
     case = Case(site, row, evidence, approve, hides)
     if row.verdict != "running":
         return case.judged(
-            "void", f"{case.name}: {sweep_id} was judged before ({row.verdict}); sweep again"
+            "void",
+            f"{case.name}: {sweep_id} has a verdict already ({row.verdict}: {row.explanation}) "
+            "Sweep again.",
         )
     if staged != row.source_keys:
         told = f"{staged:,} of its {row.source_keys or 0:,} keys are still staged"

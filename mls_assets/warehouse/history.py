@@ -141,9 +141,15 @@ def _end_of_baseline(con: Connection, feed: str) -> int | None:
 
 
 def _appearances() -> str:
+    """Return the query for listings that were not here; one that was removed before returned."""
+    was_here = (
+        '"ListingKey" in (select record_key from deletion_ledger where feed = ? '
+        f"and resource = {literal(Resource.PROPERTY)})"
+    )
     return (
-        "select feed, \"ListingKey\", 'new', 'StandardStatus', null, \"StandardStatus\", "
-        'coalesce("OriginalEntryTimestamp", "ModificationTimestamp"), landed_at from incoming '
+        f"select feed, \"ListingKey\", if({was_here}, 'returned', 'new'), 'StandardStatus', null, "
+        f'"StandardStatus", if({was_here}, "ModificationTimestamp", coalesce('
+        '"OriginalEntryTimestamp", "ModificationTimestamp")), landed_at from incoming '
         'where "ListingKey" in (select record_key from appeared)'
     )
 

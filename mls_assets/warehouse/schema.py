@@ -118,7 +118,8 @@ LISTING_EVENTS = Table(
         Column(
             "event",
             "VARCHAR",
-            "new, price_change, status_change, back_on_market, or relisted.",
+            "new, returned (after its removal), price_change, status_change, back_on_market, or "
+            "relisted.",
         ),
         Column("field", "VARCHAR", "RESO field that changed; of a relisted one, ListingKey."),
         Column("old_value", "VARCHAR", "Its value before, as text; NULL if there was none."),

@@ -233,7 +233,7 @@ def test_a_history_goes_with_its_listing_and_a_listing_that_returns_begins_a_new
     bring(warehouse, page(gone("a", Reason.TOMBSTONE), at=LATER))
     assert events(warehouse) == [("price_change", "1.0", "3.0")]
     updated(warehouse, ("a", {"ListPrice": 4.0}), at=LATER + MINUTE)
-    assert [event for event, _, _ in events(warehouse)] == ["price_change", "new"]
+    assert [event for event, _, _ in events(warehouse)] == ["price_change", "returned"]
 
 
 def test_readers_do_not_see_the_history_of_a_listing_that_is_hidden(
