@@ -51,6 +51,9 @@ TABLES: Mapping[Resource, str] = {
     Resource.OFFICE: "offices",
 }
 
+#: The resource of each table.
+RESOURCES: Mapping[str, Resource] = {table: resource for resource, table in TABLES.items()}
+
 #: Resources with a key set of their own: they are walked, swept and entered in the ledger.
 KEYED_RESOURCES = (Resource.PROPERTY, Resource.MEMBER, Resource.OFFICE, Resource.OPEN_HOUSE)
 

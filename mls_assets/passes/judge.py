@@ -227,6 +227,7 @@ def _verdict(case: Case) -> Judged:
         one_sided = (*after.absent, *after.arrived, *after.missing)
         differing = [key for key in one_sided if key not in case.changed]
         refused = rejects.refused(con, row.feed, row.resource, differing)
+        along = ledger.gone_along(con, row.resource, row.sweep_id)
     case.facts["local_keys_after"] = after.local
     equal = here == there and not differing
     facts = case.facts
@@ -241,6 +242,8 @@ def _verdict(case: Case) -> Judged:
         text += f"; {len(differing):,} keys still differ for no known reason, such as {sample}"
         if refused:
             text += f". Of these, {refused:,} stand in rejected_values: they cannot be stored"
+    if along:
+        text += f"; {along:,} open houses went with their listings"
     verdict = "reconciled" if equal else "unequal"
     with case.site.warehouse.write() as con:
         if equal:

@@ -11,11 +11,9 @@ from functools import partial
 
 from mls_assets import reso
 from mls_assets.passes.site import Progress, Site
-from mls_assets.values import KEYED_RESOURCES, TABLES, Resource, Source
+from mls_assets.values import KEYED_RESOURCES, RESOURCES, Resource, Source
 from mls_assets.warehouse import Connection, cursors, merging, vocabulary
 from mls_assets.warehouse.merging import Pending
-
-_RESOURCES = {table: resource for resource, table in TABLES.items()}
 
 
 @dataclass(slots=True)
@@ -80,7 +78,7 @@ def normalise_locked(
             )
             for table, frame in ready.frames.items():
                 vocabulary.note_local_fields(
-                    con, feed, _RESOURCES[table], frame, label=partial(reso.label_of, source)
+                    con, feed, RESOURCES[table], frame, label=partial(reso.label_of, source)
                 )
         done.rows.update(merged.rows)
         done.rejected += merged.rejected

@@ -6,13 +6,18 @@ nobody has decided yet whether it is gone. Nothing is removed here.
 
 from collections.abc import Sequence
 
-from mls_assets.values import CHILD_RESOURCES, KEY_FIELDS, OF_LISTINGS, TABLES, Resource
+from mls_assets.values import (
+    CHILD_RESOURCES,
+    KEY_FIELDS,
+    OF_LISTINGS,
+    RESOURCES,
+    TABLES,
+    Resource,
+)
 from mls_assets.warehouse import arrow, counters
 from mls_assets.warehouse.ddl import literal, quoted
 from mls_assets.warehouse.queries import Connection, framed, rows
 from mls_assets.warehouse.schema import LISTING_EVENTS, REJECTED_VALUES
-
-_RESOURCES = {table: resource for resource, table in TABLES.items()}
 
 
 def hide(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> None:
@@ -44,7 +49,7 @@ def visible(table: str) -> str:
 
     True for tables that hold nothing of a single record.
     """
-    resource = _RESOURCES.get(table)
+    resource = RESOURCES.get(table)
     if table == REJECTED_VALUES.name:
         children = ", ".join(map(literal, CHILD_RESOURCES))
         listing = literal(Resource.PROPERTY)

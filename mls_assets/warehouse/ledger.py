@@ -112,6 +112,17 @@ def remove(
     return len(here)
 
 
+def gone_along(con: Connection, resource: Resource, evidence_id: str) -> int:
+    """Count the open houses that went with the listings which this evidence removed."""
+    if resource is not Resource.PROPERTY:
+        return 0
+    return scalar(
+        con,
+        "select count(*) from deletion_ledger where evidence_id = ? and resource = ?",
+        [evidence_id, Resource.OPEN_HOUSE],
+    )
+
+
 def restore(
     con: Connection,
     *,

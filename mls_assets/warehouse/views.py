@@ -5,12 +5,11 @@ They are made at each publication; the warehouse itself has none.
 
 from collections.abc import Iterable
 
-from mls_assets.values import KEY_FIELDS, TABLES, Resource
+from mls_assets.values import KEY_FIELDS, RESOURCES, TABLES, Resource
 from mls_assets.warehouse.ddl import Schema, literal, quoted
 from mls_assets.warehouse.queries import Connection
 
 _LISTINGS = TABLES[Resource.PROPERTY]
-_RESOURCES = {table: resource for resource, table in TABLES.items()}
 
 #: The fields by which `listings_once` tells that two rows are one real listing, and which is newer.
 ONCE_FIELDS = ("OriginatingSystemName", "ListingId", "ModificationTimestamp")
@@ -77,7 +76,7 @@ def _local_values(schema: Schema) -> str:
     if not parts:
         return "select '' as feed, '' as resource, '' as field, '' as value, 0 as rows where false"
     standard = ", ".join(
-        f"({literal(_RESOURCES[table])}, {literal(field)}, {literal(value)})"
+        f"({literal(RESOURCES[table])}, {literal(field)}, {literal(value)})"
         for table, fields in sorted(schema.standard_values.items())
         for field, values in sorted(fields.items())
         for value in sorted(values)
@@ -92,7 +91,7 @@ def _local_values(schema: Schema) -> str:
 
 def _values_of(schema: Schema, table: str, fields: Iterable[str]) -> Iterable[str]:
     """Yield the queries for the values of fields: of single ones, and of the items of lists."""
-    resource = literal(_RESOURCES[table])
+    resource = literal(RESOURCES[table])
     types = {column.name: column.type for column in schema.reso[table].columns}
     for value, kind in (("value", "VARCHAR"), ("unnest(value)", "VARCHAR[]")):
         names = ", ".join(quoted(field) for field in fields if types.get(field) == kind)
