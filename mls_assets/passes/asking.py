@@ -64,7 +64,8 @@ def confirmed(case: Case, suspects: Sequence[str]) -> list[str]:
 def refetch(case: Case, plan: Plan) -> None:
     """Fetch and merge what the source lists and we do not have.
 
-    Also asked for are keys that it listed as deleted, whose status may be another by now. What
+    Also asked for are keys that it listed as deleted: those that are not kept may live again,
+    those that are kept because a newer version is here may really be gone. What
     does not come is asked for once more, by key and with controls: only if the source denies it
     did it go meanwhile.
     """

@@ -248,7 +248,7 @@ def _verdict(case: Case) -> Judged:
     with case.site.warehouse.write() as con:
         if equal:
             cursors.reconciled(
-                con, row.feed, row.resource, at=row.started_at, source_rows=facts["source_keys"]
+                con, row.feed, row.resource, at=row.started_at, source_rows=after.source
             )
         # nothing is held back any more, whatever else may differ
         cursors.unblock(con, row.feed, row.resource)

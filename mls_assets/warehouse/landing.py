@@ -56,12 +56,13 @@ def land(
     """Store a page in the caller's transaction.
 
     An older version never overwrites a newer one, nor revives a record whose status became
-    `Delete` later; `by_key` says that the source was asked for these very records because a
-    proven sweep listed them, so that they live whatever their timestamp. Forge's events are in
-    order by themselves, so there the later event counts whatever its timestamp. A child set is
-    stored only for a listing that is here after this page, and not from a stale record. A key
-    that comes back after its
-    removal gets a `restored` entry. Raises nothing of its own.
+    `Delete` later, and an older `Delete` removes nothing, but is noted for the next sweep to
+    settle. `by_key` says that the source was asked for these very records, because a proven
+    sweep listed them: then it is believed whether they live, whatever their timestamp. Forge's
+    events are in order by themselves, so there the later event counts whatever its timestamp.
+    A child set is stored only for a listing that is here after this page, and not from a stale
+    record. A key that comes back after its removal gets a `restored` entry. Raises nothing of
+    its own.
     """
     stored = _stored(con, page)
     judged = judge(
@@ -71,7 +72,9 @@ def land(
     )
     outdated = sum(record.key not in stored for record in judged.stale)
     page_id = _store_facts(con, page, walk, run_id, outdated)
-    page = replace(page, removals=tuple(_not_outdated(page.removals, stored)))
+    listed_as_deleted = status_deletes.of_page(page)
+    if not by_key and source is Source.SPARK:
+        page = replace(page, removals=tuple(_not_outdated(page.removals, stored)))
     _store_records(con, page, judged, page_id)
     restored = ledger.restore(
         con,
@@ -89,7 +92,8 @@ def land(
     )
     came_well = judged.new + judged.changed + judged.unchanged
     rejects.store_refused(con, page, [record.key for record in came_well], page_id)
-    status_deletes.note(con, page, came_well)
+    told = [*came_well, *page.removals]
+    status_deletes.note(con, page, told, listed_as_deleted)
     sweeps.came_back(con, page.feed, page.resource, [record.key for record in page.records])
     cursors.note_modification(
         con,

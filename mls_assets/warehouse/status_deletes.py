@@ -1,11 +1,13 @@
-"""Keys that a source still lists, but with the status `Delete`: not kept, and accounted for.
+"""Keys that a source still lists, but with the status `Delete`.
 
-A sweep meets them at the source although nothing is here. All SQL on `raw.status_deletes`.
+Not kept, and accounted for: a sweep meets them at the source although nothing is here. Kept is
+one whose `Delete` was older than the version here; a sweep asks which of both holds. All SQL
+on `raw.status_deletes`.
 """
 
 from collections.abc import Sequence
 
-from mls_assets.values import KEY_FIELDS, TABLES, Page, RawRecord, Reason, Resource
+from mls_assets.values import KEY_FIELDS, TABLES, Page, RawRecord, Reason, Removal, Resource
 from mls_assets.warehouse import arrow
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
@@ -15,15 +17,24 @@ from mls_assets.warehouse.versions import Stored
 KEYS = "select record_key from raw.status_deletes where feed = ? and resource = ?"
 
 
-def note(con: Connection, page: Page, came_well: Sequence[RawRecord]) -> None:
+def of_page(page: Page) -> list[Removal]:
+    """Return what a page lists as deleted."""
+    return [item for item in page.removals if item.reason is Reason.STATUS_DELETE]
+
+
+def note(
+    con: Connection,
+    page: Page,
+    told: Sequence[RawRecord | Removal],
+    deleted: Sequence[Removal],
+) -> None:
     """Keep the keys that a page lists as deleted, and no others of those that it tells of."""
-    deleted = [item for item in page.removals if item.reason is Reason.STATUS_DELETE]
-    told = [*(record.key for record in came_well), *(item.key for item in page.removals)]
     noted = arrow.table_of(
         record_key=arrow.of_texts([item.key for item in deleted]),
         modified_at=arrow.of_instants([item.modified_at for item in deleted]),
     )
-    with framed(con, told=arrow.of_keys(told), deleted=noted):
+    settled = arrow.of_keys(item.key for item in (*told, *deleted))
+    with framed(con, told=settled, deleted=noted):
         con.execute(
             "delete from raw.status_deletes where feed = ? and resource = ? "
             "and record_key in (select record_key from told)",
@@ -52,23 +63,30 @@ def known(con: Connection, page: Page) -> dict[str, Stored]:
 
 
 def count(con: Connection, feed: str, resource: Resource) -> int:
-    """Count the keys that are listed as deleted."""
-    return scalar(con, f"select count(*) from ({KEYS})", [feed, resource])
+    """Count the keys that are listed as deleted and not kept."""
+    whose = [feed, resource]
+    return scalar(
+        con,
+        f"select count(*) from ({KEYS} and record_key not in (select record_key "
+        "from raw.records where feed = ? and resource = ?))",
+        [*whose, *whose],
+    )
 
 
 def listed_by(
     con: Connection, feed: str, resource: Resource, sweep_id: str, most: int
 ) -> list[str]:
-    """Return keys that a sweep was told, that are not held, and that were listed as deleted.
+    """Return keys that a sweep was told and that were listed as deleted.
 
-    At most so many, others in each sweep, so that all have their turn.
+    At most so many: first those that are kept, then others in each sweep, so that all have
+    their turn.
     """
     table, key = TABLES[resource], quoted(KEY_FIELDS[resource])
     found = rows(
         con,
         f"{KEYS} and record_key in (select record_key from raw.sweep_keys where sweep_id = ?) "
-        f"and record_key not in (select {key} from {table} where feed = ?) "
-        "order by hash(concat(record_key, ?)) limit ?",
+        f"order by record_key in (select {key} from {table} where feed = ?) desc, "
+        "hash(concat(record_key, ?)) limit ?",
         [feed, resource, sweep_id, feed, sweep_id, most],
     )
     return [found_key for (found_key,) in found]

@@ -38,6 +38,32 @@ def test_a_delete_that_is_older_than_what_is_here_removes_nothing(place):
     assert place.keys() == place.truth()
 
 
+def test_a_delete_that_its_source_dates_back_is_settled_by_the_next_purge(place):
+    place.begin(Resource.PROPERTY)
+    (key,) = place.control("change", count=1, what="price")["keys"]
+    place.replicate(Resource.PROPERTY)
+    # another machine of the source, whose clock is behind
+    place.control("clock", advance_minutes=-2)
+    place.control("change", keys=[key], what="status", to="Delete")
+    (updated,) = place.replicate(Resource.PROPERTY)
+    assert (updated.removed, key in place.keys()) == (0, True)
+    judged = place.purge()
+    assert (judged.verdict, judged.removed) == ("reconciled", 0)
+    assert key not in place.keys()
+    assert [reason for _, _, reason in place.ledger()] == ["status_delete"]
+    assert place.state()["rows"] == place.state()["source_rows"] == 59
+    assert place.purge().verdict == "reconciled"
+
+
+def test_a_delete_from_a_cache_is_forgotten_once_the_source_tells_the_newer_version(place):
+    place.begin(Resource.PROPERTY)
+    record = stored(place, min(place.keys()))
+    land(place, removals=(deleted(record, timedelta(minutes=-5)),))
+    assert place.rows("select record_key from raw.status_deletes") == [(record.key,)]
+    land(place, records=(record,))
+    assert place.rows("select record_key from raw.status_deletes") == []
+
+
 def test_a_version_from_before_the_delete_does_not_bring_it_back(place):
     place.begin(Resource.PROPERTY)
     record = stored(place, min(place.keys()))

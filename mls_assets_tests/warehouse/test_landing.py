@@ -77,6 +77,16 @@ def test_of_forges_events_the_later_counts_whatever_its_timestamp(warehouse: War
         assert landing.bodies(con, feed, Resource.PROPERTY, ["a"]) == {"a": later.body}
 
 
+def test_a_status_delete_in_forges_log_counts_although_its_mls_dates_it_back(
+    warehouse: Warehouse,
+):
+    feed = "forge/armls"
+    with warehouse.write() as con:
+        land(con, page(record("a", NOON), feed=feed))
+        deleted = Removal("a", Reason.STATUS_DELETE, NOON - MINUTE)
+        assert land(con, page(deleted, feed=feed)).removed == 1
+
+
 def test_feeds_and_resources_do_not_mix(warehouse: Warehouse):
     with warehouse.write() as con:
         land(con, page("a"))
