@@ -286,7 +286,7 @@ def checked_url(url: str, where: str) -> str:
         )
     if parts.scheme == "https" and host:
         return url
-    if parts.scheme == "http" and _is_loopback(host):
+    if parts.scheme == "http" and is_loopback(host):
         return url
     raise ConfigurationError(
         f"{where}: {parts.scheme or 'no scheme'}://{host} is refused: a token travels by https "
@@ -294,7 +294,24 @@ def checked_url(url: str, where: str) -> str:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def token_variables() -> set[str]:
+    """Return the names of the variables that hold tokens: the usual ones and the configured."""
+    try:
+        feeds = load_feeds()
+    except ConfigurationError:
+        feeds = Feeds()
+    usual = {
+        entry.default
+        for kind in (SparkFeed, ForgeAccess)
+        for entry in fields(kind)
+        if entry.name == "token_env"
+    }
+    named = {feed.token_env for feed in feeds.spark.values()}
+    return usual | named | ({feeds.forge.token_env} if feeds.forge else set())
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host's name or address is this machine's own."""
     if host == "localhost":
         return True
     try:

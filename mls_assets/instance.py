@@ -20,6 +20,8 @@ from mls_assets.warehouse.locks import KernelLock
 #: Marks a run that lives in the process of a verb; its value is the host's name.
 VERB_TAG = "mls_assets/verb_on"
 PARTITION_TAG = "dagster/partition"
+#: Tags of ours: whose feed a run is, what it does (`mls_assets.jobs`), and why a sensor asked.
+FEED_TAG, MODE_TAG, BECAUSE_TAG = "mls_assets/feed", "mls_assets/mode", "mls_assets/because"
 
 IN_FLIGHT = (
     DagsterRunStatus.QUEUED,
@@ -28,6 +30,7 @@ IN_FLIGHT = (
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 )
+FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 #: So long, and so many of each job and feed, finished runs are kept.
 RUNS_KEPT_FOR = timedelta(days=14)
 RUNS_KEPT = 20

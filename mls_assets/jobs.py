@@ -14,7 +14,7 @@ from uuid import uuid4
 import dagster as dg
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.instance import dagster_home, end_dead_runs, living_run
+from mls_assets.instance import FEED_TAG, MODE_TAG, dagster_home, end_dead_runs, living_run
 from mls_assets.running import (
     EXIT_CODE,
     Listener,
@@ -27,10 +27,12 @@ _groups, _assets = dg.AssetSelection.groups, dg.AssetSelection.assets
 
 #: Checks that hold after any change; those of a publication and of purges are named by their job.
 _FRESH, _IN_TIME = ("listings", "feeds_fresh"), ("deletion_ledger", "removals_in_time")
+_COUNTS = ("listings", "rows_match_source")
 _OF_REMOVALS = (("deletion_ledger", "every_removal_explained"), _IN_TIME)
 _ALWAYS = (
     ("listings", "rejected_share"),
     _FRESH,
+    _COUNTS,
     ("listings", "fields_drift"),
     *_OF_REMOVALS,
 )
@@ -53,31 +55,36 @@ def all_jobs() -> list[Any]:
     return [
         dg.define_asset_job(
             "spark_replicate",
-            pages | reso | _checks(*_ALWAYS),
+            tags={MODE_TAG: "replicate"},
+            selection=pages | reso | _checks(*_ALWAYS),
             description="Brings one Spark feed from its cursor to current: a download the first "
             "time, an update afterwards; then the RESO tables.",
         ),
         dg.define_asset_job(
             "spark_purge",
-            _assets("spark_keys", "sweeps") | _checks(*_OF_REMOVALS),
+            tags={MODE_TAG: "purge"},
+            selection=_assets("spark_keys", "sweeps") | _checks(*_OF_REMOVALS, _COUNTS),
             description="Sweeps the keys of one Spark feed and removes what is proven gone.",
         ),
         dg.define_asset_job(
             "forge_replicate",
-            forge | reso | _checks(*_ALWAYS),
+            tags={MODE_TAG: "replicate"},
+            selection=forge | reso | _checks(*_ALWAYS),
             description="Follows the event log of one Forge MLS until nothing remains; then the "
             "RESO tables.",
         ),
         dg.define_asset_job(
             "forge_replay",
-            forge | reso | _checks(_REPLAY, *_ALWAYS),
+            tags={MODE_TAG: "replay"},
+            selection=forge | reso | _checks(_REPLAY, *_ALWAYS),
             config={"ops": {"forge_pages": {"config": {"replay": True}}}},
             description="Reads the whole event log of one Forge MLS again, from event 0, and "
             "reconciles the key sets.",
         ),
         dg.define_asset_job(
             "publish",
-            publication | _checks(*_BEFORE_PUBLICATION, _FRESH, _IN_TIME),
+            tags={MODE_TAG: "publish"},
+            selection=publication | _checks(*_BEFORE_PUBLICATION, _FRESH, _IN_TIME),
             description="Checks that the tables are whole, then writes the readers' database.",
         ),
     ]
@@ -172,7 +179,7 @@ def run(
             partition_key=feed,
             raise_on_error=False,
             run_id=run_id,
-            tags={**(tags or {}), **own_tags},
+            tags={**(tags or {}), **({FEED_TAG: feed} if feed else {}), **own_tags},
         )
     return _outcome(result)
 

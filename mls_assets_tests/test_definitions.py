@@ -89,7 +89,7 @@ def test_the_jobs_sensors_and_checks_are_those_of_the_contract(environment: pyte
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         *("spark_update_sensor", "forge_event_sensor", "forge_mls_sensor"),
-        *("spark_purge_sensor", "publish_sensor"),
+        *("spark_purge_sensor", "publish_sensor", "alert_sensor"),
     }
     checked = {
         (key.asset_key.to_user_string(), key.name)
@@ -203,4 +203,9 @@ def test_dagster_takes_our_settings(tmp_path: Path):
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
-        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+        concurrency = instance.get_concurrency_config()
+        assert concurrency.pool_config.default_pool_limit == 3
+        queue = concurrency.run_queue_config
+        assert queue is not None
+        limited = {limit["key"]: limit["limit"] for limit in queue.tag_concurrency_limits}
+        assert limited == {"dagster/partition": 1, "mls_assets/mode": 1}

@@ -101,7 +101,7 @@ def sweeps(
             judged += done
             troubles += [*swept.troubles, *failed]
             removed = sum(entry.removed for entry in done)
-            yield from ledger_event(name, removed)
+            yield from ledger_event(site, name, removed)
         for entry in judged:
             (context.log.info if entry.exit_code == 0 else context.log.error)(entry.explanation)
         yield dg.MaterializeResult(

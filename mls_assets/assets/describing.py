@@ -6,13 +6,21 @@ from typing import Any
 
 import dagster as dg
 
+from mls_assets.assets.charts import bars
 from mls_assets.passes.normalise import Normalised
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.site import Site
-from mls_assets.values import TABLES, Resource, Table
-from mls_assets.warehouse import cursors
+from mls_assets.values import TABLES, Resource, Source, Table
+from mls_assets.warehouse import cursors, figures
 
 OWNERS = ["team:mls-data"]
+#: The vendors' guides, whose steps the assets follow.
+GUIDES = {
+    Source.SPARK: dg.MetadataValue.url("https://sparkplatform.com/docs/reso/replication"),
+    Source.FORGE: dg.MetadataValue.url("https://github.com/wrstudios/forge-replication/wiki"),
+}
+#: How many pages, and how many days, a picture shows at most.
+_PAGES_SHOWN, _DAYS_SHOWN = 60, 30
 
 
 def table_metadata(table: Table) -> Mapping[str, Any]:
@@ -45,7 +53,27 @@ def pages_metadata(site: Site, done: Replicated) -> dict[str, Any]:
         "complete": done.complete,
         **state_metadata(site, done.feed, done.resource),
         **told(source_rows=done.source_rows, notes="\n".join(done.notes) or None),
+        **_page_sizes(site, done),
     }
+
+
+def _page_sizes(site: Site, done: Replicated) -> dict[str, Any]:
+    with site.warehouse.read() as con:
+        sizes = figures.page_sizes(
+            con, done.feed, done.resource, run_id=site.run_id, most=_PAGES_SHOWN
+        )
+    kilobytes = [size / 1000 for size in sizes]
+    labels = [str(number) for number in range(1, len(sizes) + 1)]
+    return {"page_sizes": bars("kB of the last pages", {"kB": kilobytes}, labels)} if sizes else {}
+
+
+def ledger_metadata(site: Site) -> dict[str, Any]:
+    """Return the picture of the ledger: what left and what came back, by day."""
+    with site.warehouse.read() as con:
+        days = figures.removals_by_day(con, _DAYS_SHOWN)
+    series = {"removed": [left for _, left, _ in days], "restored": [back for _, _, back in days]}
+    labels = [f"{day:%m-%d}" for day, _, _ in days]
+    return {"by_day": bars("Removals by day", series, labels)}
 
 
 def state_metadata(site: Site, feed: str, resource: Resource) -> dict[str, Any]:

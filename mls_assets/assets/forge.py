@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from mls_assets.assets.approvals import ApprovalConfig, approvals
-from mls_assets.assets.describing import OWNERS, state_metadata
+from mls_assets.assets.describing import GUIDES, OWNERS, state_metadata
 from mls_assets.assets.landing import chosen_feed, land, ledger_event, selected
 from mls_assets.assets.verdicts import (
     judged_metadata,
@@ -60,7 +60,11 @@ class ForgeConfig(ApprovalConfig):
             description=f"One row per {_GRAIN[resource]} as Forge sent it last (verbatim JSON in "
             "raw.records). Follows the MLS's event log from the stored event id until none "
             "remains; a tombstone removes its record in the transaction that stores its page.",
-            metadata={"dagster/table_name": "raw.records", "RESO resource": str(resource)},
+            metadata={
+                "dagster/table_name": "raw.records",
+                "RESO resource": str(resource),
+                "guide": GUIDES[Source.FORGE],
+            },
         )
         for name, resource in PAGES.items()
     ],
@@ -156,7 +160,7 @@ def _replay(
                 **judged_metadata(feed, [done]),
             },
         )
-        yield from ledger_event(feed, done.removed)
+        yield from ledger_event(site, feed, done.removed)
         if done.verdict == "void":
             troubles.append(
                 Trouble(f"{feed} {resource}: {done.explanation}", done.exit_code, "SweepVoid")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 import dagster as dg
 
-from mls_assets.assets.describing import pages_metadata, tables_metadata
+from mls_assets.assets.describing import ledger_metadata, pages_metadata, tables_metadata
 from mls_assets.errors import (
     AnswerBroken,
     ConfigurationError,
@@ -78,7 +78,7 @@ def land(
             # an event id says which data this is; a time (Spark) moves with every poll
             data_version=dg.DataVersion(done.cursor or "0") if done.kind == "events" else None,
         )
-        yield from ledger_event(feed, done.removed, done.restored)
+        yield from ledger_event(site, feed, done.removed, done.restored)
     if troubles:
         yield from _normalise_what_landed(context, site, feed)
         raise failure(troubles)
@@ -103,12 +103,14 @@ def chosen_feed(context: dg.AssetExecutionContext) -> str:
     return context.partition_key
 
 
-def ledger_event(feed: str, removed: int, restored: int = 0) -> Iterator[dg.AssetMaterialization]:
+def ledger_event(
+    site: Site, feed: str, removed: int, restored: int = 0
+) -> Iterator[dg.AssetMaterialization]:
     """Tell that the ledger grew; it has no step of its own, for whoever removes writes it."""
     if removed or restored:
+        numbers = {f"removed {feed}": removed, f"restored {feed}": restored}
         yield dg.AssetMaterialization(
-            "deletion_ledger",
-            metadata={f"removed {feed}": removed, f"restored {feed}": restored},
+            "deletion_ledger", metadata={**numbers, **ledger_metadata(site)}
         )
 
 

@@ -9,9 +9,9 @@ from dataclasses import asdict
 import dagster as dg
 
 from mls_assets.assets.approvals import ApprovalConfig, approvals
-from mls_assets.assets.describing import OWNERS
+from mls_assets.assets.describing import GUIDES, OWNERS
 from mls_assets.assets.landing import Events, chosen_feed, land
-from mls_assets.assets.verdicts import stored_proof
+from mls_assets.assets.verdicts import of_feed, stored_proof
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.partitions import SPARK_PAGES as PAGES
@@ -21,7 +21,7 @@ from mls_assets.passes.replicate import replicate_spark
 from mls_assets.passes.sweep import Swept, sweep_keys
 from mls_assets.resources import MlsWarehouse, SparkApi
 from mls_assets.running import Narrator, Trouble, failing, failure
-from mls_assets.values import Resource
+from mls_assets.values import Resource, Source
 
 POOL = "spark"
 
@@ -52,7 +52,11 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                 "JSON in raw.records). Downloads the resource the first time, as the guide's "
                 "step 1; afterwards asks for what changed since the last retrieval less 20 "
                 "minutes (step 2).",
-                metadata={"dagster/table_name": "raw.records", "RESO resource": str(resource)},
+                metadata={
+                    "dagster/table_name": "raw.records",
+                    "RESO resource": str(resource),
+                    "guide": GUIDES[Source.SPARK],
+                },
             )
             for name, resource in PAGES.items()
         ],
@@ -91,7 +95,7 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                 "proof that the walk was whole (the guide's step 3). Staged for `sweeps`, which "
                 "decides what follows; nothing is removed here.",
                 deps=list(PAGES),
-                metadata={"dagster/table_name": "raw.sweep_keys"},
+                metadata={"dagster/table_name": "raw.sweep_keys", "guide": GUIDES[Source.SPARK]},
             )
         ],
         check_specs=[
@@ -157,5 +161,9 @@ def _proven(swept: list[Swept], troubles: list[Trouble]) -> dg.AssetCheckResult:
         check_name="sweep_proven",
         passed=not reasons,
         description="; ".join(reasons) or f"{len(swept)} key set(s) proven.",
-        metadata={"proven": len(swept) - sum(bool(s.void) for s in swept), "void": len(reasons)},
+        metadata={
+            **of_feed(entry.feed for entry in swept),
+            "proven": len(swept) - sum(bool(entry.void) for entry in swept),
+            "void": len(reasons),
+        },
     )

@@ -3,12 +3,13 @@
 Read here from stored rows; judged in `passes.judge`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
 
+from mls_assets.assets.charts import bars
 from mls_assets.assets.describing import told
 from mls_assets.passes.case import Judged
 from mls_assets.passes.site import Site
@@ -39,6 +40,14 @@ def judged_metadata(feed: str, judged: Sequence[Judged]) -> dict[str, Any]:
         "feed": feed,
         **{f"{name} {feed}": value for name, value in sums.items()},
         "sweeps": [asdict(entry) for entry in judged],
+        "key_sets": bars(
+            "Keys at the source and here",
+            {
+                "source": [entry.source_keys or 0 for entry in judged],
+                "here": [entry.local_keys_after or 0 for entry in judged],
+            },
+            [f"{entry.feed.partition('/')[2]} {entry.resource}" for entry in judged],
+        ),
     }
 
 
@@ -68,8 +77,18 @@ def stored_proof(site: Site, name: str, asset: str, feed: str | None) -> dg.Asse
         severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{row['resource']}: {row['explanation']}" for row in void)
         or f"{len(rows)} key set(s) proven.",
-        metadata={"proven": len(rows) - len(void), "void": len(void)},
+        metadata={
+            **of_feed(row["feed"] for row in rows),
+            "proven": len(rows) - len(void),
+            "void": len(void),
+        },
     )
+
+
+def of_feed(feeds: Iterable[str]) -> dict[str, str]:
+    """Return the metadata that says whose result it is, if it is one feed's alone."""
+    named = set(feeds)
+    return {"feed": named.pop()} if len(named) == 1 else {}
 
 
 def _newest(
@@ -96,7 +115,7 @@ def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.Asse
         passed=bool(rows) and not wrong,
         severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
         description=text,
-        metadata={**_numbers(rows), **_proofs(rows)},
+        metadata={**of_feed(row["feed"] for row in rows), **_numbers(rows), **_proofs(rows)},
     )
 
 

@@ -12,6 +12,7 @@ from mls_assets.checks.listings import (
     keys_unique,
     no_half_applied_batch,
     rejected_share,
+    rows_match_source,
 )
 from mls_assets.checks.published import published_equals_warehouse, removed_is_gone
 from mls_assets.checks.removals import every_removal_explained, removals_in_time
@@ -24,6 +25,7 @@ def all_checks() -> list[dg.AssetChecksDefinition]:
         no_half_applied_batch,
         rejected_share,
         feeds_fresh,
+        rows_match_source,
         fields_drift,
         every_removal_explained,
         removals_in_time,

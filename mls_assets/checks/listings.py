@@ -9,7 +9,7 @@ import dagster as dg
 from mls_assets.feeds import Feeds, load_feeds, mls_of
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import failing
-from mls_assets.values import Source
+from mls_assets.values import Resource, Source
 from mls_assets.warehouse import FeedState, audit, cursors, invariants
 
 #: A feed that was not current for so long is worth a look, then a breach (IDX policy 7.58:
@@ -17,6 +17,8 @@ from mls_assets.warehouse import FeedState, audit, cursors, invariants
 LATE_HOURS, STALE_HOURS = 2.0, 12.0
 #: Share of a resource's records with a rejected value above which the dialect wants a look.
 REJECTED_SHARE = 0.01
+#: By how much rows and the source's count may differ between two purges.
+UNPURGED_ROWS, UNPURGED_SHARE = 25, 0.02
 
 
 @dg.asset_check(
@@ -105,6 +107,51 @@ def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             **{f"hours {name}": age for name, age in hours.items()},
         },
     )
+
+
+@dg.asset_check(
+    asset="listings",
+    additional_deps=["sweeps"],
+    description="There are as many rows of each feed as its source counts; between two purges "
+    f"removals that the source does not tell may make a difference of {UNPURGED_SHARE:.0%}, or of "
+    f"{UNPURGED_ROWS} rows. Not counted are Forge's, whose replay compares keys, and open houses: "
+    "the source has only those to come.",
+)
+def rows_match_source(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
+    """Hold the rows of each downloaded feed against the last count of its source."""
+    with failing():
+        feeds = load_feeds()
+        with warehouse.read() as con:
+            states = [state for state in cursors.states(con) if is_configured(state, feeds)]
+    counted = {
+        f"{state.feed} {state.resource}": (state.rows or 0, state.source_rows)
+        for state in states
+        if state.source_rows is not None
+        and state.initial_download_complete
+        and state.resource is not Resource.OPEN_HOUSE
+    }
+    wrong = {
+        name: f"{rows:,} rows here, {source:,} at the source"
+        for name, (rows, source) in counted.items()
+        if not is_near(rows, source)
+    }
+    return dg.AssetCheckResult(
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{name}: {text}" for name, text in wrong.items())
+        or "Rows and the sources' counts agree.",
+        metadata={
+            "compared": len(counted),
+            "differing": len(wrong),
+            **{f"rows {name}": rows for name, (rows, _) in counted.items()},
+            **{f"source_rows {name}": source for name, (_, source) in counted.items()},
+        },
+    )
+
+
+def is_near(rows: int, source_rows: int) -> bool:
+    """Tell whether the rows here differ from a count by no more than a day's removals can make."""
+    return abs(rows - source_rows) <= max(UNPURGED_ROWS, UNPURGED_SHARE * source_rows)
 
 
 def is_configured(state: FeedState, feeds: Feeds) -> bool:

@@ -53,6 +53,15 @@ def database_of(environ: Mapping[str, str] | None = None) -> Path:
     )
 
 
+def lock_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of the feeds' locks: beside the warehouse that they guard."""
+    return _locks_beside(database_of(environ))
+
+
+def _locks_beside(database: Path) -> Path:
+    return database.parent / "locks"
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where a run works and to whom it reports."""
@@ -104,8 +113,8 @@ class Site:
 
     @property
     def locks(self) -> Path:
-        """The folder of the feeds' locks: beside the warehouse that they guard."""
-        return self.warehouse.path.parent / "locks"
+        """The folder of the feeds' locks."""
+        return _locks_beside(self.warehouse.path)
 
     def feed_lock(self, feed: str) -> FeedLock:
         """Return the kernel's lock of a feed, as a context manager; see `FeedLock`."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from mls_assets.feeds import Feeds
+from mls_assets.sensors.alerts import alert_sensors
 from mls_assets.sensors.forge import forge_sensors
 from mls_assets.sensors.publication import compaction_schedule, publication_sensors
 from mls_assets.sensors.spark import spark_sensors
@@ -21,12 +22,13 @@ def switched_on(environ: Mapping[str, str] | None = None) -> bool:
 
 
 def all_sensors(feeds: Feeds) -> list[dg.SensorDefinition]:
-    """Return the five sensors."""
+    """Return the sensors of both sources, of publication, and the one that tells of failures."""
     status = dg.DefaultSensorStatus.RUNNING if switched_on() else dg.DefaultSensorStatus.STOPPED
     return [
         *spark_sensors(status),
         *forge_sensors(status, feeds.forge),
         *publication_sensors(status),
+        *alert_sensors(status),
     ]
 
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from mls_assets.errors import MlsAssetsError
+from mls_assets.errors import MlsAssetsError, TokenRefused
 from mls_assets.feeds import ForgeAccess, forge_feed, mls_of, token_of
 from mls_assets.instance import end_dead_runs
-from mls_assets.jobs import run_config
 from mls_assets.partitions import FORGE_PAGES, forge_mls
 from mls_assets.sensors.memory import history, landed
 from mls_assets.sensors.pacing import (
+    FIRST_WAIT_CONFIGURATION,
     History,
     Landed,
     read_times,
@@ -20,22 +20,24 @@ from mls_assets.sensors.pacing import (
     write_times,
 )
 from mls_assets.sensors.ticking import (
-    RUN_PAGES,
-    RUN_PATIENCE,
     TICK_LIMITS,
     TICK_PATIENCE,
     Tick,
     configured,
     each,
+    held,
 )
-from mls_assets.sources import ForgeClient
+from mls_assets.sources import ForgeClient, Position
 
+_JOB = "forge_replicate"
 #: A run is made at least so often (seconds): agents have a log of their own that the cheap
 #: question does not look at, and a removal's proof is as old as the last success.
 EVENT_FLOOR = 3600.0
 #: A new MLS gets its first run from `forge_mls_sensor`, with its partition; one that has none
 #: after so many seconds (because a person added it) gets it from the events' sensor.
 FIRST_RUN_SECONDS = 120.0
+#: In the event sensor's cursor, beside the MLSs without a run: before when nothing is asked.
+_NOT_BEFORE = "not before"
 #: The guide: when current, wait at least one minute before asking again.
 POLL_SECONDS = 60
 
@@ -48,7 +50,7 @@ def forge_sensors(
 
     @dg.sensor(
         name="forge_event_sensor",
-        job_name="forge_replicate",
+        job_name=_JOB,
         minimum_interval_seconds=interval,
         default_status=status,
         description="Asks Forge once for all MLSs which have events that are not here yet, and "
@@ -63,17 +65,24 @@ def forge_sensors(
         if feeds.forge is None:
             return dg.SkipReason("Forge is off: no access is configured.")
         end_dead_runs(context.instance)
-        tick, fresh = Tick(), read_times(context.cursor)
+        tick, times, now = Tick(), read_times(context.cursor), time.time()
+        left = times.get(_NOT_BEFORE, 0.0) - now
+        if left > 0:
+            return dg.SkipReason(f"Forge refused the token; asked again in {left / 60:.0f} min.")
         try:
-            fresh = _poll(context.instance, feeds.forge, tick, time.time(), fresh)
+            times = _poll(context.instance, feeds.forge, tick, now, times)
+        except TokenRefused as error:
+            # a suspended token is suspended for longer by whoever goes on knocking
+            times[_NOT_BEFORE] = now + FIRST_WAIT_CONFIGURATION
+            tick.reasons.append(str(error))
         except MlsAssetsError as error:
             tick.reasons.append(str(error))
-        return tick.result(context, cursor=write_times(fresh))
+        return tick.result(context, cursor=write_times(times))
 
     @dg.sensor(
         name="forge_mls_sensor",
         minimum_interval_seconds=900,
-        job_name="forge_replicate",
+        job_name=_JOB,
         default_status=status,
         description="Asks Forge which MLSs there are: a new one gets its partition and its first "
         "run, a vanished one is reported on its partition of forge_listing_pages.",
@@ -112,8 +121,8 @@ def _poll(
     positions: dict[str, int] = {}
     fresh: dict[str, float] = {}
     for feed in _partitions(instance, access):
-        past = history(instance, "forge_replicate", feed)
-        waiting = reason_to_wait(past, now)
+        past = history(instance, _JOB, feed)
+        waiting = reason_to_wait(past, now) or held(feed)
         if waiting:
             tick.reasons.append(f"{feed}: {waiting}")
             continue
@@ -126,7 +135,7 @@ def _poll(
         due = "its last run failed" if past.failures else None
         due = due or reason_to_run(pages, now, EVENT_FLOOR)
         if due:
-            tick.requests.append(_request(feed, past, due))
+            tick.request(_JOB, feed, past, due)
             continue
         last = next(iter(pages.values()))
         quiet[feed], positions[mls_of(feed)] = past, last.position if last else 0
@@ -149,11 +158,9 @@ def _ask(
             raise position
         known = positions[mls_of(feed)]
         if position is None or (position.latest_event == known and not position.remaining):
-            tick.reasons.append(f"{feed}: no event after {known}")
+            tick.reasons.append(f"{mls_of(feed)} is current at event {known:,}")
             return
-        tick.requests.append(
-            _request(feed, quiet[feed], f"event {position.latest_event} after {known}")
-        )
+        tick.request(_JOB, feed, quiet[feed], _news(position, known))
 
     each(tick, quiet, decide)
 
@@ -172,10 +179,11 @@ def _compare(
     vanished = sorted(set(known) - set(listed))
     reported = read_times(context.cursor)
     fresh = [feed for feed in vanished if feed not in reported]
-    tick = Tick(
-        requests=[_request(feed, History(), "a new MLS") for feed in new],
-        reasons=[f"{feed} is not listed any more" for feed in vanished],
-    )
+    tick = Tick(reasons=[f"{feed} is not listed any more" for feed in vanished])
+    if not vanished and not new:
+        tick.reasons.append(f"Forge lists {len(listed):,} MLSs; all are known here")
+    for feed in new:
+        tick.request(_JOB, feed, History(), "a new MLS")
     now = time.time()
     return tick.result(
         context,
@@ -195,13 +203,9 @@ def _vanished(feed: str) -> dg.AssetObservation:
     )
 
 
-def _request(feed: str, past: History, because: str) -> dg.RunRequest:
-    return dg.RunRequest(
-        run_key=f"{feed} {past.run_key}",
-        partition_key=feed,
-        run_config=run_config("forge_replicate", patience=RUN_PATIENCE, page_budget=RUN_PAGES),
-        tags={"mls_assets/because": because},
-    )
+def _news(position: Position, known: int) -> str:
+    left = "" if position.remaining is None else f", {position.remaining:,} remaining"
+    return f"event {position.latest_event:,} after {known:,}{left}"
 
 
 def _partitions(instance: dg.DagsterInstance, access: ForgeAccess) -> list[str]:

@@ -7,11 +7,10 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 
-from mls_assets.instance import PARTITION_TAG, run_in_flight
+from mls_assets.instance import FINISHED, PARTITION_TAG, run_in_flight
 from mls_assets.running import EXIT_CODE, plain_metadata
 from mls_assets.sensors.pacing import History, Landed
 
-_FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 _LOOK_BACK = 20
 
 
@@ -21,7 +20,7 @@ def history(instance: dg.DagsterInstance, job: str, feed: str | None = None) -> 
     In flight is any job's run for the feed: two would wait for the same lock.
     """
     records = instance.get_run_records(
-        RunsFilter(job_name=job, statuses=_FINISHED, tags={PARTITION_TAG: feed} if feed else None),
+        RunsFilter(job_name=job, statuses=FINISHED, tags={PARTITION_TAG: feed} if feed else None),
         limit=_LOOK_BACK,
     )
     failures = 0
@@ -36,7 +35,7 @@ def history(instance: dg.DagsterInstance, job: str, feed: str | None = None) -> 
     return History(
         in_flight,
         failures,
-        _exit_code(instance, newest.dagster_run.run_id) if failures else 0,
+        failure_of(instance, newest.dagster_run.run_id)[0] if failures else 0,
         newest.end_time or newest.update_timestamp.timestamp(),
         newest.dagster_run.run_id,
         next((_began(record) for record in records if _is_done(record.dagster_run)), None),
@@ -93,14 +92,20 @@ def moment(text: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _exit_code(instance: dg.DagsterInstance, run_id: str) -> int:
-    """Return the exit code that a failed run's step told; 1 if it died without a word."""
+def failure_of(instance: dg.DagsterInstance, run_id: str) -> tuple[int, str]:
+    """Return the exit code and the reason that a failed run told; 1 if it died without a word."""
     records = instance.get_records_for_run(
-        run_id, of_type=DagsterEventType.STEP_FAILURE, limit=1
+        run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
     ).records
+    last_word = "it ended without a word"
     for record in records:
         event = record.event_log_entry.dagster_event
-        told = event.step_failure_data.user_failure_data if event else None
+        if event is None:
+            continue
+        if event.event_type is DagsterEventType.RUN_FAILURE:
+            last_word = event.message or last_word
+            continue
+        told = event.step_failure_data.user_failure_data
         if told is not None and EXIT_CODE in told.metadata:
-            return int(str(told.metadata[EXIT_CODE].value))
-    return 1
+            return int(str(told.metadata[EXIT_CODE].value)), told.description or last_word
+    return 1, last_word

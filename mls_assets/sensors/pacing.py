@@ -5,6 +5,7 @@ unbounded retry condition makes a request storm of every lasting fault.
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ FIRST_WAIT, LONGEST_WAIT = 60.0, 3600.0
 #: The same when configuration or token is at fault, which asking again seldom mends; a suspended
 #: token is suspended for longer by whoever goes on knocking.
 FIRST_WAIT_CONFIGURATION, LONGEST_WAIT_CONFIGURATION = 1800.0, 6 * 3600.0
+_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,20 @@ def reason_to_run(landed: Mapping[str, Landed | None], now: float, floor: float)
     if now - oldest >= floor:
         return f"the last run was {(now - oldest) / 60:.0f} min ago"
     return None
+
+
+def sweep_due_at(last: float, hours: float, feed: str) -> float:
+    """Return when the sweep after the one that began at `last` is due (seconds since 1970).
+
+    At a minute of the hour that is the feed's own, so that feeds sweep one after the other and
+    none at the full hour, when everybody else's jobs run; and within `hours`, so that a proof
+    never grows older than that.
+    """
+    latest = last + hours * _HOUR
+    # from the fifth minute of an hour to its 55th
+    own = (5 + zlib.crc32(feed.encode()) % 50) * 60.0
+    quiet = latest - (latest - own) % _HOUR
+    return quiet if quiet > last + hours * _HOUR / 2 else latest
 
 
 def read_times(cursor: str | None) -> dict[str, float]:

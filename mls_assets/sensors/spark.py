@@ -5,26 +5,27 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from mls_assets.errors import TokenRefused
 from mls_assets.feeds import SparkFeed, token_of
 from mls_assets.instance import end_dead_runs
-from mls_assets.jobs import run_config
 from mls_assets.partitions import SPARK_PAGES
 from mls_assets.sensors.memory import history, landed, moment
 from mls_assets.sensors.pacing import (
+    FIRST_WAIT_CONFIGURATION,
     Landed,
     read_times,
     reason_to_run,
     reason_to_wait,
+    sweep_due_at,
     write_times,
 )
 from mls_assets.sensors.ticking import (
-    RUN_PAGES,
-    RUN_PATIENCE,
     TICK_LIMITS,
     TICK_PATIENCE,
     Tick,
     configured,
     each,
+    held,
 )
 from mls_assets.sources import SparkClient
 
@@ -54,28 +55,24 @@ def spark_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
         if not feeds.spark:
             return dg.SkipReason("Spark is off: no feed is configured.")
         end_dead_runs(context.instance)
-        tick, asked, now = Tick(), read_times(context.cursor), time.time()
-
-        def decide(name: str) -> None:
-            asked[name] = now
-            _decide_update(context.instance, feeds.spark[name], tick, now)
-
-        due = [
-            name
-            for name, feed in feeds.spark.items()
-            if now - asked.get(name, 0.0) >= feed.update_minutes * 60 - 1
-        ]
-        each(tick, sorted(due, key=lambda name: asked.get(name, 0.0)), decide)
-        kept = {name: at for name, at in asked.items() if name in feeds.spark}
-        return tick.result(context, cursor=write_times(kept))
+        tick, now = Tick(), time.time()
+        times = read_times(context.cursor)
+        next_at = {name: times.get(name, 0.0) for name in feeds.spark}
+        each(
+            tick,
+            sorted(next_at, key=lambda name: next_at[name]),
+            lambda name: _decide_update(context.instance, feeds.spark[name], tick, now, next_at),
+        )
+        return tick.result(context, cursor=write_times(next_at))
 
     @dg.sensor(
         name="spark_purge_sensor",
         job_name="spark_purge",
         minimum_interval_seconds=60,
         default_status=status,
-        description="Requests a key sweep with purge for each Spark feed every purge_hours (6 by "
-        "default) once it is downloaded, and never while a run works on the feed.",
+        description="Requests a key sweep with purge for each Spark feed within every purge_hours "
+        "(6 by default) once it is downloaded, at a minute of the hour that is its own, and never "
+        "while a run works on the feed.",
     )
     def spark_purge_sensor(
         context: dg.SensorEvaluationContext,
@@ -97,49 +94,61 @@ def spark_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
     return [spark_update_sensor, spark_purge_sensor]
 
 
-def _decide_update(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now: float) -> None:
+def _decide_update(
+    instance: dg.DagsterInstance,
+    feed: SparkFeed,
+    tick: Tick,
+    now: float,
+    next_at: dict[str, float],
+) -> None:
+    """Request a run that is due; else ask the source for news, not before `next_at`."""
     past = history(instance, "spark_replicate", feed.name)
-    waiting = reason_to_wait(past, now)
+    pages = _landed(instance, feed)
+    waiting = reason_to_wait(past, now) or held(feed.name)
     if waiting:
         tick.reasons.append(f"{feed.name}: {waiting}")
         return
-    pages = _landed(instance, feed)
     due = reason_to_run(pages, now, UPDATE_FLOOR) or (
-        "its last run failed" if past.failures else _news(feed, pages)
+        "its last run failed" if past.failures else None
     )
+    if due is None and now >= next_at[feed.name]:
+        next_at[feed.name] = now + feed.update_minutes * 60 - 1
+        try:
+            due = _news(feed, pages)
+        except TokenRefused:
+            # a suspended token is suspended for longer by whoever goes on knocking
+            next_at[feed.name] = now + FIRST_WAIT_CONFIGURATION
+            raise
     if due is None:
-        tick.reasons.append(f"{feed.name}: nothing newer at the source")
-        return
-    tick.requests.append(
-        dg.RunRequest(
-            run_key=f"{feed.name} {past.run_key}",
-            partition_key=feed.name,
-            run_config=run_config("spark_replicate", patience=RUN_PATIENCE, page_budget=RUN_PAGES),
-            tags={"mls_assets/because": due},
+        newest = next(iter(pages.values()))
+        since = newest.newest_modification if newest else None
+        left = (next_at[feed.name] - now) / 60
+        tick.reasons.append(
+            f"{feed.name} is current at {since or 'its last update'}, asked again in {left:.0f} min"
         )
-    )
+        return
+    tick.request("spark_replicate", feed.name, past, due)
 
 
 def _decide_purge(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now: float) -> None:
     past = history(instance, "spark_purge", feed.name)
-    waiting = reason_to_wait(past, now)
+    waiting = reason_to_wait(past, now) or held(feed.name)
     pages = _landed(instance, feed)
     if not waiting and not all(last and last.complete for last in pages.values()):
         waiting = "not downloaded completely yet"
     last = past.done_at
     if not waiting and not past.failures and last is not None:
-        left = last + feed.purge_hours * 3600 - now
+        left = sweep_due_at(last, feed.purge_hours, feed.name) - now
         waiting = f"the next sweep is due in {left / 3600:.1f} h" if left > 0 else None
     if waiting:
         tick.reasons.append(f"{feed.name}: {waiting}")
         return
-    tick.requests.append(
-        dg.RunRequest(
-            run_key=f"{feed.name} {past.run_key}",
-            partition_key=feed.name,
-            run_config=run_config("spark_purge", patience=RUN_PATIENCE),
-        )
-    )
+    because = "it was never swept"
+    if past.failures:
+        because = f"the last {past.failures} sweep(s) failed"
+    elif last is not None:
+        because = f"the last sweep was {(now - last) / 3600:.1f} h ago"
+    tick.request("spark_purge", feed.name, past, because)
 
 
 def _landed(instance: dg.DagsterInstance, feed: SparkFeed) -> dict[str, Landed | None]:

@@ -8,7 +8,12 @@ import dagster as dg
 
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import Feeds, load_feeds
+from mls_assets.instance import BECAUSE_TAG, FEED_TAG
+from mls_assets.jobs import run_config
+from mls_assets.passes.site import lock_folder
+from mls_assets.sensors.pacing import History
 from mls_assets.sources import Limits
+from mls_assets.warehouse import locks
 
 #: Dagster ends a tick after 60 s; feeds that it did not come to are first at the next.
 TICK_SECONDS = 40.0
@@ -48,6 +53,24 @@ class Tick:
         if self.reasons:
             context.log.info(text)
         return dg.SensorResult(run_requests=self.requests, **more)  # pyright: ignore[reportArgumentType]
+
+    def request(self, job: str, feed: str, past: History, because: str) -> None:
+        """Ask for a run of a job for a feed; one follows each run that ended."""
+        budget = RUN_PAGES if job.endswith("_replicate") else None
+        self.requests.append(
+            dg.RunRequest(
+                run_key=f"{feed} {past.run_key}",
+                partition_key=feed,
+                run_config=run_config(job, patience=RUN_PATIENCE, page_budget=budget),
+                tags={FEED_TAG: feed, BECAUSE_TAG: because},
+            )
+        )
+
+
+def held(feed: str) -> str | None:
+    """Say who holds a feed's lock, if anybody does: a run that this Dagster knows nothing of."""
+    holder = locks.holder(lock_folder(), feed)
+    return f"being worked on by {holder}" if holder else None
 
 
 def configured() -> Feeds | dg.SkipReason:

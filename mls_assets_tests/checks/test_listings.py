@@ -12,6 +12,7 @@ from mls_assets.checks.listings import (
     keys_unique,
     no_half_applied_batch,
     rejected_share,
+    rows_match_source,
 )
 from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed
 from mls_assets.values import Resource
@@ -115,6 +116,45 @@ def test_a_feed_grows_late_and_then_stale(
     assert result.severity is severity
     assert result.metadata["oldest_hours"].value == pytest.approx(hours, abs=0.05)
     assert result.metadata["hours spark/default Property"].value == pytest.approx(hours, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("resource", "rows", "source_rows", "downloaded", "passed"),
+    [
+        ("Property", 5_000, 5_000, True, True),
+        ("Property", 5_090, 5_000, True, True),
+        ("Property", 5_101, 5_000, True, False),
+        ("Property", 4_899, 5_000, True, False),
+        ("Property", 30, 5, True, True),
+        ("Property", 31, 5, True, False),
+        ("Property", 10, 5_000, False, True),
+        ("Property", 5_000, None, True, True),
+        ("OpenHouse", 5_000, 10, True, True),
+    ],
+)
+def test_rows_are_held_against_what_the_source_counts(
+    filled: Filled,
+    resource: str,
+    rows: int,
+    source_rows: int | None,
+    downloaded: bool,
+    passed: bool,
+):
+    filled.insert(
+        "feeds",
+        feed="spark/default",
+        resource=resource,
+        state="current",
+        initial_download_complete=downloaded,
+        rows=rows,
+        source_rows=source_rows,
+    )
+    result = filled.asks(rows_match_source)
+    assert result.passed is passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    if not passed:
+        assert f"{rows:,} rows here" in (result.description or "")
+        assert result.metadata["source_rows spark/default Property"].value == source_rows
 
 
 def test_a_feed_that_is_not_configured_any_more_is_not_late(filled: Filled):

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +12,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterRun, DagsterRunStatus
 
+from mls_assets.definitions import build_defs
 from mls_assets.feeds import load_feeds
 from mls_assets.instance import PARTITION_TAG
 from mls_assets.sandbox.server import SandboxServer
@@ -30,10 +33,17 @@ class Memory:
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self.instance = instance
 
+    @cached_property
+    def repository(self) -> dg.RepositoryDefinition:
+        """The definitions as the code server has them."""
+        return build_defs().get_repository_def()
+
     def tick(self, sensor: str, cursor: str | None = None) -> Any:
         """Evaluate a sensor as the daemon does; returns its SensorResult (or SkipReason)."""
         (found,) = [one for one in all_sensors(load_feeds()) if one.name == sensor]
-        context = dg.build_sensor_context(instance=self.instance, cursor=cursor)
+        context = dg.build_sensor_context(
+            instance=self.instance, cursor=cursor, repository_def=self.repository
+        )
         return found(context)
 
     def asked_for(self, sensor: str) -> list[str]:
@@ -41,9 +51,9 @@ class Memory:
         requests = getattr(self.tick(sensor), "run_requests", None) or []
         return [str(request.partition_key) for request in requests]
 
-    def why_not(self, sensor: str) -> str:
+    def why_not(self, sensor: str, cursor: str | None = None) -> str:
         """Return the reason of a tick that requests nothing."""
-        result = self.tick(sensor)
+        result = self.tick(sensor, cursor)
         if isinstance(result, dg.SkipReason):
             return result.skip_message or ""
         assert not result.run_requests
@@ -52,6 +62,18 @@ class Memory:
     def materialised(self, asset: str, feed: str | None = None, **metadata: Any) -> None:
         self.instance.report_runless_asset_event(
             dg.AssetMaterialization(asset, partition=feed, metadata=metadata)
+        )
+
+    def checked(self, asset: str, check: str, passed: bool, text: str, **metadata: Any) -> None:
+        """Remember what a check found."""
+        self.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(asset),
+                check_name=check,
+                passed=passed,
+                description=text,
+                metadata=metadata,
+            )
         )
 
     def landed(self, feed: str, **metadata: Any) -> None:
@@ -81,8 +103,11 @@ def sandbox() -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def memory(sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Memory]:
+def memory(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Memory]:
     clear_configuration(monkeypatch)
+    monkeypatch.setenv("MLS_ASSETS_DATA", str(tmp_path))
     for name, value in sandbox.environment().items():
         monkeypatch.setenv(name, value)
     sandbox.faults.clear()

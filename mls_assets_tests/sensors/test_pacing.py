@@ -1,6 +1,8 @@
 """When sensors ask again: the decisions alone, on a clock of their own."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mls_assets.sensors.pacing import (
     History,
@@ -8,6 +10,7 @@ from mls_assets.sensors.pacing import (
     read_times,
     reason_to_run,
     reason_to_wait,
+    sweep_due_at,
     wait_after,
     write_times,
 )
@@ -70,3 +73,23 @@ def test_an_unreadable_cursor_remembers_nothing(cursor: str | None):
 
 def test_a_cursor_is_read_as_it_was_written():
     assert read_times(write_times({"spark/a": 12.5})) == {"spark/a": 12.5}
+
+
+@given(
+    last=st.floats(1.7e9, 1.9e9),
+    hours=st.floats(0.1, 48),
+    feed=st.sampled_from([f"spark/{name}" for name in ("default", "a", "beaches", "x-y")]),
+)
+def test_the_next_sweep_is_due_within_its_hours_and_never_at_once(
+    last: float, hours: float, feed: str
+):
+    due = sweep_due_at(last, hours, feed)
+    assert last + hours * 3600 / 2 < due <= last + hours * 3600
+    if hours >= 2:
+        assert last + (hours - 1) * 3600 <= due
+        assert 5 <= due % 3600 / 60 < 55
+
+
+def test_feeds_sweep_at_minutes_of_their_own():
+    minutes = {sweep_due_at(1.8e9, 6, f"spark/feed{number}") % 3600 for number in range(12)}
+    assert len(minutes) > 6

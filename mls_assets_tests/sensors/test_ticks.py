@@ -1,19 +1,24 @@
 """Ticks of the real sensors against a real source and a real instance."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import DagsterRunStatus
 
-from mls_assets.jobs import run_config
+from mls_assets.feeds import load_feeds
+from mls_assets.jobs import all_jobs, run_config
 from mls_assets.sandbox.server import SandboxServer
+from mls_assets.sensors import all_sensors
 from mls_assets.sources import ForgeClient, Position
+from mls_assets.warehouse import FeedLock
 from mls_assets_tests.sensors.conftest import SPARK, Memory
 
 ARMLS, RMLS = "forge/armls", "forge/rmls"
 SENSORS = (
     *("spark_update_sensor", "spark_purge_sensor"),
-    *("forge_event_sensor", "forge_mls_sensor", "publish_sensor"),
+    *("forge_event_sensor", "forge_mls_sensor", "publish_sensor", "alert_sensor"),
 )
 
 
@@ -43,17 +48,81 @@ def test_a_feed_that_never_landed_gets_its_first_run(memory: Memory):
     assert request.run_config["resources"]["spark"]["config"]["page_budget"] > 0
 
 
-def test_a_feed_is_not_asked_before_its_interval_is_over(memory: Memory):
+def test_a_feed_is_not_asked_before_its_interval_is_over(memory: Memory, later: Any):
+    memory.landed(SPARK)
     first = memory.tick("spark_update_sensor")
+    memory.landed(SPARK, newest_modification="2000-01-01T00:00:00+00:00")
+    later(60)
     second = memory.tick("spark_update_sensor", cursor=first.cursor)
-    assert not second.run_requests
+    assert "asked again in 4 min" in second.skip_reason.skip_message
+    later(300)
+    assert memory.tick("spark_update_sensor", cursor=first.cursor).run_requests
+
+
+def test_what_is_due_without_asking_does_not_wait_for_the_interval(memory: Memory):
+    memory.landed(SPARK)
+    first = memory.tick("spark_update_sensor")
+    memory.landed(SPARK, complete=False)
+    assert memory.tick("spark_update_sensor", cursor=first.cursor).run_requests
+
+
+@pytest.mark.parametrize(
+    ("sensor", "feed", "job"),
+    [
+        ("spark_update_sensor", SPARK, "replicate"),
+        ("spark_purge_sensor", SPARK, "purge"),
+        ("forge_mls_sensor", ARMLS, "replicate"),
+    ],
+)
+def test_a_run_says_whose_it_is_what_it_does_and_why(
+    memory: Memory, sensor: str, feed: str, job: str
+):
+    if job == "purge":
+        memory.landed(SPARK)
+    request = memory.tick(sensor).run_requests[0]
+    assert request.tags["mls_assets/feed"] == feed
+    assert request.tags["mls_assets/because"]
+    (found,) = [one for one in all_sensors(load_feeds()) if one.name == sensor]
+    (made,) = [one for one in all_jobs() if one.name == found.job_name]
+    assert made.tags == {"mls_assets/mode": job}
+
+
+@pytest.mark.parametrize(
+    ("sensor", "surface"), [("spark_update_sensor", "spark"), ("forge_event_sensor", "forge")]
+)
+def test_a_refused_token_is_not_knocked_with_again_for_half_an_hour(
+    memory: Memory,
+    sandbox: SandboxServer,
+    later: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    sensor: str,
+    surface: str,
+):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
+    memory.landed(SPARK)
+    memory.landed(ARMLS)
+    sandbox.faults.add_from({"name": "status_401", "surface": surface, "times": 0})
+    refused = memory.tick(sensor)
+    assert "token" in refused.skip_reason.skip_message
+    later(10 * 60)
+    client = f"mls_assets.sensors.{surface}.{surface.title()}Client"
+    monkeypatch.setattr(client, lambda *_, **__: pytest.fail("asked again"))
+    assert "asked again in 20 min" in memory.why_not(sensor, cursor=refused.cursor)
+
+
+def test_a_feed_that_another_process_works_on_is_left_alone(memory: Memory, tmp_path: Path):
+    memory.landed(SPARK, complete=False)
+    with FeedLock(tmp_path / "locks", SPARK, "a run elsewhere"):
+        for sensor in ("spark_update_sensor", "spark_purge_sensor"):
+            assert "run a run elsewhere, since" in memory.why_not(sensor)
+    assert memory.asked_for("spark_update_sensor") == [SPARK]
 
 
 def test_a_feed_without_news_gets_no_run_until_the_caches_may_have_caught_up(
     memory: Memory, later: Any
 ):
     memory.landed(SPARK)
-    assert "nothing newer" in memory.why_not("spark_update_sensor")
+    assert f"{SPARK} is current at 20" in memory.why_not("spark_update_sensor")
     later(20 * 60)
     assert memory.asked_for("spark_update_sensor") == [SPARK]
 
@@ -106,7 +175,7 @@ def test_a_download_is_proven_by_a_sweep_at_once_and_then_every_six_hours(
     memory.landed(SPARK)
     assert memory.asked_for("spark_purge_sensor") == [SPARK]
     memory.run("spark_purge", DagsterRunStatus.SUCCESS, SPARK)
-    assert "the next sweep is due in 6.0 h" in memory.why_not("spark_purge_sensor")
+    assert re.search(r"the next sweep is due in [56]\.\d h", memory.why_not("spark_purge_sensor"))
     later(6 * 3600)
     assert memory.asked_for("spark_purge_sensor") == [SPARK]
 
@@ -144,7 +213,7 @@ def test_new_mlss_get_their_partition_and_first_run(memory: Memory):
 
 def test_known_mlss_are_no_news(memory: Memory):
     memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
-    assert memory.why_not("forge_mls_sensor") == "nothing to do"
+    assert memory.why_not("forge_mls_sensor") == "Forge lists 2 MLSs; all are known here"
 
 
 def test_a_vanished_mls_is_reported_once_and_kept(memory: Memory):
@@ -177,7 +246,7 @@ def test_only_the_mls_with_new_events_gets_a_run(memory: Memory, sandbox: Sandbo
 def test_a_quiet_mls_gets_a_run_every_hour(memory: Memory, sandbox: SandboxServer, later: Any):
     memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
     memory.landed(ARMLS, cursor=str(_newest_event(sandbox, "armls")))
-    assert "no event after" in memory.why_not("forge_event_sensor")
+    assert "armls is current at event 14" in memory.why_not("forge_event_sensor")
     later(3600)
     assert memory.asked_for("forge_event_sensor") == [ARMLS]
 
