@@ -6,7 +6,7 @@ Only Dagster is asked here, never the warehouse or a source.
 import os
 import socket
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +31,8 @@ IN_FLIGHT = (
     DagsterRunStatus.CANCELING,
 )
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+#: Making Dagster's storage takes a second; a lock that is held for longer is not waited for.
+_STORAGE_SECONDS = 30.0
 #: So long, and so many of each job and feed, finished runs are kept.
 RUNS_KEPT_FOR = timedelta(days=14)
 RUNS_KEPT = 20
@@ -59,6 +61,27 @@ def dagster_home(environ: MutableMapping[str, str] | None = None) -> Path:
         home = make_dagster_home(data_folder(environ) / "dagster_home")
     environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+@contextmanager
+def persistent_instance() -> Iterator[dg.DagsterInstance]:
+    """Open the instance of `dagster_home`; one process at a time makes what it lacks.
+
+    Two verbs that are the first to use a folder would otherwise make its SQLite files at once,
+    and leave them broken for good.
+    """
+    making = KernelLock(dagster_home() / "storage.lock")
+    making.acquire(wait=_STORAGE_SECONDS)
+    with ExitStack() as stack:
+        try:
+            instance = stack.enter_context(dg.DagsterInstance.get())
+            # each storage of its own is made when it is first asked
+            instance.get_runs_count()
+            instance.all_asset_keys()
+            instance.all_instigator_state()
+        finally:
+            making.release()
+        yield instance
 
 
 @contextmanager

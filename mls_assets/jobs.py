@@ -14,7 +14,13 @@ from uuid import uuid4
 import dagster as dg
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.instance import FEED_TAG, MODE_TAG, dagster_home, end_dead_runs, living_run
+from mls_assets.instance import (
+    FEED_TAG,
+    MODE_TAG,
+    end_dead_runs,
+    living_run,
+    persistent_instance,
+)
 from mls_assets.running import (
     EXIT_CODE,
     Listener,
@@ -157,11 +163,10 @@ def run(
     progress of the passes goes to `on_progress`, called in this thread. Raises KeyboardInterrupt
     after Ctrl-C, when the run has been marked as failed.
     """
-    dagster_home()
     run_id = str(uuid4())
     definition = defs.resolve_job_def(job)
     with ExitStack() as stack:
-        instance = stack.enter_context(dg.DagsterInstance.get())
+        instance = stack.enter_context(persistent_instance())
         end_dead_runs(instance)
         try:
             _ensure_partition(instance, definition, feed)

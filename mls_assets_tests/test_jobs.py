@@ -1,5 +1,9 @@
 """How the command line's only door to Dagster behaves, around the runs themselves."""
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -186,3 +190,34 @@ def test_old_runs_are_dropped_but_for_the_newest_and_the_failed(
     assert drop_old_runs(instance, now=datetime.now(UTC) + timedelta(days=15)) == 2
     left = {run.run_id for run in instance.get_runs()}
     assert left == {made[1], made[3]}
+
+
+_OPEN = """
+import sys, time
+from mls_assets.instance import persistent_instance
+time.sleep(max(0.0, float(sys.argv[1]) - time.time()))
+with persistent_instance() as instance:
+    print(instance.get_runs_count())
+"""
+
+
+@pytest.mark.long
+def test_verbs_that_are_the_first_in_a_folder_at_once_make_dagsters_storage_once(tmp_path: Path):
+    at_once = str(time.time() + 10)
+    environment = {
+        **os.environ,
+        "MLS_ASSETS_DATA": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    environment.pop("DAGSTER_HOME", None)
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", _OPEN, at_once],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    assert [process.communicate(timeout=120)[0].strip() for process in started] == ["0"] * 4

@@ -122,7 +122,7 @@ def _poll(
     fresh: dict[str, float] = {}
     for feed in _partitions(instance, access):
         past = history(instance, _JOB, feed)
-        waiting = reason_to_wait(past, now) or held(feed)
+        waiting = reason_to_wait(past, now) or held(instance, feed)
         if waiting:
             tick.reasons.append(f"{feed}: {waiting}")
             continue

@@ -14,10 +14,14 @@ from mls_assets.sensors.pacing import History, Landed
 _LOOK_BACK = 20
 
 
-def history(instance: dg.DagsterInstance, job: str, feed: str | None = None) -> History:
+def history(
+    instance: dg.DagsterInstance, job: str, feed: str | None = None, *, queued_behind: bool = False
+) -> History:
     """Return what became of a job's runs, for one feed where the job is partitioned.
 
-    In flight is any job's run for the feed: two would wait for the same lock.
+    In flight is any job's run for the feed: two would wait for the same lock. With
+    `queued_behind` only this job's own: its run is asked for although another works on the feed,
+    and Dagster's queue, which runs one at a time for a feed, lets it follow.
     """
     records = instance.get_run_records(
         RunsFilter(job_name=job, statuses=FINISHED, tags={PARTITION_TAG: feed} if feed else None),
@@ -28,7 +32,8 @@ def history(instance: dg.DagsterInstance, job: str, feed: str | None = None) -> 
         if record.dagster_run.status is not DagsterRunStatus.FAILURE:
             break
         failures += 1
-    in_flight = run_in_flight(instance, feed=feed, job=None if feed else job)
+    of_any = feed and not queued_behind
+    in_flight = run_in_flight(instance, feed=feed, job=None if of_any else job)
     if not records:
         return History(in_flight)
     newest = records[0]

@@ -71,8 +71,8 @@ def spark_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
         minimum_interval_seconds=60,
         default_status=status,
         description="Requests a key sweep with purge for each Spark feed within every purge_hours "
-        "(6 by default) once it is downloaded, at a minute of the hour that is its own, and never "
-        "while a run works on the feed.",
+        "(6 by default) once it is downloaded, at a minute of the hour that is its own; it runs "
+        "when no other run works on the feed.",
     )
     def spark_purge_sensor(
         context: dg.SensorEvaluationContext,
@@ -104,7 +104,7 @@ def _decide_update(
     """Request a run that is due; else ask the source for news, not before `next_at`."""
     past = history(instance, "spark_replicate", feed.name)
     pages = _landed(instance, feed)
-    waiting = reason_to_wait(past, now) or held(feed.name)
+    waiting = reason_to_wait(past, now) or held(instance, feed.name)
     if waiting:
         tick.reasons.append(f"{feed.name}: {waiting}")
         return
@@ -131,8 +131,9 @@ def _decide_update(
 
 
 def _decide_purge(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now: float) -> None:
-    past = history(instance, "spark_purge", feed.name)
-    waiting = reason_to_wait(past, now) or held(feed.name)
+    # busy feeds have an update in flight at each tick: a sweep that waited for none would starve
+    past = history(instance, "spark_purge", feed.name, queued_behind=True)
+    waiting = reason_to_wait(past, now) or held(instance, feed.name)
     pages = _landed(instance, feed)
     if not waiting and not all(last and last.complete for last in pages.values()):
         waiting = "not downloaded completely yet"

@@ -67,10 +67,12 @@ class Tick:
         )
 
 
-def held(feed: str) -> str | None:
-    """Say who holds a feed's lock, if anybody does: a run that this Dagster knows nothing of."""
+def held(instance: dg.DagsterInstance, feed: str) -> str | None:
+    """Say who holds a feed's lock if it is nobody that this Dagster knows of."""
     holder = locks.holder(lock_folder(), feed)
-    return f"being worked on by {holder}" if holder else None
+    if holder is None or (holder.run_id and instance.has_run(holder.run_id)):
+        return None
+    return f"being worked on by {holder}"
 
 
 def configured() -> Feeds | dg.SkipReason:

@@ -143,6 +143,12 @@ def test_a_feed_with_a_run_in_flight_is_left_alone(memory: Memory):
         assert "in progress since" in memory.why_not(sensor)
 
 
+def test_a_sweep_is_queued_behind_an_update_or_a_busy_feed_would_never_be_swept(memory: Memory):
+    memory.landed(SPARK)
+    memory.run("spark_replicate", DagsterRunStatus.STARTED, SPARK)
+    assert memory.asked_for("spark_purge_sensor") == [SPARK]
+
+
 def test_a_failed_run_is_asked_for_again_after_a_while_and_under_a_new_key(
     memory: Memory, later: Any
 ):

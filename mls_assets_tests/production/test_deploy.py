@@ -1,0 +1,76 @@
+"""The units, the example of variables and the backup script hold what their page says."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mls_assets.passes.site import Site
+from mls_assets.warehouse.queries import scalar
+from mls_assets_tests.production.place import CHECKOUT, UNITS, commands_of
+from mls_assets_tests.warehouse.world import land, page
+
+DEPLOY = CHECKOUT / "deploy"
+BACKUP = DEPLOY / "backup.sh"
+PAGE = (DEPLOY / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda unit: unit.stem)
+def test_a_unit_starts_what_an_installation_has(unit: Path):
+    for program, *rest in commands_of(unit):
+        assert Path(program).parent == Path("/opt/mls_assets/.venv/bin")
+        assert Path(sys.executable).with_name(Path(program).name).exists()
+        for word in rest:
+            if word.startswith("deploy/"):
+                assert (CHECKOUT / word).exists()
+    assert unit.stem in PAGE
+
+
+def test_every_variable_of_the_example_stands_in_the_readme():
+    lines = (DEPLOY / "mls_assets.env").read_text(encoding="utf-8").splitlines()
+    named = {line.partition("=")[0] for line in lines if line and not line.startswith("#")}
+    named |= {"MLS_ASSETS_ALERT"}
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    assert {name for name in named if f"| `{name}` |" not in readme} == set()
+
+
+def backed_up(data: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", str(BACKUP), str(data), str(target)], capture_output=True, text=True, timeout=60
+    )
+
+
+def keys(folder: Path) -> int:
+    with Site.open(folder, run_id="look").warehouse.read() as con:
+        return scalar(con, "select count(*) from raw.records")
+
+
+@pytest.mark.skipif(not shutil.which("flock"), reason="util-linux's flock is not installed")
+def test_a_backup_waits_for_the_writer_and_opens_as_a_warehouse(tmp_path: Path):
+    data, target, restored = tmp_path / "data", tmp_path / "backups", tmp_path / "restored"
+    site = Site.open(data, run_id="writer")
+    with site.warehouse.write() as con:
+        land(con, page("a", "b"))
+    with site.warehouse.write() as con:
+        land(con, page("c"))
+        running = subprocess.Popen(["sh", str(BACKUP), str(data), str(target)])
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(1)
+    assert running.wait(60) == 0
+    assert keys(data) == 3, "the warehouse goes on"
+    with site.warehouse.write() as con:
+        land(con, page("d"))
+    shutil.copytree(target / "warehouse", restored)
+    assert keys(restored) == 3
+    assert backed_up(data, target).returncode == 0
+    assert [path.name for path in target.iterdir()] == ["warehouse"], "one copy, not a series"
+
+
+@pytest.mark.skipif(not shutil.which("flock"), reason="util-linux's flock is not installed")
+def test_a_folder_without_a_warehouse_is_no_backup(tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    done = backed_up(tmp_path / "data", tmp_path / "backups")
+    assert done.returncode == 2
+    assert "no warehouse" in done.stderr
