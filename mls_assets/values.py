@@ -63,6 +63,9 @@ CHILD_RESOURCES = (Resource.MEDIA, Resource.ROOMS, Resource.UNIT_TYPES)
 #: Resources whose rows name their listing.
 OF_LISTINGS = (*CHILD_RESOURCES, Resource.OPEN_HOUSE)
 
+#: Names of fields that one feed's records of a resource may have; a real feed has 1,500.
+MOST_NAMES = 6_000
+
 
 class Reason(StrEnum):
     """Why a ledger entry was written."""

@@ -3,7 +3,7 @@
 What an approval lets go is stored and judged elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 from pydantic import Field
@@ -27,17 +27,20 @@ class ApprovalConfig(dg.Config):
     )
 
 
-def approvals(site: Site, feed: str, config: ApprovalConfig) -> Mapping[Resource, Approved]:
-    """Return what a person released, by the resource of the sweep; empty without an approval.
+def approvals(
+    site: Site, feeds: Sequence[str], config: ApprovalConfig
+) -> Mapping[tuple[str, Resource], Approved]:
+    """Return what a person released, by feed and resource; empty without an approval.
 
-    Raises ConfigurationError for an approval that does not hold (unknown, another feed's, used,
-    stale, not held back), before anything is asked of the source.
+    Raises ConfigurationError for an approval that does not hold (unknown, of none of these
+    feeds, used, stale, not held back), before anything is asked of the source.
     """
-    if not config.approve:
+    if not config.approve or not feeds:
         return {}
     with site.warehouse.read() as con:
         row = sweeps.get(con, config.approve)
+        feed = row["feed"] if row and row["feed"] in feeds else feeds[0]
         resource = Resource(row["resource"]) if row else Resource.PROPERTY
         sweeps.approval(con, config.approve, feed, resource)
     by = config.approved_by.strip() or "somebody who gave no name"
-    return {resource: Approved(config.approve, by)}
+    return {(feed, resource): Approved(config.approve, by)}

@@ -1,6 +1,6 @@
 """The assets of group `compliance`: what sweeps came to, and the ledger of removals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import dagster as dg
@@ -18,7 +18,7 @@ from mls_assets.assets.verdicts import (
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import SparkFeed, load_feeds
 from mls_assets.partitions import FORGE_PAGES, SPARK_PAGES
-from mls_assets.passes.case import Judged
+from mls_assets.passes.case import Approved, Judged
 from mls_assets.passes.purge import purge, unjudged
 from mls_assets.passes.site import Site
 from mls_assets.passes.sweep import Swept
@@ -93,14 +93,15 @@ def sweeps(
             return
         feeds = load_feeds()
         names = [only] if only else list(feeds.spark)
+        approved = approvals(site, names, config)
         judged: list[Judged] = []
         troubles: list[Trouble] = []
         for name in names:
             swept = _swept(context, site, feeds.spark_feed(name))
-            done, failed = _judge(site, swept, config, spark, guard)
+            done, failed = _judge(site, swept, config, approved, spark, guard)
             judged += done
             troubles += [*swept.troubles, *failed]
-            removed = sum(entry.removed for entry in done)
+            removed = sum(entry.removed + entry.settled for entry in done)
             yield from ledger_event(site, name, removed)
         for entry in judged:
             (context.log.info if entry.exit_code == 0 else context.log.error)(entry.explanation)
@@ -134,12 +135,16 @@ def _swept(context: dg.AssetExecutionContext, site: Site, feed: SparkFeed) -> _S
 
 
 def _judge(
-    site: Site, swept: _Swept, config: PurgeConfig, spark: SparkApi, guard: PurgeGuard
+    site: Site,
+    swept: _Swept,
+    config: PurgeConfig,
+    approved: Mapping[tuple[str, Resource], Approved],
+    spark: SparkApi,
+    guard: PurgeGuard,
 ) -> tuple[list[Judged], list[Trouble]]:
     """Judge each proven sweep of a feed; a void one, or one that fails, stops no other."""
     judged: list[Judged] = []
     troubles: list[Trouble] = []
-    approved = approvals(site, swept.feed.name, config)
     for sweep in swept.sweeps:
         if sweep.void:
             done = Judged(sweep.sweep_id, sweep.feed, sweep.resource, "void", sweep.void)
@@ -152,7 +157,7 @@ def _judge(
                     spark.settings(),
                     guard.thresholds(),
                     dry_run=config.dry_run,
-                    approve=approved.get(sweep.resource),
+                    approve=approved.get((sweep.feed, sweep.resource)),
                 )
             except MlsAssetsError as error:
                 troubles.append(Trouble.of(error))

@@ -106,10 +106,8 @@ def forge_pages(
             lambda resource: replicate_forge(
                 site, feed, access, resource, forge.settings(), guard.thresholds()
             ),
+            lambda: describe_forge(site, feed, access, forge.settings()),
         )
-        note = describe_forge(site, feed, access, forge.settings())
-        if note:
-            context.log.warning(note)
 
 
 def _replay(
@@ -123,7 +121,7 @@ def _replay(
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
     judged: list[Judged] = []
     troubles: list[Trouble] = []
-    approved = approvals(site, feed, config)
+    approved = approvals(site, [feed], config)
     for name, resource in selected(context, PAGES):
         if resource not in access.resources:
             note = f"Forge is not configured for {resource}; nothing was asked."
@@ -138,7 +136,7 @@ def _replay(
                 forge.settings(),
                 guard.thresholds(),
                 dry_run=config.dry_run,
-                approve=approved.get(resource),
+                approve=approved.get((feed, resource)),
             )
         except MlsAssetsError as error:
             context.log.warning(f"{feed} {resource}: {error}")

@@ -49,12 +49,14 @@ def land(
     assets: Mapping[str, Resource],
     configured: Collection[Resource],
     replicate: Callable[[Resource], Replicated],
+    describe: Callable[[], str],
 ) -> Events:
     """Replicate the selected resources of a feed, one after the other.
 
     A resource that the feed is not configured for is materialised with zero pages and a note:
     it is up to date with what was asked for, and what stands downstream of it may go on.
-    Raises a Failure at the end if anything broke off.
+    Last `describe` asks what the source declares, unless the host failed; a note it returns goes
+    to the log. Raises a Failure at the end if anything broke off.
     """
     troubles: list[Trouble] = []
     for name, resource in selected(context, assets):
@@ -79,6 +81,10 @@ def land(
             data_version=dg.DataVersion(done.cursor or "0") if done.kind == "events" else None,
         )
         yield from ledger_event(site, feed, done.removed, done.restored)
+    else:
+        note = describe()
+        if note:
+            context.log.warning(note)
     if troubles:
         yield from _normalise_what_landed(context, site, feed)
         raise failure(troubles)

@@ -32,8 +32,8 @@ class PublishConfig(dg.Config):
     deps=[*RESO_TABLES, "deletion_ledger", "sweeps"],
     output_required=False,
     description="One row per row of the warehouse's public tables "
-    f"({', '.join([*RESO_TABLES, *(table.name for table in PIPELINE_TABLES)])}, and the view "
-    "listings_brief), in mls.duckdb. Written beside the old file and renamed into its place, so "
+    f"({', '.join([*RESO_TABLES, *(table.name for table in PIPELINE_TABLES)])}, and the views over "
+    "them), in mls.duckdb. Written beside the old file and renamed into its place, so "
     "a notebook never blocks the pipeline and never sees half of anything.",
 )
 def published_database(

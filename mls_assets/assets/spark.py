@@ -75,10 +75,8 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                 PAGES,
                 feed.resources,
                 lambda resource: replicate_spark(site, feed, resource, settings),
+                lambda: describe_spark(site, feed, settings),
             )
-            note = describe_spark(site, feed, settings)
-            if note:
-                context.log.warning(note)
 
     @dg.multi_asset(
         name="spark_keys",
@@ -122,11 +120,15 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
             feed = load_feeds().spark_feed(chosen_feed(context))
             swept: list[Swept] = []
             troubles: list[Trouble] = []
-            approved = approvals(site, feed.name, config)
+            approved = approvals(site, [feed.name], config)
             for resource in feed.resources:
                 try:
                     done = sweep_keys(
-                        site, feed, resource, spark.settings(), approve=approved.get(resource)
+                        site,
+                        feed,
+                        resource,
+                        spark.settings(),
+                        approve=approved.get((feed.name, resource)),
                     )
                 except MlsAssetsError as error:
                     context.log.warning(f"{feed.name} {resource}: {error}")

@@ -20,7 +20,7 @@ def published_equals_warehouse(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             site.warehouse.read() as con,
             audit.published_attached(con, site.published) as there,
         ):
-            moved_on = publication.changed_since_publication(con, site.published)
+            moved_on = publication.moved_on(con)
             differing = audit.differing_tables(con) if there and not moved_on else {}
     if not there:
         text = "There is no published file."

@@ -102,6 +102,10 @@ def refetch(case: Case, plan: Plan) -> None:
             )
         came.update(record.key for record in page.records)
         came.update(removal.key for removal in page.removals)
+        settled = [record.key for record in page.records if deleted.get(record.key) is False]
+        settled += [removal.key for removal in page.removals if deleted.get(removal.key)]
+        case.changed.update(settled)
+        case.settled += len(settled)
         refused.update(reject.key for reject in page.rejects if reject.key)
         site.progress(Progress(row.feed, row.resource, "purge", 0, len(came), len(plan.missing)))
     normalise_locked(site, row.feed)

@@ -48,7 +48,11 @@ def how_to_release(feed: str, sweep_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What became of a sweep; `would_block` is a dry run's answer to the guard's question."""
+    """What became of a sweep; `would_block` is a dry run's answer to the guard's question.
+
+    `settled` are keys listed as deleted that were asked for: kept ones that are really gone, and
+    others that live again.
+    """
 
     sweep_id: str
     feed: str
@@ -63,6 +67,7 @@ class Judged:
     refetched: int = 0
     source_keys: int | None = None
     local_keys_after: int | None = None
+    settled: int = 0
     would_block: bool = False
     error_code: int = 0
 
@@ -91,6 +96,7 @@ class Case:
     hides: bool = False
     released: frozenset[str] = frozenset()
     changed: set[str] = field(default_factory=set)
+    settled: int = 0
     facts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -131,6 +137,7 @@ class Case:
             self.row.resource,
             verdict,
             explanation,
+            settled=self.settled,
             would_block=would_block,
             error_code=error_code,
             **told,

@@ -103,6 +103,16 @@ def _judge(case: Case, thresholds: Thresholds, dry_run: bool) -> Judged:
     return _block(case, waiting, why)
 
 
+def _spend_keyless(case: Case, con: Connection) -> None:
+    """Use up the approval by which keyless records passed, with what follows from it."""
+    row = case.row
+    passed = sweeps.keyless_passed(con, row.sweep_id)
+    if passed:
+        approved, by = passed
+        sweeps.approval(con, approved, row.feed, row.resource, user=row.sweep_id)
+        sweeps.use_approval(con, approved, row.sweep_id, by, released=0)
+
+
 def _land(case: Case, plan: Plan, land: Callable[[], None]) -> None:
     """Store the records that came with the keys; what was missing here is here then."""
     land()
@@ -176,6 +186,7 @@ def _block(case: Case, waiting: Sequence[str], why: str) -> Judged:
     if case.hides:
         text += f" Until then the published tables are without these {len(waiting):,}."
     with case.site.warehouse.write() as con:
+        _spend_keyless(case, con)
         sweeps.listed_again(con, row.sweep_id)
         sweeps.keep_suspects(con, row.sweep_id, waiting)
         hiding.hide(con, row.feed, row.resource, waiting if case.hides else ())
@@ -187,9 +198,11 @@ def _remove(case: Case, keys: Sequence[str]) -> None:
     row = case.row
     if not keys:
         return
+    removed = case.facts["removed"]
     with case.site.warehouse.write() as con:
         if sweeps.row(con, row.sweep_id).verdict != "running":
             raise SweepVoid(f"{case.name}: another process judged {row.sweep_id}. Sweep again.")
+        _spend_keyless(case, con)
         arrived = sweeps.arrived_since(con, row.sweep_id, keys)
         case.changed.update(arrived)
         keys = [key for key in keys if key not in arrived]
@@ -199,7 +212,7 @@ def _remove(case: Case, keys: Sequence[str]) -> None:
         for key in keys:
             by_moment[min(before.get(key, row.started_at), row.started_at)].append(key)
         for first_evidence_at, found in sorted(by_moment.items()):
-            case.facts["removed"] += ledger.remove(
+            removed += ledger.remove(
                 con,
                 feed=row.feed,
                 source=case.evidence.source,
@@ -215,7 +228,9 @@ def _remove(case: Case, keys: Sequence[str]) -> None:
         if case.approval and released:
             sweep_id, by = case.approval.sweep_id, case.approval.by
             sweeps.use_approval(con, sweep_id, row.sweep_id, by, released=released)
-        sweeps.note(con, row.sweep_id, removed=case.facts["removed"])
+        sweeps.note(con, row.sweep_id, removed=removed)
+    # told only once it is committed
+    case.facts["removed"] = removed
 
 
 def _verdict(case: Case) -> Judged:
@@ -229,6 +244,8 @@ def _verdict(case: Case) -> Judged:
         refused = rejects.refused(con, row.feed, row.resource, differing)
         along = ledger.gone_along(con, row.resource, row.sweep_id)
     case.facts["local_keys_after"] = after.local
+    # without what turned out to be deleted when it was asked for
+    case.facts["source_keys"] = after.source
     equal = here == there and not differing
     facts = case.facts
     text = (
@@ -237,6 +254,8 @@ def _verdict(case: Case) -> Judged:
         f"{facts['missing_locally']:,} missing ones fetched, {len(case.changed):,} changed "
         "meanwhile"
     )
+    if case.settled:
+        text += f"; {case.settled:,} listed as deleted had become otherwise"
     if not equal:
         sample = ", ".join(differing[:5])
         text += f"; {len(differing):,} keys still differ for no known reason, such as {sample}"
@@ -246,6 +265,7 @@ def _verdict(case: Case) -> Judged:
         text += f"; {along:,} open houses went with their listings"
     verdict = "reconciled" if equal else "unequal"
     with case.site.warehouse.write() as con:
+        _spend_keyless(case, con)
         if equal:
             cursors.reconciled(
                 con, row.feed, row.resource, at=row.started_at, source_rows=after.source

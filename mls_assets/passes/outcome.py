@@ -37,11 +37,6 @@ class Replicated:
         """How many records came, whatever became of them."""
         return self.new + self.changed + self.unchanged + self.stale
 
-    @property
-    def changed_anything(self) -> bool:
-        """True if a table is different from before."""
-        return bool(self.new + self.changed + self.removed + self.children + self.rejected)
-
     def plus(self, landing: Landing) -> "Replicated":
         """Return the sum with one more page."""
         return replace(

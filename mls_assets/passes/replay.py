@@ -1,11 +1,11 @@
 """Reconciling a Forge feed by reading its whole event log again, from event 0.
 
 The keys alive at the end are the source's key set. Until that end is reached everything is
-staged, and nothing that is stored is touched: a log tells old versions first. Then what is absent
-goes through the same plan, guard and verdict as a Spark sweep, and the survivors land; no
-tombstone of the replay removes anything by itself. The stored cursor stays where it is, so that
-every tombstone after it is still handled in its turn; only a feed whose log was reset gets a new
-cursor, and only once its sets are equal.
+staged, and nothing that is stored is touched: a log tells old versions first. Then the guard is
+asked as for a Spark sweep, the survivors land, and what is absent is removed if the guard lets it
+go, or waits; no tombstone of the replay removes anything by itself. The stored cursor stays where
+it is, so that every tombstone after it is still handled in its turn; only a feed whose log was
+reset gets a new cursor, and only once its sets are equal.
 """
 
 from collections.abc import Iterable
@@ -20,6 +20,7 @@ from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client
 from mls_assets.passes.events import follow
 from mls_assets.passes.judge import judge
+from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Progress, Site
@@ -61,6 +62,7 @@ def replay(
                 f"{feed} {resource} was never replicated, so there is nothing to reconcile. Run "
                 f"`mls-assets replicate {feed}` first."
             )
+        normalise_locked(site, feed)
         if state.state != "needs_resync" and not dry_run:
             follow(site, client, feed, access, resource, replace(settings, page_budget=0))
         return replay_locked(
@@ -205,10 +207,12 @@ def _expect_keys(site: Site, told: _Told, approve: Approved | None) -> None:
     if told.void or not told.keyless:
         return
     with site.warehouse.write() as con:
-        sweeps.mark_keyless(con, told.sweep_id)
+        passed = None
         if approve and sweeps.approval(con, approve.sweep_id, told.feed, told.resource).keyless:
-            sweeps.use_approval(con, approve.sweep_id, told.sweep_id, approve.by, released=0)
-            return
+            passed = (approve.sweep_id, approve.by)
+        sweeps.mark_keyless(con, told.sweep_id, passed)
+    if passed:
+        return
     told.void = (
         f"the log holds {told.keyless:,} record(s) without a usable key, and what they are cannot "
         f"be asked. If such records may stay out, {how_to_release(told.feed, told.sweep_id)}"

@@ -68,6 +68,8 @@ def replicate_forge(
         state, notes = claim(
             site, feed, Source.FORGE, access.url, resource, access.question(resource)
         )
+        if resource is Resource.PROPERTY:
+            normalise_locked(site, feed)  # for the same reasons as of Spark
         if state.state == "needs_resync":
             held_back = _held_back(site, feed, resource)
             if held_back and not notes:  # a question that has just changed is asked at once

@@ -125,9 +125,8 @@ def _sweep(
         )
         if proof.keyless and not others:
             # a person may pass it, or has
-            sweeps.mark_keyless(con, sweep_id)
-            if keyless:
-                sweeps.use_approval(con, keyless.sweep_id, sweep_id, keyless.by, released=0)
+            passed = (keyless.sweep_id, keyless.by) if keyless else None
+            sweeps.mark_keyless(con, sweep_id, passed)
         if void:
             sweeps.close(con, sweep_id, verdict="void", explanation=void)
     return Swept(

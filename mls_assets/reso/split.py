@@ -15,9 +15,7 @@ from msgspec import Raw
 from mls_assets.reso import scan
 from mls_assets.reso.filing import WITHHELD, Filed, Filing, Role, json_object, left_out, member
 from mls_assets.reso.layout import Layout
-
-#: Names a layout may grow to; records with names beyond go the slow way. A real feed has 1,500.
-MOST_NAMES = 6_000
+from mls_assets.values import MOST_NAMES
 
 _BLOCK = 100
 #: Names that a struct can have for a field: written in JSON without an escape.

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from mls_assets.reso import dictionary
 from mls_assets.reso.dictionary import Field, FieldType
-from mls_assets.values import KEY_FIELDS, TABLES, Column, Resource, Table
+from mls_assets.values import KEY_FIELDS, OF_LISTINGS, TABLES, Column, Resource, Table
 
 #: DuckDB's type for each type of the dictionary.
 COLUMN_TYPES: Mapping[FieldType, str] = MappingProxyType(
@@ -66,9 +66,6 @@ _GRAIN: Mapping[Resource, str] = {
     Resource.OFFICE: "office of a feed",
 }
 
-#: Tables whose rows belong to a listing and so always have its key.
-_WITH_LISTING = (Resource.MEDIA, Resource.ROOMS, Resource.UNIT_TYPES, Resource.OPEN_HOUSE)
-
 _KINDS: Mapping[FieldType, str] = {
     FieldType.TEXT: "text",
     FieldType.INTEGER: "whole number",
@@ -92,7 +89,7 @@ def _comment(field: Field) -> str:
 def _key(resource: Resource) -> tuple[str, ...]:
     """The key fields, the listing's first. A child is unique within its listing."""
     own = KEY_FIELDS[resource]
-    return ("ListingKey", own) if resource in _WITH_LISTING else (own,)
+    return ("ListingKey", own) if resource in OF_LISTINGS else (own,)
 
 
 def _columns(resource: Resource) -> Iterator[Column]:

@@ -60,10 +60,9 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """One answer of events, read. `brought` is how many results it held."""
+    """One answer of events, read."""
 
     position: Position
-    brought: int
     records: tuple[RawRecord, ...]
     removals: tuple[Removal, ...]
     rejects: tuple[Reject, ...]
@@ -113,7 +112,6 @@ def events_of(body: bytes, shape: ForgeShape) -> EventPage | None:
                 records[record.key] = record
     return EventPage(
         position,
-        len(answer.elements),
         tuple(records.values()),
         tuple(removals.values()),
         tuple(rejects),

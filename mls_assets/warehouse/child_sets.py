@@ -1,6 +1,7 @@
 """Child collections of listings as the source sent them: one set a listing and child resource.
 
-All SQL on `raw.children` but what removes a listing with all that it has.
+All SQL that stores them; reading for the tables, and removing a listing with all that it has,
+belong to `merging` and `ledger`.
 """
 
 from collections.abc import Sequence

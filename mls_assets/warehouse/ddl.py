@@ -164,6 +164,12 @@ def is_outdated(con: Connection, schema: Schema) -> bool:
         return True
     found = columns_in(con)
     outdated = False
+    others = sorted(found.keys() - {table.name for table in schema.tables})
+    if others:
+        raise WarehouseRefused(
+            f"it has {len(others):,} tables that this program does not know "
+            f"({', '.join(others[:3])}); use the newer program"
+        )
     for table in schema.tables:
         declared = {column.name: column for column in table.columns}
         columns = found.get(table.name, {})
@@ -195,6 +201,7 @@ def columns_in(con: Connection) -> dict[str, dict[str, str]]:
     tables: dict[str, dict[str, str]] = {}
     for schema, table, column, kind in con.execute(
         "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "semi join duckdb_tables() using (database_name, schema_name, table_name) "
         "where database_name = current_database() and not internal"
     ).fetchall():
         name = table if schema == "main" else f"{schema}.{table}"

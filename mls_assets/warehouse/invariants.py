@@ -4,6 +4,8 @@ from mls_assets.values import CHILD_RESOURCES, KEY_FIELDS, TABLES, Resource
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.ledger import GONE
 from mls_assets.warehouse.queries import Connection, scalar
+from mls_assets.warehouse.raw_schema import RAW_TABLES
+from mls_assets.warehouse.schema import PIPELINE_TABLES
 
 _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
 
@@ -15,11 +17,11 @@ _UNIQUE = {
         else f"feed, {quoted(key)}"
         for resource, key in KEY_FIELDS.items()
     },
-    "raw.records": "feed, resource, record_key",
-    "raw.children": "feed, listing_key, resource",
-    "feeds": "feed, resource",
-    "sweeps": "sweep_id",
-    "deletion_ledger": "entry_id",
+    **{
+        table.name: ", ".join(map(quoted, table.key))
+        for table in (*PIPELINE_TABLES, *RAW_TABLES)
+        if table.key
+    },
 }
 
 
@@ -47,20 +49,3 @@ def removed_but_present(con: Connection) -> int:
         for resource, table in TABLES.items()
         if resource not in CHILD_RESOURCES
     )
-
-
-def orphans(con: Connection) -> dict[str, int]:
-    """Return the child tables with rows whose listing is not here, with how many; `{}` is right.
-
-    While pages wait for normalisation, a child set can be ahead of its listing.
-    """
-    counts = {
-        TABLES[child]: scalar(
-            con,
-            f"select count(*) from {TABLES[child]} child where not exists (from "
-            f"{TABLES[Resource.PROPERTY]} listing where listing.feed = child.feed "
-            f"and listing.{_LISTING_KEY} = child.{_LISTING_KEY})",
-        )
-        for child in CHILD_RESOURCES
-    }
-    return {table: count for table, count in counts.items() if count}

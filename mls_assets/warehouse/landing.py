@@ -92,7 +92,8 @@ def land(
     )
     came_well = judged.new + judged.changed + judged.unchanged
     rejects.store_refused(con, page, [record.key for record in came_well], page_id)
-    told = [*came_well, *page.removals]
+    # asked by key, an older version settles too that its listing lives
+    told = [*came_well, *page.removals, *(judged.stale if by_key else ())]
     status_deletes.note(con, page, told, listed_as_deleted)
     sweeps.came_back(con, page.feed, page.resource, [record.key for record in page.records])
     cursors.note_modification(

@@ -6,7 +6,6 @@ The values themselves are the business of the room that normalises.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import msgspec
 import polars as pl
@@ -20,7 +19,7 @@ from mls_assets.values import (
     LandedRecord,
     Resource,
 )
-from mls_assets.warehouse import arrow, counters, cursors, history, open_houses, rejects
+from mls_assets.warehouse import arrow, counters, cursors, history, rejects
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.rejects import Version
@@ -170,8 +169,6 @@ def merge(
             new = history.note(con, feed, pending.records, kept)
         merged[table] = _replace(con, feed, table, key, kept[key].to_list(), kept)
         history.note_relisted(con, feed, new)
-    if resource is Resource.OPEN_HOUSE:
-        open_houses.mark_past(con, datetime.now(UTC))
     count = rejects.replace_values(con, feed, alive.versions(resource, pending), rejected)
     _advance(con, feed, resource, pending.through)
     cursors.recount(con, feed, resource)

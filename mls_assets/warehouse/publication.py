@@ -84,8 +84,11 @@ def publish(warehouse: Warehouse, target: Path, *, run_id: str) -> Published:
 def changed_since_publication(con: Connection, target: Path) -> bool:
     """Tell whether readers would see anything new; also of a file that is not the last one."""
     in_place = target.stat().st_ino if target.exists() else 0
-    if in_place != counters.current(con, "published_file"):
-        return True
+    return moved_on(con) or in_place != counters.current(con, "published_file")
+
+
+def moved_on(con: Connection) -> bool:
+    """Tell whether the warehouse has changed since the last publication."""
     return counters.current(con, "changes") != counters.current(con, "published_changes")
 
 

@@ -148,6 +148,8 @@ RAW_TABLES = (
             Column("watermark", "BIGINT", "The last page_id given out before it began."),
             Column("began_here_at", "TIMESTAMPTZ", "When it began, by the local clock."),
             Column("keyless_alone", "BOOLEAN", "True if records without a key alone void it."),
+            Column("keyless_passed", "VARCHAR", "The void sweep whose approval passed such here."),
+            Column("keyless_passed_by", "VARCHAR", "Who approved that."),
             Column("run_id", "VARCHAR", "The run that began it."),
         ),
         ("sweep_id",),

@@ -166,9 +166,9 @@ LOOKUPS = Table(
         Column("is_standard", "BOOLEAN", "True if RESO's Data Dictionary 2.0 has this value."),
         Column("lookup_key", "VARCHAR", "LookupKey."),
         Column("modified_at", "TIMESTAMPTZ", "Its ModificationTimestamp."),
-        Column("seen_at", "TIMESTAMPTZ", "When the source was asked."),
+        Column("seen_at", "TIMESTAMPTZ", "When the source was asked and first listed all so."),
     ),
-    (),
+    ("feed", "lookup", "value"),
 )
 
 #: The pipeline's own tables that readers get too.

@@ -75,8 +75,8 @@ def count(con: Connection, feed: str, resource: Resource) -> int:
 
 def listed_by(
     con: Connection, feed: str, resource: Resource, sweep_id: str, most: int
-) -> list[str]:
-    """Return keys that a sweep was told and that were listed as deleted.
+) -> dict[str, bool]:
+    """Return keys that a sweep was told, listed as deleted before, with whether they are kept.
 
     At most so many: first those that are kept, then others in each sweep, so that all have
     their turn.
@@ -84,12 +84,13 @@ def listed_by(
     table, key = TABLES[resource], quoted(KEY_FIELDS[resource])
     found = rows(
         con,
-        f"{KEYS} and record_key in (select record_key from raw.sweep_keys where sweep_id = ?) "
-        f"order by record_key in (select {key} from {table} where feed = ?) desc, "
-        "hash(concat(record_key, ?)) limit ?",
-        [feed, resource, sweep_id, feed, sweep_id, most],
+        f"select record_key, record_key in (select {key} from {table} where feed = ?) as kept "
+        f"from ({KEYS}) where record_key in "
+        "(select record_key from raw.sweep_keys where sweep_id = ?) "
+        "order by kept desc, hash(concat(record_key, ?)) limit ?",
+        [feed, feed, resource, sweep_id, sweep_id, most],
     )
-    return [found_key for (found_key,) in found]
+    return dict(found)
 
 
 def forget_unlisted(con: Connection, feed: str, resource: Resource, sweep_id: str) -> None:

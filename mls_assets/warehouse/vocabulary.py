@@ -8,17 +8,15 @@ from datetime import datetime
 
 import polars as pl
 
-from mls_assets.values import TABLES, Declaration, LookupValue, Resource
+from mls_assets.values import MOST_NAMES, TABLES, Declaration, LookupValue, Resource
 from mls_assets.warehouse import arrow, counters
-from mls_assets.warehouse.ddl import column_list, literal
+from mls_assets.warehouse.ddl import literal
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
-from mls_assets.warehouse.schema import LOOKUPS
 
 #: Texts of schemas that are kept of a feed: one with a date in it is another each day.
 KEPT_TEXTS = 10
-#: Names of local fields that are labelled: such as a field has, and no more than any feed has.
+#: Names of local fields that are labelled: such as a field has.
 _NAME = "[A-Za-z_][A-Za-z0-9_.@-]{0,127}"
-MOST_NAMES = 6_000
 
 
 def asked_at(con: Connection, feed: str) -> tuple[datetime, bool] | None:
@@ -129,7 +127,7 @@ def replace_lookups(
     *,
     is_standard: Callable[[str, str], bool],
 ) -> None:
-    """Take over the values that a source lists, in the place of those before.
+    """Take over the values that a source lists, in the place of those before, if any differs.
 
     `is_standard` tells of a lookup and a value whether RESO has it.
     """
@@ -142,12 +140,20 @@ def replace_lookups(
         lookup_key=arrow.of_texts([value.lookup_key for value in values]),
         modified_at=arrow.of_instants([value.modified_at for value in values]),
     )
-    con.execute("delete from lookups where feed = ?", [feed])
+    columns = ", ".join(told.column_names)
+    before = f"select {columns} from lookups where feed = ?"
     with framed(con, told=told):
+        now = f"select distinct on (lookup, value) {columns} from told order by all"
+        differing = scalar(
+            con,
+            f"select count(*) from (({before} except ({now})) union all (({now}) except {before}))",
+            [feed, feed],
+        )
+        if not differing:
+            return
+        con.execute("delete from lookups where feed = ?", [feed])
         con.execute(
-            f"insert into lookups ({column_list(LOOKUPS)}) select distinct on (lookup, value) ?, "
-            "lookup, value, standard_value, legacy_value, is_standard, lookup_key, modified_at, ? "
-            "from told",
+            f"insert into lookups (feed, seen_at, {columns}) select ?, ?, * from ({now})",
             [feed, moment],
         )
     counters.changed(con)
@@ -209,4 +215,7 @@ def forget_unused_names(con: Connection) -> None:
         "where local_fields is not null"
         for resource, table in TABLES.items()
     )
-    con.execute(f"delete from local_field_names where (feed, resource, field) not in ({used})")
+    unused = f"from local_field_names where (feed, resource, field) not in ({used})"
+    if scalar(con, f"select count(*) {unused}"):
+        con.execute(f"delete {unused}")
+        counters.changed(con)

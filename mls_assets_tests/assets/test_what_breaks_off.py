@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import pytest
@@ -28,6 +29,21 @@ def _press_ctrl_c(_: Progress) -> None:
     raise KeyboardInterrupt
 
 
+def _purged_keyless(here: World, **settings: Any) -> RunOutcome:
+    """Purge while the walk's first page, and no confirmation, has a record without a key."""
+    here.fault("missing_key", resource="Property", match="$select=ListingKey", times=1)
+    return here.run("spark_purge", SPARK, **settings)
+
+
+def _void_sweep(here: World) -> str:
+    with duckdb.connect(str(here.folder / "warehouse.duckdb"), read_only=True) as con:
+        found = con.sql(
+            "select sweep_id from sweeps where resource = 'Property' and verdict = 'void' "
+            "order by started_at desc limit 1"
+        ).fetchall()
+    return str(found[0][0])
+
+
 @pytest.fixture(scope="module")
 def troubles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubles]:
     with world(tmp_path_factory.mktemp("troubles"), listings=20, seed=6) as here:
@@ -39,6 +55,12 @@ def troubles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubles]:
         outcomes["void"] = here.run("spark_purge", SPARK)
         here.sandbox.faults.clear()
         outcomes["unknown approval"] = here.run("spark_purge", SPARK, approve="no-such-sweep")
+        outcomes["keyless"] = _purged_keyless(here)
+        passed = {"approve": _void_sweep(here), "approved_by": "a tester"}
+        outcomes["approved in a dry run"] = _purged_keyless(here, dry_run=True, **passed)
+        outcomes["approved"] = _purged_keyless(here, **passed)
+        outcomes["approved again"] = _purged_keyless(here, **passed)
+        here.sandbox.faults.clear()
         with FeedLock(here.folder / "locks", SPARK, "somebody"), pytest.MonkeyPatch.context() as p:
             p.setattr(site, "FEED_PATIENCE", 0.1)
             outcomes["busy"] = here.run("spark_replicate", SPARK)
@@ -57,6 +79,10 @@ def test_the_exit_codes_tell_the_kinds_apart(troubles: Troubles):
         "resumed": 0,
         "void": 1,
         "unknown approval": 2,
+        "keyless": 1,
+        "approved in a dry run": 0,
+        "approved": 0,
+        "approved again": 2,
         "busy": 1,
         "token": 2,
         "unreachable": 1,
@@ -115,6 +141,12 @@ def test_a_void_sweep_does_not_hold_back_the_proven_ones(troubles: Troubles):
 def test_an_approval_that_does_not_hold_is_found_before_anything_is_asked(troubles: Troubles):
     assert "no-such-sweep" in troubles["unknown approval"].error
     assert "spark_keys" not in troubles["unknown approval"].results
+
+
+def test_an_approval_of_keyless_records_counts_once_and_not_for_a_dry_run(troubles: Troubles):
+    assert troubles["approved"].exit_code == 0, troubles["approved"].error
+    assert troubles["approved"].checks["sweeps:purge_reconciles_keys"]
+    assert "it counts once" in troubles["approved again"].error
 
 
 def test_a_busy_feed_is_named_with_its_holder(troubles: Troubles):

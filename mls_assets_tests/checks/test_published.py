@@ -35,6 +35,21 @@ def test_a_row_that_differs_is_noticed(filled: Filled):
     assert result.description == "listings: 2 rows differ"
 
 
+def test_an_older_file_in_its_place_is_noticed(filled: Filled):
+    filled.listing("1")
+    published = publish(filled.resource.site("run-1"))
+    assert published
+    file = filled.folder / "mls.duckdb"
+    yesterday = file.read_bytes()
+    filled.listing("2")
+    publish(filled.resource.site("run-2"))
+    file.unlink()
+    file.write_bytes(yesterday)
+    result = filled.asks(published_equals_warehouse)
+    assert not result.passed
+    assert "listings: 1 rows differ" in (result.description or "")
+
+
 def test_what_publication_hides_on_purpose_is_no_difference(filled: Filled):
     filled.listing("1")
     filled.insert("media", feed="spark/default", ListingKey="1", MediaKey="m")

@@ -50,6 +50,11 @@ def test_a_delete_that_its_source_dates_back_is_settled_by_the_next_purge(place)
     judged = place.purge()
     assert (judged.verdict, judged.removed) == ("reconciled", 0)
     assert key not in place.keys()
+    assert judged.settled == 1
+    assert "59 keys at the source, 59 here" in judged.explanation
+    assert place.rows("select source_keys, local_keys_after, changed_keys from sweeps") == [
+        (59, 59, [key])
+    ]
     assert [reason for _, _, reason in place.ledger()] == ["status_delete"]
     assert place.state()["rows"] == place.state()["source_rows"] == 59
     assert place.purge().verdict == "reconciled"
@@ -61,6 +66,19 @@ def test_a_delete_from_a_cache_is_forgotten_once_the_source_tells_the_newer_vers
     land(place, removals=(deleted(record, timedelta(minutes=-5)),))
     assert place.rows("select record_key from raw.status_deletes") == [(record.key,)]
     land(place, records=(record,))
+    assert place.rows("select record_key from raw.status_deletes") == []
+
+
+def test_a_kept_key_that_lives_by_an_older_version_is_not_asked_for_again(place):
+    place.begin(Resource.PROPERTY)
+    (key,) = place.control("change", count=1, what="price")["keys"]
+    place.replicate(Resource.PROPERTY)
+    place.control("clock", advance_minutes=-2)
+    place.control("change", keys=[key], what="status", to="Delete")
+    place.replicate(Resource.PROPERTY)
+    place.control("change", keys=[key], what="status", to="Active")
+    assert place.purge().verdict == "reconciled"
+    assert key in place.keys()
     assert place.rows("select record_key from raw.status_deletes") == []
 
 

@@ -125,7 +125,7 @@ def test_an_approval_whose_keys_stay_is_not_used_up_by_the_removal_of_others(
         asking.purge(approve=blocked.sweep_id)
 
 
-def test_an_approval_of_keyless_records_counts_once_although_its_run_dies_before_the_judgement(
+def test_an_approval_of_keyless_records_is_used_up_by_the_judgement_and_not_before(
     asking: Place, source: LyingSource
 ):
     asking.replicate(Resource.PROPERTY)
@@ -139,10 +139,12 @@ def test_an_approval_of_keyless_records_counts_once_although_its_run_dies_before
     void = asking.purge()
     assert f"--approve {void.sweep_id}" in void.void
     approved = Approved(void.sweep_id, "a tester")
-    swept = sweep_keys(
+    dead = sweep_keys(
         asking.site, asking.spark, Resource.PROPERTY, asking.settings, approve=approved
     )
-    assert not swept.void
+    assert not dead.void, "its run dies before the judgement"
+    assert asking.purge(approve=void.sweep_id, dry_run=True).verdict == "planned"
+    assert asking.purge(approve=void.sweep_id).verdict == "reconciled"
     with pytest.raises(ConfigurationError, match="used up"):
         asking.purge(approve=void.sweep_id)
 

@@ -64,6 +64,8 @@ class Production:
         self.ports = {"4266": str(free_port()), "3000": str(free_port())}
         self.url = f"http://127.0.0.1:{self.ports['3000']}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        #: Keys that the source has dropped without a word.
+        self.dropped: list[str] = []
         feeds = folder / "feeds.toml"
         feeds.write_text(_FEEDS.format(spark_url=sandbox.spark_url, forge_url=sandbox.forge_url))
         workspace = (CHECKOUT / "deploy" / "workspace.yaml").read_text(encoding="utf-8")

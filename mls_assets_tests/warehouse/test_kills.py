@@ -19,6 +19,7 @@ from mls_assets_tests.warehouse.world import (
     keys_in,
     land,
     merge_all,
+    orphans,
     page,
     photos,
     warehouse_at,
@@ -83,7 +84,7 @@ def test_a_merge_killed_half_way_is_done_again_as_a_whole(warehouse: Warehouse, 
         assert keys_in(con, "media") == []
         merge_all(con)
         assert keys_in(con, "listings") == ["a", "b"]
-        assert invariants.orphans(con) == {}
+        assert orphans(con) == {}
 
 
 @pytest.mark.parametrize("moment", ["_select", "replace", "last settle"])

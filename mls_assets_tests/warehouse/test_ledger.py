@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mls_assets.values import Reason, Reject, Resource, Source
-from mls_assets.warehouse import Warehouse, counters, cursors, invariants, ledger
+from mls_assets.warehouse import Warehouse, counters, cursors, ledger
 from mls_assets.warehouse.ddl import column_list
 from mls_assets.warehouse.queries import Connection, rows
 from mls_assets.warehouse.schema import LEDGER
@@ -17,6 +17,7 @@ from mls_assets_tests.warehouse.world import (
     keys_in,
     land,
     ledger_entries,
+    orphans,
     page,
     photos,
     record,
@@ -67,7 +68,7 @@ def test_a_removed_listing_is_in_no_table_any_more(warehouse: Warehouse):
         assert keys_in(con, "listings") == ["b"]
         assert keys_in(con, "open_houses") == ["oh2"]
         assert cursors.state_of(con, FEED, Resource.OPEN_HOUSE).rows == 1
-        assert invariants.orphans(con) == {}
+        assert orphans(con) == {}
 
 
 def test_an_entry_says_all_that_proves_the_removal(warehouse: Warehouse):

@@ -20,6 +20,7 @@ from mls_assets_tests.warehouse.world import (
     land,
     merge,
     merge_all,
+    orphans,
     page,
     photos,
     record,
@@ -154,4 +155,4 @@ def test_a_batch_is_merged_as_a_whole_or_not_at_all(warehouse: Warehouse):
         assert keys_in(con, "media") == []
         merge_all(con)
         assert json.loads(con.execute("select local_fields from media").fetchall()[0][0])
-        assert invariants.orphans(con) == {}
+        assert orphans(con) == {}

@@ -176,6 +176,11 @@ def _newer_dictionary(path: Path) -> None:
         con.execute('alter table listings add column "FieldOfTomorrow" varchar')
 
 
+def _newer_table(path: Path) -> None:
+    with duckdb.connect(str(path)) as con:
+        con.execute("create table raw.of_tomorrow (feed varchar, record_key varchar)")
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -188,6 +193,7 @@ def _newer_dictionary(path: Path) -> None:
         _foreign,
         _newer,
         _newer_dictionary,
+        _newer_table,
     ],
 )
 def test_a_file_that_is_not_ours_or_broken_is_refused_byte_for_byte_untouched(

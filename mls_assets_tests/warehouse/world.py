@@ -23,13 +23,15 @@ from mls_assets.values import (
     Table,
 )
 from mls_assets.warehouse import Landing, Warehouse, arrow, history, landing, merging
+from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.merging import Merged, Pending
-from mls_assets.warehouse.queries import Connection
+from mls_assets.warehouse.queries import Connection, scalar
 from mls_assets.warehouse.views import ONCE_FIELDS
 
 FEED = "spark/default"
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+_LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
 
 
 def _type_of(name: str) -> str:
@@ -245,3 +247,20 @@ def tables_that_mention(con: Connection, warehouse: Warehouse, text: str) -> set
             if any(text.encode() in arrow.unpacked(body, size) for body, size in bodies):
                 found.add(table.name)
     return found
+
+
+def orphans(con: Connection) -> dict[str, int]:
+    """Return the child tables with rows whose listing is not here, with how many; `{}` is right.
+
+    While pages wait for normalisation, a child set can be ahead of its listing.
+    """
+    counts = {
+        TABLES[child]: scalar(
+            con,
+            f"select count(*) from {TABLES[child]} child where not exists (from "
+            f"{TABLES[Resource.PROPERTY]} listing where listing.feed = child.feed "
+            f"and listing.{_LISTING_KEY} = child.{_LISTING_KEY})",
+        )
+        for child in CHILD_RESOURCES
+    }
+    return {table: count for table, count in counts.items() if count}

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from mls_assets.errors import ConfigurationError
 from mls_assets.values import Resource
 from mls_assets.warehouse.queries import Connection, rows, scalar
-from mls_assets.warehouse.sweeps.verdicts import get, passed_keyless
+from mls_assets.warehouse.sweeps.verdicts import get, is_keyless
 
 #: How long a blocked sweep can be approved.
 VALID_FOR = timedelta(hours=24)
@@ -37,7 +37,7 @@ def approval(
     row = get(con, sweep_id)
     if row is None or (row["feed"], row["resource"]) != (feed, resource):
         raise _refused(sweep_id, f"no sweep of {feed} {resource} has this id")
-    keyless = passed_keyless(con, sweep_id)
+    keyless = is_keyless(con, sweep_id)
     if row["verdict"] != "blocked" and not (keyless and row["verdict"] == "void"):
         raise _refused(sweep_id, f"it is {row['verdict']}, there is nothing to approve")
     used_by = scalar(con, "select used_by from raw.approvals where sweep_id = ?", [sweep_id])

@@ -123,16 +123,35 @@ def close(
     counters.changed(con)
 
 
-def mark_keyless(con: Connection, sweep_id: str) -> None:
-    """Note that nothing but records without a key spoke against a sweep; a person may pass it."""
-    con.execute("update raw.sweep_marks set keyless_alone = true where sweep_id = ?", [sweep_id])
+def mark_keyless(con: Connection, sweep_id: str, passed: tuple[str, str] | None = None) -> None:
+    """Note that records without a key speak against a sweep, and nothing else does.
+
+    `passed` names the void sweep whose approval lets them pass here, and who gave it.
+    """
+    approved, by = passed or (None, None)
+    con.execute(
+        "update raw.sweep_marks set keyless_alone = true, keyless_passed = ?, "
+        "keyless_passed_by = ? where sweep_id = ?",
+        [approved, by, sweep_id],
+    )
 
 
-def passed_keyless(con: Connection, sweep_id: str) -> bool:
+def is_keyless(con: Connection, sweep_id: str) -> bool:
     """Tell whether a sweep met records without a key, and nothing else spoke against it."""
     return bool(
         scalar(con, "select keyless_alone from raw.sweep_marks where sweep_id = ?", [sweep_id])
     )
+
+
+def keyless_passed(con: Connection, sweep_id: str) -> tuple[str, str] | None:
+    """Return the approval that let a sweep's keyless records pass, and who gave it, if any did."""
+    found = rows(
+        con,
+        "select keyless_passed, keyless_passed_by from raw.sweep_marks "
+        "where sweep_id = ? and keyless_passed is not null",
+        [sweep_id],
+    )
+    return found[0] if found else None
 
 
 class Subject(NamedTuple):
