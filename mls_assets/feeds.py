@@ -19,6 +19,8 @@ from mls_assets.values import KEYED_RESOURCES, Resource, Source
 
 SPARK_DEFAULT_URL = "https://replication.sparkapi.com/Reso/OData"
 SPARK_RELATIONS = ("Media", "Room", "Unit")
+#: The variables that hold the tokens where no feeds file names others.
+_SPARK_TOKEN, _FORGE_TOKEN = "SPARK_ACCESS_TOKEN", "FORGE_API_TOKEN"
 _ON_BLOCK = ("keep", "hide")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -56,7 +58,7 @@ class SparkFeed(_Fed):
     """One Spark key: what it may ask, and what its sensors do (minutes, hours)."""
 
     name: str
-    token_env: str = "SPARK_ACCESS_TOKEN"  # noqa: S105 - a name, not a token
+    token_env: str = _SPARK_TOKEN
     base_url: str = SPARK_DEFAULT_URL
     resources: tuple[Resource, ...] = KEYED_RESOURCES
     relations: tuple[str, ...] = SPARK_RELATIONS
@@ -77,7 +79,7 @@ class ForgeAccess(_Fed):
     """Access to Forge; its feeds are the MLSs it lists, or those named in `mlses`."""
 
     url: str
-    token_env: str = "FORGE_API_TOKEN"  # noqa: S105 - a name, not a token
+    token_env: str = _FORGE_TOKEN
     mlses: tuple[str, ...] = ()
     filter: tuple[Any, ...] = ()
     resources: tuple[Resource, ...] = (Resource.PROPERTY, Resource.MEMBER)
@@ -146,11 +148,11 @@ def load_feeds(environ: Mapping[str, str] | None = None) -> Feeds:
     if path:
         return _from_file(Path(path).expanduser())
     spark, forge = {}, None
-    if environ.get("SPARK_ACCESS_TOKEN", "").strip():
+    if environ.get(_SPARK_TOKEN, "").strip():
         url = environ.get("SPARK_BASE_URL", "").strip() or SPARK_DEFAULT_URL
         feed = _spark("default", {"base_url": url}, "SPARK_BASE_URL")
         spark[feed.name] = feed
-    if environ.get("FORGE_API_TOKEN", "").strip() and environ.get("FORGE_URL", "").strip():
+    if environ.get(_FORGE_TOKEN, "").strip() and environ.get("FORGE_URL", "").strip():
         forge = _forge({"url": environ["FORGE_URL"].strip()}, "FORGE_URL")
     return Feeds(spark, forge)
 
@@ -300,14 +302,8 @@ def token_variables() -> set[str]:
         feeds = load_feeds()
     except ConfigurationError:
         feeds = Feeds()
-    usual = {
-        entry.default
-        for kind in (SparkFeed, ForgeAccess)
-        for entry in fields(kind)
-        if entry.name == "token_env"
-    }
-    named = {feed.token_env for feed in feeds.spark.values()}
-    return usual | named | ({feeds.forge.token_env} if feeds.forge else set())
+    named = {_SPARK_TOKEN, _FORGE_TOKEN, *(feed.token_env for feed in feeds.spark.values())}
+    return named | ({feeds.forge.token_env} if feeds.forge else set())
 
 
 def is_loopback(host: str) -> bool:

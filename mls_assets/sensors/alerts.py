@@ -106,7 +106,8 @@ def alert_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
             return dg.SkipReason(str(error))
         if hook is None:
             return dg.SkipReason(f"{HOOK_VARIABLE} names no command and no webhook.")
-        checks = context.repository_def.asset_graph.asset_check_keys
+        defined = context.repository_def
+        checks = defined.asset_graph.asset_check_keys if defined else ()
         failing = failing_now(context.instance, checks)
         told, text = _tell(hook, _read(context.cursor), failing)
         return dg.SensorResult(skip_reason=text, cursor=json.dumps(told, sort_keys=True))
