@@ -17,6 +17,7 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.scheduler.instigation import TickStatus
 
+from mls_assets.sandbox.control.verbs import target
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets_tests.production.place import ARMLS, RMLS, SPARK, Production, until
 
@@ -202,7 +203,7 @@ def test_a_listing_that_the_source_just_drops_is_purged_by_the_next_sweep(machin
             key,
         ),
     )
-    source = set(machine.sandbox.market.spark.keys("Property"))
+    source = set(target(machine.sandbox.market, SPARK, "Property").keys())
     here = {
         key for (key,) in machine.rows('select "ListingKey" from listings where feed = ?', SPARK)
     }

@@ -132,8 +132,9 @@ def test_sensor_page(visit: Callable[[str], Any], machine: Production):
 
     until(PATIENCE, "a tick was skipped", skipped)
     page = visit("/locations/mls_assets/sensors/spark_purge_sensor")
-    # above the table stands the latest tick; each row has its status, then its result to click on
-    page.get_by_role("row").get_by_text("0 runs requested").nth(1).click()
+    # the latest tick stands above the table; each row has its status, then its result to click on
+    seen(page, "View logs")
+    page.get_by_text("0 runs requested").locator("visible=true").nth(2).click()
     seen(page, re.compile(r"Skip reason: spark/default: the next sweep is due in 0\.\d h"))
 
 
