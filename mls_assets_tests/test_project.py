@@ -77,8 +77,8 @@ def test_make_lists_every_target_with_its_help():
     ).stdout
     targets = [line.split()[0] for line in shown.splitlines()]
     assert targets == [
-        "help", "install", "demo", "test", "test-long", "model", "mutants", "dev", "lint", "lock",
-        "clean",
+        "help", "install", "demo", "test", "test-long", "test-production", "model", "mutants",
+        "dev", "lint", "lock", "clean",
     ]  # fmt: skip
     assert all(len(line.split()) > 3 for line in shown.splitlines())
 
@@ -88,7 +88,6 @@ def test_continuous_integration_runs_make_targets_alone():
     assert script.stat().st_mode & 0o111
     lines = [line for line in script.read_text().splitlines() if line and line[0] != "#"]
     assert lines[0] == "set -euo pipefail"
-    # before them it installs the browser that the test of the UI needs
     made = [line.partition("make ")[2] for line in lines if "make " in line]
     assert made == ["install", "lint", "test", "test-long", "demo"]
 
