@@ -72,7 +72,7 @@ lint: $(READY) ## style, types, and the one-way imports between rooms
 
 lock: ## write constraints.txt anew from the newest versions that setup.cfg allows
 	@rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
-	@$(VENV)/lock/bin/python $(PIP) install --editable '.[test]'
+	@$(VENV)/lock/bin/python $(PIP) install --editable '.[test,postgres]'
 	@$(VENV)/lock/bin/python $(PIP) freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' \
 	  > $(VENV)/constraints.txt
 	@rm -rf $(VENV)/lock && mv $(VENV)/constraints.txt constraints.txt

@@ -296,16 +296,6 @@ def checked_url(url: str, where: str) -> str:
     )
 
 
-def token_variables() -> set[str]:
-    """Return the names of the variables that hold tokens: the usual ones and the configured."""
-    try:
-        feeds = load_feeds()
-    except ConfigurationError:
-        feeds = Feeds()
-    named = {_SPARK_TOKEN, _FORGE_TOKEN, *(feed.token_env for feed in feeds.spark.values())}
-    return named | ({feeds.forge.token_env} if feeds.forge else set())
-
-
 def is_loopback(host: str) -> bool:
     """Tell whether a host's name or address is this machine's own."""
     if host == "localhost":

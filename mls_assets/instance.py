@@ -5,7 +5,8 @@ Only Dagster is asked here, never the warehouse or a source.
 
 import os
 import socket
-from collections.abc import Iterator, MutableMapping
+import time
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -22,6 +23,8 @@ VERB_TAG = "mls_assets/verb_on"
 PARTITION_TAG = "dagster/partition"
 #: Tags of ours: whose feed a run is, what it does (`mls_assets.jobs`), and why a sensor asked.
 FEED_TAG, MODE_TAG, BECAUSE_TAG = "mls_assets/feed", "mls_assets/mode", "mls_assets/because"
+#: A run that writes a whole file anew; `dagster.yaml` lets in one at a time.
+FILE_TAG = "mls_assets/file"
 
 IN_FLIGHT = (
     DagsterRunStatus.QUEUED,
@@ -33,6 +36,7 @@ IN_FLIGHT = (
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 #: Making Dagster's storage takes a second; a lock that is held for longer is not waited for.
 _STORAGE_SECONDS = 30.0
+_SETTLING_SECONDS = 2.0
 #: So long, and so many of each job and feed, finished runs are kept.
 RUNS_KEPT_FOR = timedelta(days=14)
 RUNS_KEPT = 20
@@ -96,20 +100,48 @@ def living_run(instance: dg.DagsterInstance, run_id: str) -> Iterator[dict[str, 
         lock.path.unlink(missing_ok=True)
 
 
-def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs as failed whose verb died without a word; return their ids.
+def begin_life(instance: dg.DagsterInstance, run_id: str) -> KernelLock | None:
+    """Take the lock that says that a run's process lives; None if a verb has it already."""
+    life = _life_of(instance, run_id)
+    return life if life.acquire(wait=0.0) else None
 
-    Dagster's own monitoring watches over runs that its daemon launched, not over these.
+
+def end_life(life: KernelLock | None) -> None:
+    """Let go of it at the proper end of a run."""
+    if life is not None:
+        life.release()
+        life.path.unlink(missing_ok=True)
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark runs as failed whose process on this host died without a word; return their ids.
+
+    Dagster's own monitoring only sees that a run's process ends while the code server that
+    started it lives on: after a power cut, or a killed code server, it sees nothing.
     """
-    ended = []
-    unfinished = RunsFilter(statuses=[*IN_FLIGHT], tags={VERB_TAG: socket.gethostname()})
-    for run in instance.get_runs(unfinished):
-        lock = _life_of(instance, run.run_id)
-        if lock.holder() is None:
-            instance.report_run_failed(run, "The process of this run ended without a word.")
-            lock.path.unlink(missing_ok=True)
-            ended.append(run.run_id)
-    return ended
+    dead = [run for run in _of_verbs(instance) if _life_of(instance, run.run_id).holder() is None]
+    for path in sorted(_lives(instance).glob("*.lock")):
+        run = instance.get_run_by_id(path.stem)
+        if KernelLock(path).holder() is None and _is_settled(path):
+            dead += [run] if run else []
+            path.unlink(missing_ok=True)
+    ended = {run.run_id: run for run in dead if not run.is_finished}
+    for run in ended.values():
+        instance.report_run_failed(run, "The process of this run ended without a word.")
+    return list(ended)
+
+
+def _of_verbs(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
+    tags = {VERB_TAG: socket.gethostname()}
+    return instance.get_runs(RunsFilter(statuses=[*IN_FLIGHT], tags=tags))
+
+
+def _is_settled(path: Path) -> bool:
+    # a lock is taken an instant after its file is made
+    try:
+        return time.time() - path.stat().st_mtime > _SETTLING_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def run_in_flight(
@@ -167,8 +199,12 @@ def _newest_of_assets(instance: dg.DagsterInstance) -> set[str]:
     return keep
 
 
+def _lives(instance: dg.DagsterInstance) -> Path:
+    return Path(instance.root_directory) / "living_runs"
+
+
 def _life_of(instance: dg.DagsterInstance, run_id: str) -> KernelLock:
-    return KernelLock(Path(instance.root_directory) / "verb_runs" / f"{run_id}.lock", run_id)
+    return KernelLock(_lives(instance) / f"{run_id}.lock", run_id)
 
 
 def _since(record: dg.RunRecord) -> str:

@@ -16,6 +16,7 @@ import dagster as dg
 from mls_assets.errors import ConfigurationError
 from mls_assets.instance import (
     FEED_TAG,
+    FILE_TAG,
     MODE_TAG,
     end_dead_runs,
     living_run,
@@ -89,7 +90,7 @@ def all_jobs() -> list[Any]:
         ),
         dg.define_asset_job(
             "publish",
-            tags={MODE_TAG: "publish"},
+            tags={MODE_TAG: "publish", FILE_TAG: "whole"},
             selection=publication | _checks(*_BEFORE_PUBLICATION, _FRESH, _IN_TIME),
             description="Checks that the tables are whole, then writes the readers' database.",
         ),

@@ -13,13 +13,15 @@ from typing import Any, TypeVar
 import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from mls_assets.errors import ConfigurationError
+from mls_assets.instance import begin_life, end_life
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Progress, Site, data_folder, database_of, silent
 from mls_assets.passes.status import REMOVAL_HOURS
 from mls_assets.reconcile.guard import Thresholds
+from mls_assets.warehouse.locks import KernelLock
 
 Settings = TypeVar("Settings", SparkSettings, ForgeSettings, Thresholds)
 
@@ -47,6 +49,18 @@ class MlsWarehouse(DuckDBResource):
         description="Of DuckDB's options only memory_limit (such as '4GB'); all others are set "
         "so that files stay readable and nothing is fetched from the network.",
     )
+
+    _life: KernelLock | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Say that the run's process lives, so that its death is noticed whatever it died of."""
+        if context.run and context.instance:
+            self._life = begin_life(context.instance, context.run.run_id)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Say that it ended properly."""
+        end_life(self._life)
+        self._life = None
 
     @classmethod
     def from_environment(cls) -> "MlsWarehouse":

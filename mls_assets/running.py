@@ -21,6 +21,9 @@ from mls_assets.passes.site import Progress
 #: Metadata keys by which a Failure carries a typed error to whoever started the run.
 EXIT_CODE, KIND = "exit_code", "kind"
 
+#: Metadata key under which a check of many feeds lists those that it found wrong.
+OFFENDERS = "offenders"
+
 #: Seconds between two lines about the same stage in a run's log.
 LOG_EVERY = 5.0
 

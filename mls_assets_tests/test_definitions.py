@@ -208,4 +208,4 @@ def test_dagster_takes_our_settings(tmp_path: Path):
         queue = concurrency.run_queue_config
         assert queue is not None
         limited = {limit["key"]: limit["limit"] for limit in queue.tag_concurrency_limits}
-        assert limited == {"dagster/partition": 1, "mls_assets/mode": 1}
+        assert limited == {"dagster/partition": 1, "mls_assets/file": 1}

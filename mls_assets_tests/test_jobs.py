@@ -24,12 +24,15 @@ from mls_assets.errors import (
 from mls_assets.instance import (
     PARTITION_TAG,
     VERB_TAG,
+    begin_life,
     drop_old_runs,
     end_dead_runs,
+    end_life,
     living_run,
     run_in_flight,
 )
 from mls_assets.passes.site import Progress
+from mls_assets.resources import MlsWarehouse
 from mls_assets.running import (
     Narrator,
     Trouble,
@@ -164,6 +167,44 @@ def test_a_verbs_run_that_died_is_marked_as_failed_and_a_living_one_is_not(
         assert found is not None
     assert end_dead_runs(instance) == ["alive"]
     assert run_in_flight(instance, feed="forge/armls") is None
+
+
+def test_any_run_whose_process_died_is_marked_whatever_it_died_of(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mls_assets.instance._SETTLING_SECONDS", 0.0)
+    for run_id in ("dead", "alive", "ended"):
+        _run(instance, run_id)
+    lives = {run_id: begin_life(instance, run_id) for run_id in ("dead", "alive", "ended")}
+    for run_id in ("dead", "ended"):
+        life = lives[run_id]
+        assert life is not None
+        life.release()  # as the kernel does
+    end_life(lives["ended"])
+    assert end_dead_runs(instance) == ["dead"]
+    dead = instance.get_run_by_id("dead")
+    assert dead is not None
+    assert dead.status is DagsterRunStatus.FAILURE
+    assert end_dead_runs(instance) == []
+    end_life(lives["alive"])
+
+
+def test_a_run_says_that_it_lives_while_it_has_the_warehouse(
+    instance: dg.DagsterInstance, tmp_path: Path
+):
+    seen = []
+
+    @dg.asset
+    def looked(context: dg.AssetExecutionContext, warehouse: MlsWarehouse) -> None:
+        seen.append(begin_life(context.instance, context.run.run_id))
+
+    warehouse = MlsWarehouse(database=str(tmp_path / "w.duckdb"), data_folder=str(tmp_path))
+    done = dg.materialize([looked], instance=instance, resources={"warehouse": warehouse})
+    assert done.success
+    assert seen == [None], "somebody else had its life"
+    again = begin_life(instance, done.run_id)
+    assert again is not None
+    end_life(again)
 
 
 def test_another_hosts_run_is_not_judged_here(instance: dg.DagsterInstance):

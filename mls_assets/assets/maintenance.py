@@ -3,7 +3,7 @@
 import dagster as dg
 
 from mls_assets.assets.published import POOL
-from mls_assets.instance import MODE_TAG, drop_old_runs
+from mls_assets.instance import FILE_TAG, MODE_TAG, drop_old_runs
 from mls_assets.passes.compact import compact as compact_warehouse
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import Narrator, failing
@@ -50,7 +50,7 @@ def forget_old_runs(context: dg.OpExecutionContext) -> None:
 
 
 @dg.job(
-    tags={MODE_TAG: "compact"},
+    tags={MODE_TAG: "compact", FILE_TAG: "whole"},
     description="Rewrites the warehouse without the bytes of what was removed, and drops old runs.",
 )
 def compact() -> None:

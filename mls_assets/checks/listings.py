@@ -8,7 +8,7 @@ import dagster as dg
 
 from mls_assets.feeds import Feeds, load_feeds, mls_of
 from mls_assets.resources import MlsWarehouse
-from mls_assets.running import failing
+from mls_assets.running import OFFENDERS, failing
 from mls_assets.values import Resource, Source
 from mls_assets.warehouse import FeedState, audit, cursors, invariants
 
@@ -75,6 +75,7 @@ def rejected_share(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         description=text or "Rejected values are rare.",
         metadata={
             "records": sum(entry[2] for entry in shares),
+            OFFENDERS: [f"{feed} {resource}" for feed, resource, _, _ in high],
             "highest_share": round(max((entry[3] for entry in shares), default=0.0), 6),
             "fields": _table(("feed", "resource", "field", "count"), fields),
         },
@@ -104,6 +105,7 @@ def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         metadata={
             "oldest_hours": oldest,
             "late_feeds": len(late),
+            OFFENDERS: sorted(late),
             **{f"hours {name}": age for name, age in hours.items()},
         },
     )
@@ -129,6 +131,7 @@ def rows_match_source(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         if state.source_rows is not None
         and state.initial_download_complete
         and state.resource is not Resource.OPEN_HOUSE
+        and state.feed.startswith(f"{Source.SPARK}/")
     }
     wrong = {
         name: f"{rows:,} rows here, {source:,} at the source"
@@ -143,6 +146,7 @@ def rows_match_source(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         metadata={
             "compared": len(counted),
             "differing": len(wrong),
+            OFFENDERS: sorted(wrong),
             **{f"rows {name}": rows for name, (rows, _) in counted.items()},
             **{f"source_rows {name}": source for name, (_, source) in counted.items()},
         },
@@ -150,7 +154,12 @@ def rows_match_source(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
 
 
 def is_near(rows: int, source_rows: int) -> bool:
-    """Tell whether the rows here differ from a count by no more than a day's removals can make."""
+    """Tell whether the rows here differ from a count by no more than a day's removals can make.
+
+    None at all is never near.
+    """
+    if not rows:
+        return not source_rows
     return abs(rows - source_rows) <= max(UNPURGED_ROWS, UNPURGED_SHARE * source_rows)
 
 

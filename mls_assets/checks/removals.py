@@ -10,7 +10,7 @@ from mls_assets.checks.listings import is_configured
 from mls_assets.feeds import load_feeds
 from mls_assets.passes.status import REMOVAL_HOURS, FeedStatus, status
 from mls_assets.resources import MlsWarehouse, RemovalTimes
-from mls_assets.running import failing
+from mls_assets.running import OFFENDERS, failing
 from mls_assets.values import TABLES, Resource
 from mls_assets.warehouse import audit, invariants
 
@@ -127,5 +127,5 @@ def removals_in_time(warehouse: MlsWarehouse, removal_times: RemovalTimes) -> dg
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR if overdue else dg.AssetCheckSeverity.WARN,
         description="; ".join(overdue or late) or "Removals and their proofs are recent.",
-        metadata=found.metadata,
+        metadata={OFFENDERS: sorted({text.partition(":")[0] for text in late}), **found.metadata},
     )

@@ -5,7 +5,8 @@ cursor. How a message leaves the machine is the business of `hook`.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,29 +15,34 @@ from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.instance import FINISHED, PARTITION_TAG
-from mls_assets.running import plain_metadata
+from mls_assets.instance import PARTITION_TAG
+from mls_assets.running import OFFENDERS, plain_metadata
 from mls_assets.sensors.hook import HOOK_VARIABLE, Hook, HookFailed, hook_from_environment
 from mls_assets.sensors.memory import failure_of
 
-#: Of the newest finished runs, and of each check's executions, how many are looked at: enough to
-#: find the last one of every feed.
+#: Of each job's newest failures, and of each check's executions, how many are looked at: enough
+#: to find the last one of every feed.
 _RUNS, _EXECUTIONS = 200, 50
+_ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
 _EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 #: Characters of a reason; the run has the rest.
 _LONGEST = 2_000
-#: Messages a tick, so that it ends in time however many there are.
-_A_TICK = 20
+#: Seconds in which messages go out; Dagster gives a tick sixty, and forgets its cursor then.
+_SECONDS_A_TICK = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Something that is failing now. `name` is stable, so that its end is recognised."""
+    """Something that is failing now. `name` is stable, so that its end is recognised.
+
+    `offenders` are the feeds (or what else) that a check of many found wrong.
+    """
 
     name: str
     severity: str
     text: str
     run_id: str = ""
+    offenders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Message:
     severity: str
     text: str
     run_id: str = ""
+    offenders: tuple[str, ...] = ()
 
     def as_json(self, now: datetime) -> str:
         """Return what a hook is handed."""
@@ -62,30 +69,42 @@ class Message:
         return json.dumps(told, ensure_ascii=False)
 
 
-def news(told: Mapping[str, str], failing: Mapping[str, Wrong]) -> list[Message]:
+#: What was told to be failing: by its name the severity, and then the offenders.
+Told = Mapping[str, Sequence[str]]
+
+
+def news(told: Told, failing: Mapping[str, Wrong]) -> list[Message]:
     """Return what has not been told yet. Pure.
 
-    `told` has the severity of all that was told to be failing; what grew worse (or better) is
-    told again.
+    What changed its severity, or found another offender, is told again.
     """
     begun = [
-        Message(wrong.name, "failing", wrong.severity, f"{name}: {wrong.text}", wrong.run_id)
+        Message(
+            name,
+            "failing",
+            wrong.severity,
+            f"{name}: {wrong.text}",
+            wrong.run_id,
+            wrong.offenders,
+        )
         for name, wrong in failing.items()
-        if told.get(name) != wrong.severity
+        if name not in told
+        or told[name][0] != wrong.severity
+        or not set(wrong.offenders) <= set(told[name][1:])
     ]
     ended = [
         Message(name, "recovered", severity, f"{name}: no longer failing")
-        for name, severity in told.items()
+        for name, (severity, *_) in told.items()
         if name not in failing
     ]
     return [*begun, *ended]
 
 
-def after(told: Mapping[str, str], message: Message) -> dict[str, str]:
+def after(told: Told, message: Message) -> dict[str, Sequence[str]]:
     """Return what is told once a message has gone out. Pure."""
-    left = {name: severity for name, severity in told.items() if name != message.name}
+    left = {name: entry for name, entry in told.items() if name != message.name}
     if message.state == "failing":
-        left[message.name] = message.severity
+        left[message.name] = [message.severity, *message.offenders]
     return left
 
 
@@ -108,49 +127,60 @@ def alert_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
             return dg.SkipReason(f"{HOOK_VARIABLE} names no command and no webhook.")
         defined = context.repository_def
         checks = defined.asset_graph.asset_check_keys if defined else ()
-        failing = failing_now(context.instance, checks)
+        jobs = [job.name for job in defined.get_all_jobs()] if defined else []
+        # a run that a person made of some assets is looked at by that person
+        own = [job for job in jobs if not job.startswith("__")]
+        failing = failing_now(context.instance, own, checks)
         told, text = _tell(hook, _read(context.cursor), failing)
         return dg.SensorResult(skip_reason=text, cursor=json.dumps(told, sort_keys=True))
 
     return [alert_sensor]
 
 
-def _tell(
-    hook: Hook, told: Mapping[str, str], failing: Mapping[str, Wrong]
-) -> tuple[Mapping[str, str], str]:
-    """Send what is new; what could not be sent is sent at the next tick."""
+def _tell(hook: Hook, told: Told, failing: Mapping[str, Wrong]) -> tuple[Told, str]:
+    """Send what is new; what could not be sent, or not in time, is sent at the next tick."""
+    deadline = time.monotonic() + _SECONDS_A_TICK
     sent, waiting = 0, news(told, failing)
-    for message in waiting[:_A_TICK]:
+    trouble = ""
+    for message in waiting:
+        if time.monotonic() > deadline:
+            break
         try:
             hook.send(message.as_json(datetime.now(UTC)))
         except HookFailed as error:
-            left = len(waiting) - sent
-            return told, f"{error} {left} message(s) wait; {len(failing)} thing(s) are failing."
+            trouble = f"{error} "
+            break
         told, sent = after(told, message), sent + 1
-    return told, f"{len(failing)} thing(s) are failing; {sent} message(s) sent"
+    left = len(waiting) - sent
+    return told, f"{trouble}{len(failing)} thing(s) are failing; {sent} message(s) sent" + (
+        f", {left} wait" if left else ""
+    )
 
 
 def failing_now(
-    instance: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey]
+    instance: dg.DagsterInstance, jobs: Iterable[str], checks: Iterable[dg.AssetCheckKey]
 ) -> dict[str, Wrong]:
     """Return what fails now: jobs by feed whose last finished run failed, and red checks.
 
     A check that speaks of one feed (its metadata name it) is looked at for each by itself.
     """
-    wrong = [*_failed_runs(instance), *_red_checks(instance, checks)]
+    wrong = [*_failed_runs(instance, jobs), *_red_checks(instance, checks)]
     return {entry.name: entry for entry in wrong}
 
 
-def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Wrong]:
-    seen: set[str] = set()
-    for run in instance.get_runs(RunsFilter(statuses=FINISHED), limit=_RUNS):
-        name = f"job {run.job_name} {run.tags.get(PARTITION_TAG, '')}".strip()
-        if name in seen or run.status is DagsterRunStatus.CANCELED:
-            continue
-        seen.add(name)
-        if run.status is DagsterRunStatus.FAILURE:
-            _, text = failure_of(instance, run.run_id)
-            yield Wrong(name, "error", _one_line(text), run.run_id)
+def _failed_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator[Wrong]:
+    for job in jobs:
+        failed = instance.get_runs(
+            RunsFilter(job_name=job, statuses=[DagsterRunStatus.FAILURE]), limit=_RUNS
+        )
+        for feed in dict.fromkeys(run.tags.get(PARTITION_TAG, "") for run in failed):
+            tags = {PARTITION_TAG: feed} if feed else None
+            (last,) = instance.get_runs(
+                RunsFilter(job_name=job, tags=tags, statuses=_ENDED), limit=1
+            )
+            if last.status is DagsterRunStatus.FAILURE:
+                _, text = failure_of(instance, last.run_id)
+                yield Wrong(f"job {job} {feed}".strip(), "error", _one_line(text), last.run_id)
 
 
 def _red_checks(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> Iterator[Wrong]:
@@ -167,16 +197,18 @@ def _red_checks(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) 
             seen.add(name)
             if not found.passed:
                 severity = "error" if found.severity is dg.AssetCheckSeverity.ERROR else "warning"
-                yield Wrong(name, severity, _one_line(found.description), record.run_id)
+                offenders = tuple(plain_metadata(found.metadata).get(OFFENDERS, ()))
+                text = _one_line(found.description)
+                yield Wrong(name, severity, text, record.run_id, offenders)
 
 
 def _one_line(text: str | None) -> str:
     return " ".join((text or "no reason was told").split())[:_LONGEST]
 
 
-def _read(cursor: str | None) -> dict[str, str]:
+def _read(cursor: str | None) -> dict[str, Sequence[str]]:
     try:
         told = json.loads(cursor or "{}")
-        return {str(name): str(severity) for name, severity in told.items()}
-    except (ValueError, AttributeError):
+        return {str(name): [str(word) for word in entry] for name, entry in told.items() if entry}
+    except (ValueError, AttributeError, TypeError):
         return {}

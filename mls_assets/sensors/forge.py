@@ -27,7 +27,7 @@ from mls_assets.sensors.ticking import (
     each,
     held,
 )
-from mls_assets.sources import ForgeClient, Position
+from mls_assets.sources import ForgeClient, ForgeShape, Position
 
 _JOB = "forge_replicate"
 #: A run is made at least so often (seconds): agents have a log of their own that the cheap
@@ -38,6 +38,10 @@ EVENT_FLOOR = 3600.0
 FIRST_RUN_SECONDS = 120.0
 #: In the event sensor's cursor, beside the MLSs without a run: before when nothing is asked.
 _NOT_BEFORE = "not before"
+#: What each address's schema told, and when, so that a tick is one request and not two; and for
+#: how many seconds that is believed.
+_SHAPES: dict[str, tuple[float, dict[str, ForgeShape | None]]] = {}
+_SHAPES_SECONDS = 3600.0
 #: The guide: when current, wait at least one minute before asking again.
 POLL_SECONDS = 60
 
@@ -66,9 +70,9 @@ def forge_sensors(
             return dg.SkipReason("Forge is off: no access is configured.")
         end_dead_runs(context.instance)
         tick, times, now = Tick(), read_times(context.cursor), time.time()
-        left = times.get(_NOT_BEFORE, 0.0) - now
-        if left > 0:
-            return dg.SkipReason(f"Forge refused the token; asked again in {left / 60:.0f} min.")
+        resting = _resting(times, now)
+        if resting:
+            return dg.SkipReason(resting)
         try:
             times = _poll(context.instance, feeds.forge, tick, now, times)
         except TokenRefused as error:
@@ -95,15 +99,34 @@ def forge_sensors(
             return feeds
         if feeds.forge is None:
             return dg.SkipReason("Forge is off: no access is configured.")
-        try:
-            with _client(feeds.forge) as client:
-                listed = [forge_feed(mls.key) for mls in client.mlses()]
-        except MlsAssetsError as error:
-            # a failed read is not an empty answer: nothing follows from it
-            return dg.SkipReason(str(error))
-        return _compare(context, feeds.forge, listed)
+        return _look(context, feeds.forge)
 
     return [forge_event_sensor, forge_mls_sensor]
+
+
+def _resting(times: Mapping[str, float], now: float) -> str:
+    """Say why Forge is not asked for anything now; empty if it may be."""
+    left = times.get(_NOT_BEFORE, 0.0) - now
+    return f"Forge refused the token; asked again in {left / 60:.0f} min." if left > 0 else ""
+
+
+def _look(
+    context: dg.SensorEvaluationContext, access: ForgeAccess
+) -> dg.SensorResult | dg.SkipReason:
+    times, now = read_times(context.cursor), time.time()
+    resting = _resting(times, now)
+    if resting:
+        return dg.SkipReason(resting)
+    try:
+        with _client(access) as client:
+            listed = [forge_feed(mls.key) for mls in client.mlses()]
+    except TokenRefused as error:
+        times[_NOT_BEFORE] = now + FIRST_WAIT_CONFIGURATION
+        return dg.SensorResult(skip_reason=str(error), cursor=write_times(times))
+    except MlsAssetsError as error:
+        # a failed read is not an empty answer: nothing follows from it
+        return dg.SkipReason(str(error))
+    return _compare(context, access, listed)
 
 
 def _poll(
@@ -138,6 +161,10 @@ def _poll(
             tick.request(_JOB, feed, past, due)
             continue
         last = next(iter(pages.values()))
+        rested = now - max((each.at for each in pages.values() if each), default=0.0)
+        if rested < access.poll_seconds - 1:
+            tick.reasons.append(f"{feed} was brought to current {rested:.0f} s ago")
+            continue
         quiet[feed], positions[mls_of(feed)] = past, last.position if last else 0
     if quiet:
         _ask(access, tick, quiet, positions)
@@ -180,8 +207,15 @@ def _compare(
     reported = read_times(context.cursor)
     fresh = [feed for feed in vanished if feed not in reported]
     tick = Tick(reasons=[f"{feed} is not listed any more" for feed in vanished])
-    if not vanished and not new:
-        tick.reasons.append(f"Forge lists {len(listed):,} MLSs; all are known here")
+    tick.reasons += [
+        f"{feed} is configured, but Forge does not list it"
+        for feed in wanted
+        if feed not in listed and feed not in vanished
+    ]
+    if not tick.reasons and not new:
+        tick.reasons.append(
+            f"Forge lists {len(listed):,} MLSs; the {len(wanted):,} wanted are known here"
+        )
     for feed in new:
         tick.request(_JOB, feed, History(), "a new MLS")
     now = time.time()
@@ -228,6 +262,14 @@ def _landed(
 
 
 def _client(access: ForgeAccess) -> ForgeClient:
+    learned, shapes = _SHAPES.get(access.url, (0.0, {}))
+    if time.time() - learned > _SHAPES_SECONDS:
+        learned, shapes = time.time(), {}
+    _SHAPES[access.url] = learned, shapes
     return ForgeClient(
-        access.url, token_of(access.token_env), patience=TICK_PATIENCE, limits=TICK_LIMITS
+        access.url,
+        token_of(access.token_env),
+        patience=TICK_PATIENCE,
+        limits=TICK_LIMITS,
+        shapes=shapes,
     )

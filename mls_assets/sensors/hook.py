@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 import requests
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.feeds import is_loopback, token_variables
+from mls_assets.feeds import is_loopback
 
 #: Names the command or webhook.
 HOOK_VARIABLE = "MLS_ASSETS_ALERT"
 #: Seconds for one message; a tick has sixty for all it does.
 _COMMAND_SECONDS, _WEBHOOK_SECONDS = 20.0, (5.0, 10.0)
+
+#: What a command gets of our environment: no token, no address with a password.
+_LENT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
 class HookFailed(Exception):
@@ -32,8 +35,8 @@ class Hook:
     def send(self, message: str) -> None:
         """Hand over one message (JSON); raises HookFailed.
 
-        A command gets it on standard input, and no token of a feed in its environment; a webhook
-        gets it as the body of a POST, and is not followed elsewhere.
+        A command gets it on standard input, and of our environment no more than where it runs; a
+        webhook gets it as the body of a POST, and is not followed elsewhere.
         """
         if self.url:
             self._post(message)
@@ -41,14 +44,14 @@ class Hook:
             self._run(message)
 
     def _run(self, message: str) -> None:
-        environment = {
-            name: value for name, value in os.environ.items() if name not in token_variables()
-        }
+        environment = {name: os.environ[name] for name in _LENT if name in os.environ}
         try:
             done = subprocess.run(  # noqa: S603 - the operator's own command, without a shell
                 self.command,
                 input=message.encode(),
-                capture_output=True,
+                # a child that it leaves behind would hold pipes open
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
                 timeout=_COMMAND_SECONDS,
                 env=environment,
                 check=False,

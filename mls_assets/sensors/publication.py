@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import dagster as dg
+from dagster import DagsterRunStatus, RunsFilter
 
 from mls_assets.instance import end_dead_runs
 from mls_assets.jobs import run_config
@@ -14,6 +16,8 @@ from mls_assets.values import TABLES
 
 #: At most so often a new file is written for readers (seconds).
 PUBLISH_SECONDS = 300
+#: At least so often it is looked whether there is anything to publish, whatever runs have told.
+LOOK_SECONDS = 3600
 
 _PUBLISHED = "published_database"
 #: Assets whose materialisation changes what readers see; the tables only if rows were written.
@@ -29,7 +33,7 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
         minimum_interval_seconds=60,
         default_status=status,
         description="Requests a publication when a run has written or removed rows since the "
-        "last one, at most every 5 minutes.",
+        "last one, or broke off, at most every 5 minutes; once an hour it looks in any case.",
     )
     def publish_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         instance = context.instance
@@ -42,7 +46,7 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
         since = published[0] if published else None
         # a run that found nothing new to publish answers for all that was told before it
         asked = max(filter(None, (since, past.done_at)), default=None)
-        changed = sorted(changed_assets(instance, asked))
+        changed = sorted(changed_assets(instance, asked)) or broken_off(instance, asked)
         if not changed:
             return dg.SensorResult(skip_reason="nothing changed since the last publication")
         if since is not None and time.time() - since < PUBLISH_SECONDS:
@@ -58,6 +62,22 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
         )
 
     return [publish_sensor]
+
+
+def broken_off(instance: dg.DagsterInstance, since: float | None) -> list[str]:
+    """Say why to look for changes that no event tells of.
+
+    A run that broke off may have removed something first, and a killed one tells nothing at all;
+    so after a failure, and once in an hour, it is looked whether there is anything to publish.
+    """
+    if since is None:
+        return []
+    if time.time() - since >= LOOK_SECONDS:
+        return ["an hour has passed"]
+    # Dagster's storage may know whole seconds only
+    after = datetime.fromtimestamp(since - 1, UTC)
+    failed = RunsFilter(statuses=[DagsterRunStatus.FAILURE], updated_after=after)
+    return ["a run broke off"] if instance.get_runs(failed, limit=1) else []
 
 
 def changed_assets(instance: dg.DagsterInstance, since: float | None) -> Iterable[str]:

@@ -32,6 +32,9 @@ from mls_assets.sources import SparkClient
 #: An update is made at least so often (seconds), whatever the cheap question says: the source's
 #: caches are up to 20 minutes late, and what they hide until then bears an older timestamp.
 UPDATE_FLOOR = 20 * 60.0
+#: In the update sensor's cursor, before a feed's name: until when its token counts as refused, and
+#: since when it has not answered.
+_REFUSED, _SILENT = "refused ", "silent "
 
 
 def spark_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
@@ -57,13 +60,14 @@ def spark_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
         end_dead_runs(context.instance)
         tick, now = Tick(), time.time()
         times = read_times(context.cursor)
-        next_at = {name: times.get(name, 0.0) for name in feeds.spark}
+        known = {f"{mark}{name}" for name in feeds.spark for mark in ("", _REFUSED, _SILENT)}
+        times = {name: at for name, at in times.items() if name in known}
         each(
             tick,
-            sorted(next_at, key=lambda name: next_at[name]),
-            lambda name: _decide_update(context.instance, feeds.spark[name], tick, now, next_at),
+            sorted(feeds.spark, key=lambda name: times.get(name, 0.0)),
+            lambda name: _decide_update(context.instance, feeds.spark[name], tick, now, times),
         )
-        return tick.result(context, cursor=write_times(next_at))
+        return tick.result(context, cursor=write_times(times))
 
     @dg.sensor(
         name="spark_purge_sensor",
@@ -95,39 +99,46 @@ def spark_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
 
 
 def _decide_update(
-    instance: dg.DagsterInstance,
-    feed: SparkFeed,
-    tick: Tick,
-    now: float,
-    next_at: dict[str, float],
+    instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now: float, times: dict[str, float]
 ) -> None:
-    """Request a run that is due; else ask the source for news, not before `next_at`."""
-    past = history(instance, "spark_replicate", feed.name)
+    """Request a run that is due; else ask the source for news, at most each `update_minutes`.
+
+    `times` is what the cursor keeps, by the feed's name: when to ask again. While the token
+    counts as refused nothing is requested either, for a run would only be refused again.
+    """
+    name = feed.name
+    past = history(instance, "spark_replicate", name)
     pages = _landed(instance, feed)
+    refused = times.get(f"{_REFUSED}{name}", 0.0) - now
     waiting = reason_to_wait(past, now) or held(instance, feed.name)
+    if not waiting and refused > 0:
+        waiting = f"its token was refused; asked again in {refused / 60:.0f} min"
     if waiting:
-        tick.reasons.append(f"{feed.name}: {waiting}")
+        tick.reasons.append(f"{name}: {waiting}")
         return
     due = reason_to_run(pages, now, UPDATE_FLOOR) or (
         "its last run failed" if past.failures else None
     )
-    if due is None and now >= next_at[feed.name]:
-        next_at[feed.name] = now + feed.update_minutes * 60 - 1
+    if due is None and now >= times.get(name, 0.0):
+        times[name] = now + feed.update_minutes * 60 - 1
+        times[f"{_SILENT}{name}"] = now
         try:
             due = _news(feed, pages)
         except TokenRefused:
             # a suspended token is suspended for longer by whoever goes on knocking
-            next_at[feed.name] = now + FIRST_WAIT_CONFIGURATION
+            times[f"{_REFUSED}{name}"] = now + FIRST_WAIT_CONFIGURATION
             raise
-    if due is None:
-        newest = next(iter(pages.values()))
-        since = newest.newest_modification if newest else None
-        left = (next_at[feed.name] - now) / 60
-        tick.reasons.append(
-            f"{feed.name} is current at {since or 'its last update'}, asked again in {left:.0f} min"
-        )
+        del times[f"{_SILENT}{name}"]
+    if due is not None:
+        tick.request("spark_replicate", name, past, due)
         return
-    tick.request("spark_replicate", feed.name, past, due)
+    newest = next(iter(pages.values()))
+    since = newest.newest_modification if newest else None
+    state = f"is current at {since or 'its last update'}"
+    if f"{_SILENT}{name}" in times:
+        state = "did not answer when it was asked last"
+    left = (times[name] - now) / 60
+    tick.reasons.append(f"{name} {state}, asked again in {left:.0f} min")
 
 
 def _decide_purge(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now: float) -> None:

@@ -67,7 +67,8 @@ _ODD_SCHEMA = (AttributeError, TypeError, KeyError)
 class ForgeClient:
     """One token of Forge. Use it as a context manager; it is safe for several threads.
 
-    `fields_fallback` names the listing fields to ask for where introspection is refused.
+    `fields_fallback` names the listing fields to ask for where introspection is refused; `shapes`
+    is what another client of the same address found out, and is added to.
     Raises ConfigurationError for an unusable address or token, and everything that
     `HttpSession` raises. A page that raises was not yielded.
     """
@@ -81,6 +82,7 @@ class ForgeClient:
         limits: Limits | None = None,
         fields_fallback: tuple[str, ...] = LISTING_FIELDS,
         session: HttpSession | None = None,
+        shapes: dict[str, ForgeShape | None] | None = None,
     ) -> None:
         self._url = url.strip()
         self._http = session or HttpSession(self._url, token, patience=patience, limits=limits)
@@ -88,7 +90,7 @@ class ForgeClient:
         self._lock = threading.Lock()
         self._schema: Schema | None = None
         self._silent = False  # introspection was refused
-        self._shapes: dict[str, ForgeShape | None] = {}
+        self._shapes: dict[str, ForgeShape | None] = {} if shapes is None else shapes
 
     def __repr__(self) -> str:
         return f"ForgeClient({place(self._url)!r})"

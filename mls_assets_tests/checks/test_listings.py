@@ -126,6 +126,8 @@ def test_a_feed_grows_late_and_then_stale(
         ("Property", 5_101, 5_000, True, False),
         ("Property", 4_899, 5_000, True, False),
         ("Property", 30, 5, True, True),
+        ("Property", 0, 5, True, False),
+        ("Property", 0, 0, True, True),
         ("Property", 31, 5, True, False),
         ("Property", 10, 5_000, False, True),
         ("Property", 5_000, None, True, True),
@@ -155,6 +157,19 @@ def test_rows_are_held_against_what_the_source_counts(
     if not passed:
         assert f"{rows:,} rows here" in (result.description or "")
         assert result.metadata["source_rows spark/default Property"].value == source_rows
+
+
+def test_forges_rows_are_not_held_against_the_count_of_an_old_replay(filled: Filled):
+    filled.insert(
+        "feeds",
+        feed="forge/armls",
+        resource="Property",
+        state="current",
+        initial_download_complete=True,
+        rows=500,
+        source_rows=60,
+    )
+    assert filled.asks(rows_match_source).passed
 
 
 def test_a_feed_that_is_not_configured_any_more_is_not_late(filled: Filled):

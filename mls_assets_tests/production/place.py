@@ -89,7 +89,7 @@ class Production:
         for name in names:
             *before, command = commands_of(UNITS / f"mls-assets-{name}.service")
             for first in before:
-                self._started(name, first).wait()
+                assert self._started(name, first).wait(120) == 0, f"{name}: {first}"
             self.processes[name] = self._started(name, command)
 
     def stop(self) -> None:

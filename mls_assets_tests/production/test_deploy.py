@@ -74,3 +74,4 @@ def test_a_folder_without_a_warehouse_is_no_backup(tmp_path: Path):
     done = backed_up(tmp_path / "data", tmp_path / "backups")
     assert done.returncode == 2
     assert "no warehouse" in done.stderr
+    assert list((tmp_path / "data").iterdir()) == [], "not even a lock, which root would own"

@@ -88,7 +88,12 @@ def test_a_run_says_whose_it_is_what_it_does_and_why(
 
 
 @pytest.mark.parametrize(
-    ("sensor", "surface"), [("spark_update_sensor", "spark"), ("forge_event_sensor", "forge")]
+    ("sensor", "surface"),
+    [
+        ("spark_update_sensor", "spark"),
+        ("forge_event_sensor", "forge"),
+        ("forge_mls_sensor", "forge"),
+    ],
 )
 def test_a_refused_token_is_not_knocked_with_again_for_half_an_hour(
     memory: Memory,
@@ -101,13 +106,63 @@ def test_a_refused_token_is_not_knocked_with_again_for_half_an_hour(
     memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
     memory.landed(SPARK)
     memory.landed(ARMLS)
+    later(120)
     sandbox.faults.add_from({"name": "status_401", "surface": surface, "times": 0})
     refused = memory.tick(sensor)
     assert "token" in refused.skip_reason.skip_message
-    later(10 * 60)
+    # beyond the twenty minutes after which an update is made in any case
+    later(25 * 60)
     client = f"mls_assets.sensors.{surface}.{surface.title()}Client"
     monkeypatch.setattr(client, lambda *_, **__: pytest.fail("asked again"))
-    assert "asked again in 20 min" in memory.why_not(sensor, cursor=refused.cursor)
+    reason = memory.why_not(sensor, cursor=refused.cursor)
+    assert "refused" in reason
+    assert "asked again in" in reason
+
+
+def test_a_source_that_did_not_answer_is_not_called_current(
+    memory: Memory, sandbox: SandboxServer, later: Any
+):
+    memory.landed(SPARK)
+    sandbox.faults.add_from({"name": "drop_connection", "surface": "spark", "times": 0})
+    failed = memory.tick("spark_update_sensor")
+    sandbox.faults.clear()
+    assert "did not answer" in memory.why_not("spark_update_sensor", cursor=failed.cursor)
+    later(5 * 60)
+    answered = memory.tick("spark_update_sensor", cursor=failed.cursor)
+    assert "is current at" in answered.skip_reason.skip_message
+
+
+def test_an_mls_that_was_current_a_moment_ago_is_not_asked_about(memory: Memory, later: Any):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
+    memory.landed(ARMLS, cursor="0")
+    assert "brought to current 0 s ago" in memory.why_not("forge_event_sensor")
+    later(61)
+    assert memory.asked_for("forge_event_sensor") == [ARMLS]
+
+
+def test_a_configured_mls_that_forge_does_not_list_is_named(
+    memory: Memory, sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    feeds = tmp_path / "feeds.toml"
+    feeds.write_text(f'[forge]\nurl = "{sandbox.forge_url}"\nmlses = ["armls", "typo"]\n')
+    monkeypatch.setenv("MLS_ASSETS_FEEDS", str(feeds))
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
+    assert "forge/typo is configured, but Forge does not list it" in memory.why_not(
+        "forge_mls_sensor"
+    )
+
+
+def test_a_run_that_broke_off_is_followed_by_a_look_for_what_it_removed(memory: Memory, later: Any):
+    memory.run("publish", DagsterRunStatus.SUCCESS)
+    assert memory.why_not("publish_sensor") == "nothing changed since the last publication"
+    memory.run("forge_replicate", DagsterRunStatus.FAILURE, ARMLS)
+    assert memory.tick("publish_sensor").run_requests
+
+
+def test_once_an_hour_it_is_looked_whether_there_is_anything_to_publish(memory: Memory, later: Any):
+    memory.run("publish", DagsterRunStatus.SUCCESS)
+    later(3601)
+    assert memory.tick("publish_sensor").run_requests
 
 
 def test_a_feed_that_another_process_works_on_is_left_alone(memory: Memory, tmp_path: Path):
@@ -219,7 +274,7 @@ def test_new_mlss_get_their_partition_and_first_run(memory: Memory):
 
 def test_known_mlss_are_no_news(memory: Memory):
     memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
-    assert memory.why_not("forge_mls_sensor") == "Forge lists 2 MLSs; all are known here"
+    assert "Forge lists 2 MLSs; the 2 wanted are known" in memory.why_not("forge_mls_sensor")
 
 
 def test_a_vanished_mls_is_reported_once_and_kept(memory: Memory):
@@ -240,11 +295,14 @@ def test_a_failed_read_of_the_mlss_is_no_empty_answer(memory: Memory, sandbox: S
     assert "not listed" not in memory.why_not("forge_mls_sensor")
 
 
-def test_only_the_mls_with_new_events_gets_a_run(memory: Memory, sandbox: SandboxServer):
+def test_only_the_mls_with_new_events_gets_a_run(
+    memory: Memory, sandbox: SandboxServer, later: Any
+):
     memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
     for mls in ("armls", "rmls"):
         newest = _newest_event(sandbox, mls)
         memory.landed(f"forge/{mls}", cursor=str(newest if mls == "armls" else newest - 1))
+    later(61)
     result = memory.tick("forge_event_sensor")
     assert [request.partition_key for request in result.run_requests] == [RMLS]
 
@@ -252,6 +310,7 @@ def test_only_the_mls_with_new_events_gets_a_run(memory: Memory, sandbox: Sandbo
 def test_a_quiet_mls_gets_a_run_every_hour(memory: Memory, sandbox: SandboxServer, later: Any):
     memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
     memory.landed(ARMLS, cursor=str(_newest_event(sandbox, "armls")))
+    later(61)
     assert "armls is current at event 14" in memory.why_not("forge_event_sensor")
     later(3600)
     assert memory.asked_for("forge_event_sensor") == [ARMLS]
