@@ -37,6 +37,8 @@ FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus
 #: Making Dagster's storage takes a second; a lock that is held for longer is not waited for.
 _STORAGE_SECONDS = 30.0
 _SETTLING_SECONDS = 2.0
+#: The runs that this process works on.
+_LIVING_HERE: set[str] = set()
 #: So long, and so many of each job and feed, finished runs are kept.
 RUNS_KEPT_FOR = timedelta(days=14)
 RUNS_KEPT = 20
@@ -90,27 +92,26 @@ def persistent_instance() -> Iterator[dg.DagsterInstance]:
 
 @contextmanager
 def living_run(instance: dg.DagsterInstance, run_id: str) -> Iterator[dict[str, str]]:
-    """Keep a lock that dies with this process while a verb's run goes on; yields its tags."""
+    """Hold a lock that dies with this process while it works on a run; yields a verb's tags.
+
+    Within itself it does nothing: a verb holds it around the run, and each run holds it while it
+    has the warehouse.
+    """
+    tags = {VERB_TAG: socket.gethostname()}
+    if run_id in _LIVING_HERE:
+        yield tags
+        return
     lock = _life_of(instance, run_id)
+    # whoever looks whether it is held has it for an instant
     lock.acquire(wait=1.0)
+    _LIVING_HERE.add(run_id)
     try:
-        yield {VERB_TAG: socket.gethostname()}
+        yield tags
     finally:
-        lock.release()
+        _LIVING_HERE.discard(run_id)
+        # before it is let go: a file that nobody holds is a run that died
         lock.path.unlink(missing_ok=True)
-
-
-def begin_life(instance: dg.DagsterInstance, run_id: str) -> KernelLock | None:
-    """Take the lock that says that a run's process lives; None if a verb has it already."""
-    life = _life_of(instance, run_id)
-    return life if life.acquire(wait=0.0) else None
-
-
-def end_life(life: KernelLock | None) -> None:
-    """Let go of it at the proper end of a run."""
-    if life is not None:
-        life.release()
-        life.path.unlink(missing_ok=True)
+        lock.release()
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:

@@ -4,8 +4,8 @@ Fields here are what a person sees and may change in the Launchpad; their defaul
 dataclasses that the passes take. No token is ever a field, and nothing is asked or opened here.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.instance import begin_life, end_life
+from mls_assets.instance import living_run
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Progress, Site, data_folder, database_of, silent
 from mls_assets.passes.status import REMOVAL_HOURS
 from mls_assets.reconcile.guard import Thresholds
-from mls_assets.warehouse.locks import KernelLock
 
 Settings = TypeVar("Settings", SparkSettings, ForgeSettings, Thresholds)
 
@@ -50,17 +49,13 @@ class MlsWarehouse(DuckDBResource):
         "so that files stay readable and nothing is fetched from the network.",
     )
 
-    _life: KernelLock | None = PrivateAttr(default=None)
-
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Say that the run's process lives, so that its death is noticed whatever it died of."""
-        if context.run and context.instance:
-            self._life = begin_life(context.instance, context.run.run_id)
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Say that it ended properly."""
-        end_life(self._life)
-        self._life = None
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["MlsWarehouse"]:
+        """Lend itself to a run, whose death is noticed meanwhile, whatever it died of."""
+        with ExitStack() as stack:
+            if context.run and context.instance:
+                stack.enter_context(living_run(context.instance, context.run.run_id))
+            yield self
 
     @classmethod
     def from_environment(cls) -> "MlsWarehouse":

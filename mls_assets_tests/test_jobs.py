@@ -24,10 +24,8 @@ from mls_assets.errors import (
 from mls_assets.instance import (
     PARTITION_TAG,
     VERB_TAG,
-    begin_life,
     drop_old_runs,
     end_dead_runs,
-    end_life,
     living_run,
     run_in_flight,
 )
@@ -42,6 +40,7 @@ from mls_assets.running import (
     listening,
     progress_line,
 )
+from mls_assets.warehouse.locks import KernelLock
 from mls_assets_tests.assets.world import clear_configuration
 
 
@@ -175,36 +174,40 @@ def test_any_run_whose_process_died_is_marked_whatever_it_died_of(
     monkeypatch.setattr("mls_assets.instance._SETTLING_SECONDS", 0.0)
     for run_id in ("dead", "alive", "ended"):
         _run(instance, run_id)
-    lives = {run_id: begin_life(instance, run_id) for run_id in ("dead", "alive", "ended")}
-    for run_id in ("dead", "ended"):
-        life = lives[run_id]
-        assert life is not None
-        life.release()  # as the kernel does
-    end_life(lives["ended"])
-    assert end_dead_runs(instance) == ["dead"]
-    dead = instance.get_run_by_id("dead")
-    assert dead is not None
-    assert dead.status is DagsterRunStatus.FAILURE
-    assert end_dead_runs(instance) == []
-    end_life(lives["alive"])
+    left = KernelLock(Path(instance.root_directory) / "living_runs" / "dead.lock")
+    assert left.acquire(wait=0.0)
+    left.release()  # as the kernel does
+    with living_run(instance, "ended"):
+        pass
+    with living_run(instance, "alive"):
+        assert end_dead_runs(instance) == ["dead"]
+        dead = instance.get_run_by_id("dead")
+        assert dead is not None
+        assert dead.status is DagsterRunStatus.FAILURE
+        assert end_dead_runs(instance) == []
 
 
-def test_a_run_says_that_it_lives_while_it_has_the_warehouse(
+def test_a_run_lives_for_as_long_as_it_has_the_warehouse(
     instance: dg.DagsterInstance, tmp_path: Path
 ):
+    def held(run_id: str) -> bool:
+        lock = KernelLock(Path(instance.root_directory) / "living_runs" / f"{run_id}.lock")
+        return lock.holder() is not None
+
     seen = []
 
     @dg.asset
     def looked(context: dg.AssetExecutionContext, warehouse: MlsWarehouse) -> None:
-        seen.append(begin_life(context.instance, context.run.run_id))
+        seen.append(held(context.run.run_id))
+        with living_run(context.instance, context.run.run_id):
+            pass
+        seen.append(held(context.run.run_id))
 
     warehouse = MlsWarehouse(database=str(tmp_path / "w.duckdb"), data_folder=str(tmp_path))
     done = dg.materialize([looked], instance=instance, resources={"warehouse": warehouse})
     assert done.success
-    assert seen == [None], "somebody else had its life"
-    again = begin_life(instance, done.run_id)
-    assert again is not None
-    end_life(again)
+    assert seen == [True, True]
+    assert not held(done.run_id)
 
 
 def test_another_hosts_run_is_not_judged_here(instance: dg.DagsterInstance):

@@ -81,7 +81,7 @@ def land(
             data_version=dg.DataVersion(done.cursor or "0") if done.kind == "events" else None,
         )
         yield from ledger_event(site, feed, done.removed, done.restored)
-    else:
+    else:  # nothing failed that would fail this too
         note = describe()
         if note:
             context.log.warning(note)

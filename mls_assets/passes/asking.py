@@ -65,9 +65,8 @@ def refetch(case: Case, plan: Plan) -> None:
     """Fetch and merge what the source lists and we do not have.
 
     Also asked for are keys that it listed as deleted: those that are not kept may live again,
-    those that are kept because a newer version is here may really be gone. What
-    does not come is asked for once more, by key and with controls: only if the source denies it
-    did it go meanwhile.
+    those that are kept because a newer version is here may really be gone. What does not come is
+    asked for once more, by key and with controls: only if the source denies it did it go meanwhile.
     """
     site, row, fetch = case.site, case.row, case.evidence.fetch
     answering = case.evidence.answering

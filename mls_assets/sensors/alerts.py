@@ -47,23 +47,19 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message: `state` is `failing` or `recovered`; `text` says it all in one line."""
+    """One message: `state` is `failing` or `recovered`."""
 
-    name: str
     state: str
-    severity: str
-    text: str
-    run_id: str = ""
-    offenders: tuple[str, ...] = ()
+    about: Wrong
 
     def as_json(self, now: datetime) -> str:
-        """Return what a hook is handed."""
+        """Return what a hook is handed; its `text` says it all in one line."""
         told = {
-            "name": self.name,
+            "name": self.about.name,
             "state": self.state,
-            "severity": self.severity,
-            "text": self.text,
-            "run_id": self.run_id,
+            "severity": self.about.severity,
+            "text": f"{self.about.name}: {self.about.text}",
+            "run_id": self.about.run_id,
             "at": now.isoformat(timespec="seconds"),
         }
         return json.dumps(told, ensure_ascii=False)
@@ -79,21 +75,14 @@ def news(told: Told, failing: Mapping[str, Wrong]) -> list[Message]:
     What changed its severity, or found another offender, is told again.
     """
     begun = [
-        Message(
-            name,
-            "failing",
-            wrong.severity,
-            f"{name}: {wrong.text}",
-            wrong.run_id,
-            wrong.offenders,
-        )
+        Message("failing", wrong)
         for name, wrong in failing.items()
         if name not in told
         or told[name][0] != wrong.severity
         or not set(wrong.offenders) <= set(told[name][1:])
     ]
     ended = [
-        Message(name, "recovered", severity, f"{name}: no longer failing")
+        Message("recovered", Wrong(name, severity, "no longer failing"))
         for name, (severity, *_) in told.items()
         if name not in failing
     ]
@@ -102,9 +91,10 @@ def news(told: Told, failing: Mapping[str, Wrong]) -> list[Message]:
 
 def after(told: Told, message: Message) -> dict[str, Sequence[str]]:
     """Return what is told once a message has gone out. Pure."""
-    left = {name: entry for name, entry in told.items() if name != message.name}
+    about = message.about
+    left = {name: entry for name, entry in told.items() if name != about.name}
     if message.state == "failing":
-        left[message.name] = [message.severity, *message.offenders]
+        left[about.name] = [about.severity, *about.offenders]
     return left
 
 
@@ -173,14 +163,18 @@ def _failed_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator[
         failed = instance.get_runs(
             RunsFilter(job_name=job, statuses=[DagsterRunStatus.FAILURE]), limit=_RUNS
         )
-        for feed in dict.fromkeys(run.tags.get(PARTITION_TAG, "") for run in failed):
+        for feed in dict.fromkeys(map(_feed_of, failed)):
             tags = {PARTITION_TAG: feed} if feed else None
             (last,) = instance.get_runs(
                 RunsFilter(job_name=job, tags=tags, statuses=_ENDED), limit=1
             )
-            if last.status is DagsterRunStatus.FAILURE:
+            if last.status is DagsterRunStatus.FAILURE and feed == _feed_of(last):
                 _, text = failure_of(instance, last.run_id)
                 yield Wrong(f"job {job} {feed}".strip(), "error", _one_line(text), last.run_id)
+
+
+def _feed_of(run: dg.DagsterRun) -> str:
+    return run.tags.get(PARTITION_TAG, "")
 
 
 def _red_checks(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> Iterator[Wrong]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
-from mls_assets.instance import end_dead_runs
+from mls_assets.instance import BECAUSE_TAG, end_dead_runs
 from mls_assets.jobs import run_config
 from mls_assets.running import plain_metadata
 from mls_assets.sensors.memory import history, last_metadata
@@ -56,7 +56,7 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
                 dg.RunRequest(
                     run_key=past.run_key,
                     run_config=run_config("publish", only_if_changed=True),
-                    tags={"mls_assets/because": f"changed: {', '.join(changed)}"},
+                    tags={BECAUSE_TAG: f"changed: {', '.join(changed)}"},
                 )
             ]
         )

@@ -131,13 +131,15 @@ def _end_of_baseline(con: Connection, feed: str) -> int | None:
     Spark's is over when an update begins, however often it was started anew; Forge's with the
     first page that leaves nothing.
     """
-    ended = "kind = 'update'" if feed.startswith(f"{Source.SPARK}/") else "remaining = 0"
+    of_spark = feed.startswith(f"{Source.SPARK}/")
+    ended = "kind = 'update'" if of_spark else "remaining = 0"
     first = scalar(
         con,
         f"select min(page_id) from raw.pages where feed = ? and resource = ? and {ended}",
         [feed, Resource.PROPERTY],
     )
-    return first if first is None or ended == "remaining = 0" else first - 1
+    # the page of an update comes after the download, Forge's is its last one
+    return first - 1 if first is not None and of_spark else first
 
 
 def _appearances() -> str:

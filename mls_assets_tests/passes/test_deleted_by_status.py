@@ -38,14 +38,19 @@ def test_a_delete_that_is_older_than_what_is_here_removes_nothing(place):
     assert place.keys() == place.truth()
 
 
-def test_a_delete_that_its_source_dates_back_is_settled_by_the_next_purge(place):
+def delete_dated_back(place):
+    """Let a listing be changed, then deleted by a machine whose clock is behind; return both."""
     place.begin(Resource.PROPERTY)
     (key,) = place.control("change", count=1, what="price")["keys"]
     place.replicate(Resource.PROPERTY)
-    # another machine of the source, whose clock is behind
     place.control("clock", advance_minutes=-2)
     place.control("change", keys=[key], what="status", to="Delete")
     (updated,) = place.replicate(Resource.PROPERTY)
+    return key, updated
+
+
+def test_a_delete_that_its_source_dates_back_is_settled_by_the_next_purge(place):
+    key, updated = delete_dated_back(place)
     assert (updated.removed, key in place.keys()) == (0, True)
     judged = place.purge()
     assert (judged.verdict, judged.removed) == ("reconciled", 0)
@@ -70,12 +75,7 @@ def test_a_delete_from_a_cache_is_forgotten_once_the_source_tells_the_newer_vers
 
 
 def test_a_kept_key_that_lives_by_an_older_version_is_not_asked_for_again(place):
-    place.begin(Resource.PROPERTY)
-    (key,) = place.control("change", count=1, what="price")["keys"]
-    place.replicate(Resource.PROPERTY)
-    place.control("clock", advance_minutes=-2)
-    place.control("change", keys=[key], what="status", to="Delete")
-    place.replicate(Resource.PROPERTY)
+    key, _ = delete_dated_back(place)
     place.control("change", keys=[key], what="status", to="Active")
     assert place.purge().verdict == "reconciled"
     assert key in place.keys()

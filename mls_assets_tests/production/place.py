@@ -66,6 +66,8 @@ class Production:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         #: Keys that the source has dropped without a word.
         self.dropped: list[str] = []
+        #: The runs that a test has killed.
+        self.killed: set[str] = set()
         feeds = folder / "feeds.toml"
         feeds.write_text(_FEEDS.format(spark_url=sandbox.spark_url, forge_url=sandbox.forge_url))
         workspace = (CHECKOUT / "deploy" / "workspace.yaml").read_text(encoding="utf-8")

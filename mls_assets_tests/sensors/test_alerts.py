@@ -170,7 +170,7 @@ def test_what_grew_worse_is_told_again_and_what_stayed_is_not():
     failing = {name: Wrong(name, "error", "why") for name in ("a", "b", "c")}
     before = {"a": ["warning"], "b": ["error"], "gone": ["error"]}
     found = news(before, failing)
-    assert [(message.name, message.state) for message in found] == [
+    assert [(message.about.name, message.state) for message in found] == [
         ("a", "failing"),
         ("c", "failing"),
         ("gone", "recovered"),
