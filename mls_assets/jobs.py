@@ -101,13 +101,18 @@ def run_config(
     job: str,
     *,
     patience: float | None = None,
+    file_patience: float | None = None,
     page_budget: int | None = None,
     dry_run: bool = False,
     approve: str = "",
     approved_by: str = "",
     only_if_changed: bool = False,
 ) -> dict[str, Any]:
-    """Return the run configuration of a job; what does not concern the job is left out."""
+    """Return the run configuration of a job; what does not concern the job is left out.
+
+    `patience` is how many seconds a host may not answer, `file_patience` how many another process
+    may hold the warehouse file.
+    """
     ops: dict[str, Any] = {}
     resources: dict[str, Any] = {}
     source, _, kind = job.partition("_")
@@ -115,6 +120,8 @@ def run_config(
         api = {"patience_seconds": patience, "page_budget": page_budget}
         api = {name: value for name, value in api.items() if value is not None}
         resources = {source: {"config": api}} if api else {}
+    if file_patience is not None:
+        resources["warehouse"] = {"config": {"patience_seconds": file_patience}}
     approval = {"approve": approve, "approved_by": approved_by}
     if job == "spark_purge":
         ops = {

@@ -20,6 +20,8 @@ from mls_assets.passes.site import Progress
 
 #: Metadata keys by which a Failure carries a typed error to whoever started the run.
 EXIT_CODE, KIND = "exit_code", "kind"
+#: And the one that says how many resources came through although the step failed.
+LANDED = "landed"
 
 #: Metadata key under which a check of many feeds lists those that it found wrong.
 OFFENDERS = "offenders"
@@ -62,13 +64,17 @@ class Trouble:
         return cls(str(error), error.exit_code, type(error).__name__, error.transient)
 
 
-def failure(troubles: Sequence[Trouble]) -> dg.Failure:
-    """Return the Failure that ends a step, however many things went wrong in it."""
+def failure(troubles: Sequence[Trouble], *, landed: int = 0) -> dg.Failure:
+    """Return the Failure that ends a step, however many things went wrong in it.
+
+    `landed` counts the resources that came through nevertheless.
+    """
     return dg.Failure(
         " ".join(dict.fromkeys(trouble.text for trouble in troubles)),
         metadata={
             EXIT_CODE: first_exit_code(trouble.exit_code for trouble in troubles),
             KIND: ", ".join(dict.fromkeys(trouble.kind for trouble in troubles)),
+            LANDED: landed,
         },
         allow_retries=all(trouble.transient for trouble in troubles),
     )

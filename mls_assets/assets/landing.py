@@ -59,6 +59,7 @@ def land(
     to the log. Raises a Failure at the end if anything broke off.
     """
     troubles: list[Trouble] = []
+    landed = 0
     for name, resource in selected(context, assets):
         if resource not in configured:
             note = f"{feed} is not configured for {resource}; nothing was asked."
@@ -72,6 +73,7 @@ def land(
             if not isinstance(error, _OF_ONE_RESOURCE):
                 break
             continue
+        landed += 1
         for note in done.notes:
             context.log.warning(note)
         yield dg.MaterializeResult(
@@ -87,7 +89,7 @@ def land(
             context.log.warning(note)
     if troubles:
         yield from _normalise_what_landed(context, site, feed)
-        raise failure(troubles)
+        raise failure(troubles, landed=landed)
 
 
 def selected(

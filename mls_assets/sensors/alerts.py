@@ -169,7 +169,7 @@ def _failed_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator[
                 RunsFilter(job_name=job, tags=tags, statuses=_ENDED), limit=1
             )
             if last.status is DagsterRunStatus.FAILURE and feed == _feed_of(last):
-                _, text = failure_of(instance, last.run_id)
+                text = failure_of(instance, last.run_id).text
                 yield Wrong(f"job {job} {feed}".strip(), "error", _one_line(text), last.run_id)
 
 

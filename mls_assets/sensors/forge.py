@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -27,7 +28,7 @@ from mls_assets.sensors.ticking import (
     each,
     held,
 )
-from mls_assets.sources import ForgeClient, ForgeShape, Position
+from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, ForgeShape, Position
 
 _JOB = "forge_replicate"
 #: A run is made at least so often (seconds): agents have a log of their own that the cheap
@@ -38,6 +39,8 @@ EVENT_FLOOR = 3600.0
 FIRST_RUN_SECONDS = 120.0
 #: In the event sensor's cursor, beside the MLSs without a run: before when nothing is asked.
 _NOT_BEFORE = "not before"
+#: And before a feed's name: when a tick had no time for it.
+_MISSED = "missed "
 #: What each address's schema told, and when, so that a tick is one request and not two; and for
 #: how many seconds that is believed.
 _SHAPES: dict[str, tuple[float, dict[str, ForgeShape | None]]] = {}
@@ -134,62 +137,79 @@ def _poll(
     access: ForgeAccess,
     tick: Tick,
     now: float,
-    seen: dict[str, float],
+    seen: Mapping[str, float],
 ) -> dict[str, float]:
     """Request a run for each MLS that has one due; ask Forge about the others, all at once.
 
-    `seen` says since when MLSs without any run have been seen; returns it as of now.
+    `seen` says since when MLSs without any run have been seen, and which ones the last tick did
+    not come to: they are the first now. Returns it as of now.
     """
-    quiet: dict[str, History] = {}
-    positions: dict[str, int] = {}
+    quiet: dict[str, _Quiet] = {}
     fresh: dict[str, float] = {}
-    for feed in _partitions(instance, access):
+
+    def look(feed: str) -> None:
         past = history(instance, _JOB, feed)
         waiting = reason_to_wait(past, now) or held(instance, feed)
         if waiting:
             tick.reasons.append(f"{feed}: {waiting}")
-            continue
+            return
         pages = _landed(instance, access, feed)
         if not past.last_run_id and not any(pages.values()):
             fresh[feed] = seen.get(feed, now)
             if now - fresh[feed] < FIRST_RUN_SECONDS:
                 tick.reasons.append(f"{feed}: new; forge_mls_sensor requests its first run")
-                continue
+                return
         due = "its last run failed" if past.failures else None
         due = due or reason_to_run(pages, now, EVENT_FLOOR)
         if due:
             tick.request(_JOB, feed, past, due)
-            continue
+            return
         last = next(iter(pages.values()))
         rested = now - max((each.at for each in pages.values() if each), default=0.0)
         if rested < access.poll_seconds - 1:
             tick.reasons.append(f"{feed} was brought to current {rested:.0f} s ago")
-            continue
-        quiet[feed], positions[mls_of(feed)] = past, last.position if last else 0
-    if quiet:
-        _ask(access, tick, quiet, positions)
-    return fresh
-
-
-def _ask(
-    access: ForgeAccess, tick: Tick, quiet: Mapping[str, History], positions: Mapping[str, int]
-) -> None:
-    """Request runs for those of the quiet MLSs whose logs have moved."""
-    resource = next(resource for resource in FORGE_PAGES.values() if resource in access.resources)
-    with _client(access) as client:
-        found = client.positions([mls_of(feed) for feed in quiet], positions, resource)
-
-    def decide(feed: str) -> None:
-        position = found.get(mls_of(feed))
-        if isinstance(position, Exception):
-            raise position
-        known = positions[mls_of(feed)]
-        if position is None or (position.latest_event == known and not position.remaining):
-            tick.reasons.append(f"{mls_of(feed)} is current at event {known:,}")
             return
-        tick.request(_JOB, feed, quiet[feed], _news(position, known))
+        quiet[feed] = _Quiet(past, last.position if last else 0)
 
-    each(tick, quiet, decide)
+    feeds = sorted(_partitions(instance, access), key=lambda feed: f"{_MISSED}{feed}" not in seen)
+    missed = each(tick, feeds, look, reserve=TICK_LIMITS.total_seconds)
+    fresh |= {feed: seen[feed] for feed in missed if feed in seen}
+    missed += _ask(access, tick, quiet) if quiet else []
+    return {**fresh, **{f"{_MISSED}{feed}": now for feed in missed}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """An MLS with nothing due: whether its log has moved since this position is to be asked."""
+
+    past: History
+    position: int
+
+
+def _ask(access: ForgeAccess, tick: Tick, quiet: Mapping[str, _Quiet]) -> list[str]:
+    """Request runs for those of the quiet MLSs whose logs have moved.
+
+    Returns the MLSs that there was no time to ask about.
+    """
+    resource = next(resource for resource in FORGE_PAGES.values() if resource in access.resources)
+    waiting = list(quiet)
+    with _client(access) as client:
+        while waiting and not tick.out_of_time():
+            asked, waiting = waiting[:MLSES_A_QUESTION], waiting[MLSES_A_QUESTION:]
+            known = {mls_of(feed): quiet[feed].position for feed in asked}
+            found = client.positions(list(known), known, resource)
+            for feed in asked:
+                _decide(tick, feed, quiet[feed], found.get(mls_of(feed)))
+    return waiting
+
+
+def _decide(tick: Tick, feed: str, quiet: _Quiet, found: Position | Exception | None) -> None:
+    if isinstance(found, Exception):
+        tick.reasons.append(f"{feed}: {found}")
+    elif found is None or (found.latest_event == quiet.position and not found.remaining):
+        tick.reasons.append(f"{mls_of(feed)} is current at event {quiet.position:,}")
+    else:
+        tick.request(_JOB, feed, quiet.past, _news(found, quiet.position))
 
 
 def _compare(

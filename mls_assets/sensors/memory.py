@@ -1,6 +1,7 @@
 """What sensors read from Dagster's own records: runs and materialisations, never DuckDB."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 
 from mls_assets.instance import FINISHED, PARTITION_TAG, run_in_flight
-from mls_assets.running import EXIT_CODE, plain_metadata
+from mls_assets.running import EXIT_CODE, LANDED, plain_metadata
 from mls_assets.sensors.pacing import History, Landed
 
 _LOOK_BACK = 20
@@ -37,10 +38,12 @@ def history(
     if not records:
         return History(in_flight)
     newest = records[0]
+    told = failure_of(instance, newest.dagster_run.run_id) if failures else Told("", 0)
     return History(
         in_flight,
         failures,
-        failure_of(instance, newest.dagster_run.run_id)[0] if failures else 0,
+        told.exit_code,
+        told.partly,
         newest.end_time or newest.update_timestamp.timestamp(),
         newest.dagster_run.run_id,
         next((_began(record) for record in records if _is_done(record.dagster_run)), None),
@@ -97,8 +100,17 @@ def moment(text: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def failure_of(instance: dg.DagsterInstance, run_id: str) -> tuple[int, str]:
-    """Return the exit code and the reason that a failed run told; 1 if it died without a word."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a failed run told: why, by which exit code, and whether some resources came through."""
+
+    text: str
+    exit_code: int = 1
+    partly: bool = False
+
+
+def failure_of(instance: dg.DagsterInstance, run_id: str) -> Told:
+    """Return what a failed run told; exit code 1 if it died without a word."""
     records = instance.get_records_for_run(
         run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
     ).records
@@ -110,7 +122,10 @@ def failure_of(instance: dg.DagsterInstance, run_id: str) -> tuple[int, str]:
         if event.event_type is DagsterEventType.RUN_FAILURE:
             last_word = event.message or last_word
             continue
-        told = event.step_failure_data.user_failure_data
-        if told is not None and EXIT_CODE in told.metadata:
-            return int(str(told.metadata[EXIT_CODE].value)), told.description or last_word
-    return 1, last_word
+        failed = event.step_failure_data.user_failure_data
+        told = plain_metadata(failed.metadata) if failed else {}
+        if failed and EXIT_CODE in told:
+            return Told(
+                failed.description or last_word, int(told[EXIT_CODE]), bool(told.get(LANDED))
+            )
+    return Told(last_word)

@@ -14,6 +14,11 @@ FIRST_WAIT, LONGEST_WAIT = 60.0, 3600.0
 #: The same when configuration or token is at fault, which asking again seldom mends; a suspended
 #: token is suspended for longer by whoever goes on knocking.
 FIRST_WAIT_CONFIGURATION, LONGEST_WAIT_CONFIGURATION = 1800.0, 6 * 3600.0
+#: The same when some of the feed's resources came through and others did not: those that do shall
+#: not wait for those that do not. It is also the longest time between two updates of a feed that
+#: is well: the source's caches are up to 20 minutes late (Spark's guide), and what they hide until
+#: then bears an older timestamp, which the cheap question does not find.
+UPDATE_FLOOR = 20 * 60.0
 _HOUR = 3600.0
 
 
@@ -22,13 +27,15 @@ class History:
     """What became of a job's runs for one feed: newest first, as far as it matters.
 
     `failures` counts the failed ones since the last success, `exit_code` is that of the newest,
-    `ended_at` (seconds since 1970) when it ended, `last_run_id` which it was. `done_at` is when
-    the newest one began that succeeded and was no dry run.
+    `partly` whether some resources came through in it, `ended_at` (seconds since 1970) when it
+    ended, `last_run_id` which it was. `done_at` is when the newest one began that succeeded and
+    was no dry run.
     """
 
     in_flight: str | None = None
     failures: int = 0
     exit_code: int = 0
+    partly: bool = False
     ended_at: float = 0.0
     last_run_id: str = ""
     done_at: float | None = None
@@ -49,7 +56,8 @@ def reason_to_wait(history: History, now: float) -> str | None:
         return history.in_flight
     if not history.failures:
         return None
-    left = history.ended_at + wait_after(history.failures, history.exit_code) - now
+    wait = wait_after(history.failures, history.exit_code, partly=history.partly)
+    left = history.ended_at + wait - now
     if left <= 0:
         return None
     return (
@@ -58,11 +66,16 @@ def reason_to_wait(history: History, now: float) -> str | None:
     )
 
 
-def wait_after(failures: int, exit_code: int) -> float:
-    """Return how many seconds to wait after so many failures in a row."""
+def wait_after(failures: int, exit_code: int, *, partly: bool = False) -> float:
+    """Return how many seconds to wait after so many failures in a row.
+
+    `partly`: in the newest one some resources came through.
+    """
     first, longest = FIRST_WAIT, LONGEST_WAIT
     if exit_code == 2:
         first, longest = FIRST_WAIT_CONFIGURATION, LONGEST_WAIT_CONFIGURATION
+    if partly:
+        longest = UPDATE_FLOOR
     return min(first * 2.0 ** min(failures - 1, 20), longest)
 
 

@@ -12,6 +12,7 @@ from mls_assets.jobs import run_config
 from mls_assets.running import plain_metadata
 from mls_assets.sensors.memory import history, last_metadata
 from mls_assets.sensors.pacing import reason_to_wait
+from mls_assets.sensors.ticking import FILE_PATIENCE
 from mls_assets.values import TABLES
 
 #: At most so often a new file is written for readers (seconds).
@@ -55,7 +56,9 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
             run_requests=[
                 dg.RunRequest(
                     run_key=past.run_key,
-                    run_config=run_config("publish", only_if_changed=True),
+                    run_config=run_config(
+                        "publish", only_if_changed=True, file_patience=FILE_PATIENCE
+                    ),
                     tags={BECAUSE_TAG: f"changed: {', '.join(changed)}"},
                 )
             ]
@@ -101,6 +104,7 @@ def compaction_schedule(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefiniti
     return dg.ScheduleDefinition(
         name="daily_compaction",
         job_name="compact",
+        run_config=run_config("compact", file_patience=FILE_PATIENCE),
         cron_schedule="40 9 * * *",
         execution_timezone="UTC",
         default_status=status,

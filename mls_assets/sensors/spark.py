@@ -12,6 +12,7 @@ from mls_assets.partitions import SPARK_PAGES
 from mls_assets.sensors.memory import history, landed, moment
 from mls_assets.sensors.pacing import (
     FIRST_WAIT_CONFIGURATION,
+    UPDATE_FLOOR,
     Landed,
     read_times,
     reason_to_run,
@@ -29,9 +30,6 @@ from mls_assets.sensors.ticking import (
 )
 from mls_assets.sources import SparkClient
 
-#: An update is made at least so often (seconds), whatever the cheap question says: the source's
-#: caches are up to 20 minutes late, and what they hide until then bears an older timestamp.
-UPDATE_FLOOR = 20 * 60.0
 #: In the update sensor's cursor, before a feed's name: until when its token counts as refused, and
 #: since when it has not answered.
 _REFUSED, _SILENT = "refused ", "silent "

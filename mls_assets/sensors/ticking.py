@@ -17,6 +17,8 @@ from mls_assets.warehouse import locks
 
 #: Dagster ends a tick after 60 s; feeds that it did not come to are first at the next.
 TICK_SECONDS = 40.0
+#: So many reasons are told; with hundreds of feeds each tick would store a book.
+_REASONS = 40
 #: A sensor has no time for patience: the next tick tries again anyway.
 TICK_PATIENCE = 5.0
 TICK_LIMITS = Limits(
@@ -28,6 +30,9 @@ TICK_LIMITS = Limits(
 )
 #: How long runs that a sensor started try a host that does not answer, in seconds.
 RUN_PATIENCE = 300.0
+#: And how long they wait for the warehouse file: publishing or compacting a very large one holds it
+#: for minutes. A person at the terminal is told after one.
+FILE_PATIENCE = 1800.0
 #: Pages that such a run may take before it lets others in; the next tick asks for the rest.
 RUN_PAGES = 500
 
@@ -40,14 +45,15 @@ class Tick:
     reasons: list[str] = field(default_factory=list)
     deadline: float = field(default_factory=lambda: time.monotonic() + TICK_SECONDS)
 
-    @property
-    def out_of_time(self) -> bool:
-        """True when no further request to a source may begin."""
-        return time.monotonic() >= self.deadline
+    def out_of_time(self, needed: float = 0.0) -> bool:
+        """Tell whether fewer seconds are left of this tick than are needed."""
+        return time.monotonic() + needed >= self.deadline
 
     def result(self, context: dg.SensorEvaluationContext, **more: object) -> dg.SensorResult:
         """Return the tick's result; the reasons go to its log when runs are asked for too."""
-        text = "; ".join(self.reasons) or "nothing to do"
+        more_of_them = len(self.reasons) - _REASONS
+        told = self.reasons[:_REASONS] + ([f"and {more_of_them:,} more"] * (more_of_them > 0))
+        text = "; ".join(told) or "nothing to do"
         if not self.requests:
             return dg.SensorResult(skip_reason=text, **more)  # pyright: ignore[reportArgumentType]
         if self.reasons:
@@ -61,7 +67,12 @@ class Tick:
             dg.RunRequest(
                 run_key=f"{feed} {past.run_key}",
                 partition_key=feed,
-                run_config=run_config(job, patience=RUN_PATIENCE, page_budget=budget),
+                run_config=run_config(
+                    job,
+                    patience=RUN_PATIENCE,
+                    file_patience=FILE_PATIENCE,
+                    page_budget=budget,
+                ),
                 tags={FEED_TAG: feed, BECAUSE_TAG: because},
             )
         )
@@ -83,13 +94,23 @@ def configured() -> Feeds | dg.SkipReason:
         return dg.SkipReason(str(error))
 
 
-def each(tick: Tick, names: Iterable[str], decide: Callable[[str], None]) -> None:
-    """Decide feed by feed until the time is up; one feed's error is no other's."""
-    for name in names:
-        if tick.out_of_time:
-            tick.reasons.append("the time of this tick is up; the other feeds come next")
-            return
+def each(
+    tick: Tick, names: Iterable[str], decide: Callable[[str], None], *, reserve: float = 0.0
+) -> list[str]:
+    """Decide feed by feed until only `reserve` seconds of the tick are left.
+
+    One feed's error is no other's. Returns the feeds that there was no time for.
+    """
+    waiting = list(names)
+    while waiting:
+        if tick.out_of_time(reserve):
+            tick.reasons.append(
+                f"the time of this tick is up; {len(waiting):,} other feed(s) come next"
+            )
+            break
+        name = waiting.pop(0)
         try:
             decide(name)
         except MlsAssetsError as error:
             tick.reasons.append(f"{name}: {error}")
+    return waiting

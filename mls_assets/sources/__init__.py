@@ -3,7 +3,7 @@
 Nothing here stores, compares or removes anything, and nothing knows DuckDB or Dagster.
 """
 
-from mls_assets.sources.forge import ForgeClient, Position
+from mls_assets.sources.forge import MLSES_A_QUESTION, ForgeClient, Position
 from mls_assets.sources.forge_schema import LISTING_FIELDS, ForgeShape, Mls
 from mls_assets.sources.prefetch import ahead
 from mls_assets.sources.spark import SparkClient
@@ -12,6 +12,7 @@ from mls_assets.sources.transport import Limits
 
 __all__ = [
     "LISTING_FIELDS",
+    "MLSES_A_QUESTION",
     "RELATIONS",
     "ForgeClient",
     "ForgeShape",

@@ -57,7 +57,8 @@ log = logging.getLogger(__name__)
 
 _STANDSTILL_TRIES = 3
 _STANDSTILL_SECONDS = 5.0
-_ALIASES = 50  # MLSs in one question for positions
+#: MLSs in one question for positions.
+MLSES_A_QUESTION = 50
 _INT_LIMIT_NEAR = 2_000_000_000  # GraphQL's Int ends at 2,147,483,647
 
 #: What reading a schema raises whose parts are of other types than GraphQL says.
@@ -190,8 +191,8 @@ class ForgeClient:
         """
         shape = self._shape_for(resource)
         found: dict[str, Position | SourceError] = {}
-        for start in range(0, len(mlses), _ALIASES):
-            asked = [(mls, cursors.get(mls, 0)) for mls in mlses[start : start + _ALIASES]]
+        for start in range(0, len(mlses), MLSES_A_QUESTION):
+            asked = [(mls, cursors.get(mls, 0)) for mls in mlses[start : start + MLSES_A_QUESTION]]
             variables: dict[str, Any] = {}
             for number, (mls, after) in enumerate(asked):
                 variables |= {f"k{number}": mls, f"e{number}": after}

@@ -12,6 +12,7 @@ from mls_assets import jobs
 from mls_assets.jobs import RunOutcome
 from mls_assets.passes import site
 from mls_assets.passes.site import Progress
+from mls_assets.sensors.memory import failure_of
 from mls_assets.warehouse import FeedLock
 from mls_assets_tests.assets.world import SPARK, World, world
 
@@ -108,6 +109,19 @@ def test_one_broken_resource_does_not_hold_back_the_others(troubles: Troubles):
     results = troubles["one resource"].results
     assert results["spark_office_pages"]["complete"]
     assert results["spark_open_house_pages"]["complete"]
+
+
+def test_a_failed_run_tells_whether_other_resources_came_through(troubles: Troubles):
+    with troubles.world.instance() as instance:
+        told = {
+            name: failure_of(instance, troubles[name].run_id)
+            for name in ("one resource", "unreachable", "token")
+        }
+    assert {name: (entry.exit_code, entry.partly) for name, entry in told.items()} == {
+        "one resource": (1, True),
+        "unreachable": (1, False),
+        "token": (2, False),
+    }
 
 
 def test_the_next_run_goes_on_from_there(troubles: Troubles):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mls_assets.sensors.pacing import (
+    UPDATE_FLOOR,
     History,
     Landed,
     read_times,
@@ -32,6 +33,13 @@ def test_each_failure_doubles_the_wait_up_to_a_bound():
     assert wait_after(9, 1) == wait_after(10_000, 1) == HOUR
     assert wait_after(1, 2) == HOUR / 2
     assert wait_after(99, 2) == 6 * HOUR
+
+
+def test_resources_that_came_through_do_not_wait_long_for_one_that_does_not():
+    assert [wait_after(number, 1, partly=True) for number in (1, 2, 3)] == [60, 120, 240]
+    assert wait_after(99, 1, partly=True) == wait_after(99, 2, partly=True) == UPDATE_FLOOR
+    failed = History(failures=9, exit_code=1, partly=True, ended_at=1000.0, last_run_id="a")
+    assert reason_to_wait(failed, 1000.0 + UPDATE_FLOOR) is None
 
 
 def test_a_failed_run_is_asked_for_again_once_its_wait_is_over():

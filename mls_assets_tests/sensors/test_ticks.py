@@ -307,6 +307,37 @@ def test_only_the_mls_with_new_events_gets_a_run(
     assert [request.partition_key for request in result.run_requests] == [RMLS]
 
 
+def test_mlss_that_a_tick_had_no_time_for_are_the_first_of_the_next(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
+    for feed in (ARMLS, RMLS):
+        memory.landed(feed, complete=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("mls_assets.sensors.ticking.TICK_SECONDS", 0.0)
+        first = memory.tick("forge_event_sensor")
+    assert first.skip_reason.skip_message == (
+        "the time of this tick is up; 2 other feed(s) come next"
+    )
+    memory.instance.delete_dynamic_partition("forge_mls", ARMLS)
+    memory.instance.add_dynamic_partitions("forge_mls", ["forge/new", ARMLS])
+    memory.landed("forge/new", complete=False)
+    second = memory.tick("forge_event_sensor", cursor=first.cursor)
+    asked = [request.partition_key for request in second.run_requests]
+    assert set(asked[:2]) == {ARMLS, RMLS}
+    assert asked[2:] == ["forge/new"]
+    assert "missed" not in second.cursor
+
+
+def test_of_hundreds_of_feeds_a_tick_tells_some_reasons_and_how_many_more(memory: Memory):
+    memory.instance.add_dynamic_partitions(
+        "forge_mls", [f"forge/mls{number}" for number in range(50)]
+    )
+    reason = memory.why_not("forge_event_sensor")
+    assert reason.count("requests its first run") == 40
+    assert reason.endswith("; and 10 more")
+
+
 def test_a_quiet_mls_gets_a_run_every_hour(memory: Memory, sandbox: SandboxServer, later: Any):
     memory.instance.add_dynamic_partitions("forge_mls", [ARMLS])
     memory.landed(ARMLS, cursor=str(_newest_event(sandbox, "armls")))
