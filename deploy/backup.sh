@@ -1,6 +1,6 @@
 #!/bin/sh
 # Copies the warehouse while nobody writes to it: backup.sh DATA_FOLDER TARGET_FOLDER
-# A run that wants to write waits for up to a minute, then fails and is asked for again later.
+# Runs that want the file wait: those of the sensors for half an hour, verbs for a minute.
 set -eu
 data=${1:?data folder} target=${2:?target folder}
 umask 077
