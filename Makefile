@@ -19,7 +19,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # of the long property tests; each run takes another and names it, so that it can be repeated
 SEED := $(or $(SEED),$(shell date +%s))
 
-.PHONY: help install demo test test-long test-production model mutants dev lint lock clean
+.PHONY: help install demo test test-long model mutants dev lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,14 +42,12 @@ demo: $(READY) ## the whole way on the built-in sandbox: download, changes, remo
 	@$(BIN)/mls-assets demo
 
 test: $(READY) ## the test suite (under 5 minutes on two processors)
-	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long and not production"
+	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long"
 
-test-long: $(READY) ## what needs longer: model runs, kills, the demo
+# three at once, the largest modules first: those with a daemon mostly wait
+test-long: $(READY) ## what needs longer: model runs, kills, the demo, a real daemon, the UI in Chromium
 	@echo "SEED=$(SEED)"
-	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m long --hypothesis-seed=$(SEED)
-
-test-production: $(READY) ## a real daemon and the UI in Chromium, a quarter of an hour
-	@$(BIN)/pytest -n 2 --dist loadscope -m production
+	@$(BIN)/pytest -n 3 --dist loadscope -m long --hypothesis-seed=$(SEED)
 
 model: $(READY) ## the models of both markets for longer: MODEL_EXAMPLES (2000) of MODEL_STEPS (50)
 	@echo "SEED=$(SEED)"

@@ -77,13 +77,13 @@ def test_make_lists_every_target_with_its_help():
     ).stdout
     targets = [line.split()[0] for line in shown.splitlines()]
     assert targets == [
-        "help", "install", "demo", "test", "test-long", "test-production", "model", "mutants",
+        "help", "install", "demo", "test", "test-long", "model", "mutants",
         "dev", "lint", "lock", "clean",
     ]  # fmt: skip
     assert all(len(line.split()) > 3 for line in shown.splitlines())
 
 
-def test_continuous_integration_runs_make_targets_alone():
+def test_continuous_integration_runs_the_make_targets():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     lines = [line for line in script.read_text().splitlines() if line and line[0] != "#"]

@@ -21,7 +21,7 @@ from mls_assets.sandbox.control.verbs import target
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets_tests.production.place import ARMLS, RMLS, SPARK, Production, until
 
-pytestmark = [pytest.mark.production, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 #: Far beyond what anything here takes; a bound for a machine that stands still.
 PATIENCE = 420

@@ -20,7 +20,7 @@ from mls_assets_tests.production.place import SPARK, Production, until
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
-    pytest.mark.production,
+    pytest.mark.long,
     pytest.mark.timeout(1200),
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium here; Debian's package is `chromium`"),
 ]
