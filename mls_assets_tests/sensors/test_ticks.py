@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
 from mls_assets.feeds import load_feeds
 from mls_assets.jobs import all_jobs, run_config
 from mls_assets.sandbox.server import SandboxServer
-from mls_assets.sensors import all_sensors
+from mls_assets.sensors import all_schedules, all_sensors
 from mls_assets.sources import ForgeClient, Position
 from mls_assets.warehouse import FeedLock
 from mls_assets_tests.sensors.conftest import SPARK, Memory
@@ -374,6 +375,22 @@ def test_a_partition_that_a_person_added_gets_its_first_run_from_the_events_sens
     later(120)
     second = memory.tick("forge_event_sensor", cursor=first.cursor)
     assert [request.partition_key for request in second.run_requests] == [ARMLS]
+
+
+def test_what_ticks_ask_for_their_jobs_can_be_started_with(memory: Memory):
+    asked = {"spark_replicate": memory.tick("spark_update_sensor").run_requests}
+    memory.landed(SPARK)
+    asked["spark_purge"] = memory.tick("spark_purge_sensor").run_requests
+    asked["forge_replicate"] = memory.tick("forge_mls_sensor").run_requests
+    memory.materialised("deletion_ledger")
+    asked["publish"] = memory.tick("publish_sensor").run_requests
+    (daily,) = all_schedules()
+    tick = daily.evaluate_tick(dg.build_schedule_context(memory.instance))
+    asked[daily.job_name] = tick.run_requests
+    assert all(asked.values())
+    for job, requests in asked.items():
+        for request in requests:
+            assert dg.validate_run_config(memory.repository.get_job(job), request.run_config)
 
 
 def test_no_tick_opens_the_warehouse(memory: Memory, monkeypatch: pytest.MonkeyPatch):
