@@ -170,7 +170,7 @@ def _walk_again(
     site: Site, client: SparkClient, resource: Resource, sweep_id: str, proof: SweepProof
 ) -> None:
     """Walk a set that is paged by offset a second time: both must show the same keys."""
-    again = f"{sweep_id}/again"
+    again = f"{sweep_id}{sweeps.SECOND_WALK}"
     second = SweepProof()
     waiting: list[str] = []
     for page in ahead(client.key_pages(resource)):

@@ -44,11 +44,10 @@ def _end_sweeps(con: Connection, feed: str) -> None:
         con, "select sweep_id from sweeps where feed = ? and verdict = 'running'", [feed]
     ):
         sweeps.close(con, running, verdict="void", explanation=_CLOSED)
-    # a set that is paged by offset is walked twice: its second walk is staged beside the first
     con.execute(
         "delete from raw.sweep_keys where sweep_id in (select sweep_id from sweeps where feed = ? "
-        "union all select sweep_id || '/again' from sweeps where feed = ?)",
-        [feed, feed],
+        "union all select sweep_id || ? from sweeps where feed = ?)",
+        [feed, sweeps.SECOND_WALK, feed],
     )
     con.execute(
         "delete from raw.suspects where sweep_id in (select sweep_id from sweeps where feed = ?)",

@@ -27,6 +27,7 @@ from mls_assets.warehouse.sweeps.suspects import (
     oldest_evidence,
 )
 from mls_assets.warehouse.sweeps.verdicts import (
+    SECOND_WALK,
     SweepRow,
     began_here_at,
     begin,
@@ -45,6 +46,7 @@ from mls_assets.warehouse.sweeps.verdicts import (
 )
 
 __all__ = [
+    "SECOND_WALK",
     "Approval",
     "Difference",
     "SweepRow",

@@ -11,6 +11,9 @@ from mls_assets.warehouse.ddl import column_list, quoted
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.schema import SWEEPS
 
+#: After a sweep's id: a set that is paged by offset is walked twice, and its second walk is staged
+#: beside the first.
+SECOND_WALK = "/again"
 _SUPERSEDED = (
     "It never came to a verdict: its process ended, or a newer sweep began first. Nothing was "
     "removed; the newer sweep counts."
@@ -116,9 +119,9 @@ def close(
         **columns,
     }
     note(con, sweep_id, **facts)
-    # a set that is paged by offset was staged twice
     con.execute(
-        "delete from raw.sweep_keys where sweep_id in (?, ? || '/again')", [sweep_id, sweep_id]
+        "delete from raw.sweep_keys where sweep_id in (?, ? || ?)",
+        [sweep_id, sweep_id, SECOND_WALK],
     )
     counters.changed(con)
 
