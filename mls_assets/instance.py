@@ -1,4 +1,4 @@
-"""Dagster's own folder and the bookkeeping of runs in it: dead ones, old ones, those in flight.
+"""Dagster's own folder and the bookkeeping of runs in it: living ones, dead ones, those in flight.
 
 Only Dagster is asked here, never the warehouse or a source.
 """
@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -37,11 +37,10 @@ FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus
 #: Making Dagster's storage takes a second; a lock that is held for longer is not waited for.
 _STORAGE_SECONDS = 30.0
 _SETTLING_SECONDS = 2.0
+#: A run that has started takes the warehouse, and with it its lock, within a second.
+_STARTING_SECONDS = 60.0
 #: The runs that this process works on.
 _LIVING_HERE: set[str] = set()
-#: So long, and so many of each job and feed, finished runs are kept.
-RUNS_KEPT_FOR = timedelta(days=14)
-RUNS_KEPT = 20
 
 
 def make_dagster_home(home: Path) -> Path:
@@ -120,16 +119,41 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     Dagster's own monitoring only sees that a run's process ends while the code server that
     started it lives on: after a power cut, or a killed code server, it sees nothing.
     """
-    dead = [run for run in _of_verbs(instance) if _life_of(instance, run.run_id).holder() is None]
-    for path in sorted(_lives(instance).glob("*.lock")):
-        run = instance.get_run_by_id(path.stem)
-        if KernelLock(path).holder() is None and _is_settled(path):
-            dead += [run] if run else []
-            path.unlink(missing_ok=True)
-    ended = {run.run_id: run for run in dead if not run.is_finished}
-    for run in ended.values():
-        instance.report_run_failed(run, "The process of this run ended without a word.")
-    return list(ended)
+    left = [
+        path
+        for path in sorted(_lives(instance).glob("*.lock"))
+        if KernelLock(path).holder() is None and _is_settled(path)
+    ]
+    silent = [*_of_verbs(instance), *_started_long_ago(instance)]
+    dead = [path.stem for path in left]
+    dead += [run.run_id for run in silent if _life_of(instance, run.run_id).holder() is None]
+    ended = []
+    for run_id in dict.fromkeys(dead):
+        # looked at only now: it may have told its end just before it let go of its lock
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_failed(run, "The process of this run ended without a word.")
+            ended.append(run_id)
+    for path in left:
+        path.unlink(missing_ok=True)
+    return ended
+
+
+def _started_long_ago(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Return runs of our jobs that should hold their lock by now: they may die before they do.
+
+    None where Dagster's launcher watches its runs itself: those may live on another host.
+    """
+    if instance.run_launcher.supports_check_run_worker_health:
+        return []
+    records = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
+    return [
+        record.dagster_run
+        for record in records
+        if MODE_TAG in record.dagster_run.tags
+        and VERB_TAG not in record.dagster_run.tags
+        and time.time() - began_at(record) > _STARTING_SECONDS
+    ]
 
 
 def _of_verbs(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:
@@ -163,43 +187,6 @@ def run_in_flight(
     return f"run {run.run_id[:8]} ({run.job_name}) is in progress since {_since(records[0])}"
 
 
-def drop_old_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) -> int:
-    """Drop finished runs older than two weeks; return how many.
-
-    Kept are failures, the newest of each job and feed, and whatever is the newest
-    materialisation of an asset or partition, for that is what its page and the sensors show.
-    """
-    before = (now or datetime.now(UTC)) - RUNS_KEPT_FOR
-    keep = _newest_of_assets(instance)
-    seen: dict[tuple[str, str], int] = {}
-    dropped = 0
-    finished = RunsFilter(statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.CANCELED])
-    for record in instance.get_run_records(finished):
-        run = record.dagster_run
-        kind = (run.job_name, run.tags.get(PARTITION_TAG, ""))
-        seen[kind] = seen.get(kind, 0) + 1
-        young = record.create_timestamp.astimezone(UTC) >= before
-        if young or seen[kind] <= RUNS_KEPT or run.run_id in keep:
-            continue
-        instance.delete_run(run.run_id)
-        dropped += 1
-    return dropped
-
-
-def _newest_of_assets(instance: dg.DagsterInstance) -> set[str]:
-    keep = set()
-    for key in instance.all_asset_keys():
-        newest = instance.get_latest_materialization_event(key)
-        if newest is not None:
-            keep.add(newest.run_id)
-        for partition in instance.get_materialized_partitions(key):
-            records = instance.fetch_materializations(
-                dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
-            ).records
-            keep.update(record.run_id for record in records)
-    return keep
-
-
 def _lives(instance: dg.DagsterInstance) -> Path:
     return Path(instance.root_directory) / "living_runs"
 
@@ -208,8 +195,10 @@ def _life_of(instance: dg.DagsterInstance, run_id: str) -> KernelLock:
     return KernelLock(_lives(instance) / f"{run_id}.lock", run_id)
 
 
+def began_at(record: dg.RunRecord) -> float:
+    """Return when a run began, or was made if it has not (seconds since 1970)."""
+    return record.start_time or record.create_timestamp.timestamp()
+
+
 def _since(record: dg.RunRecord) -> str:
-    began = record.create_timestamp
-    if record.start_time:
-        began = datetime.fromtimestamp(record.start_time, UTC)
-    return f"{began.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{datetime.fromtimestamp(began_at(record), UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -30,6 +30,9 @@ from mls_assets.running import (
     plain_metadata,
 )
 
+#: Places in Dagster's queue before the replications of hundreds of feeds: for finding what is gone,
+#: and before that for ridding readers of it.
+_SOON, _NEXT = {"dagster/priority": "1"}, {"dagster/priority": "2"}
 _groups, _assets = dg.AssetSelection.groups, dg.AssetSelection.assets
 
 #: Checks that hold after any change; those of a publication and of purges are named by their job.
@@ -69,7 +72,7 @@ def all_jobs() -> list[Any]:
         ),
         dg.define_asset_job(
             "spark_purge",
-            tags={MODE_TAG: "purge"},
+            tags={MODE_TAG: "purge", **_SOON},
             selection=_assets("spark_keys", "sweeps") | _checks(*_OF_REMOVALS, _COUNTS),
             description="Sweeps the keys of one Spark feed and removes what is proven gone.",
         ),
@@ -90,7 +93,7 @@ def all_jobs() -> list[Any]:
         ),
         dg.define_asset_job(
             "publish",
-            tags={MODE_TAG: "publish", FILE_TAG: "whole"},
+            tags={MODE_TAG: "publish", FILE_TAG: "whole", **_NEXT},
             selection=publication | _checks(*_BEFORE_PUBLICATION, _FRESH, _IN_TIME),
             description="Checks that the tables are whole, then writes the readers' database.",
         ),

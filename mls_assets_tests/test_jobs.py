@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster import DagsterRun, DagsterRunStatus
+from dagster import DagsterEventType, DagsterRun, DagsterRunStatus
 
 from mls_assets import jobs
 from mls_assets.definitions import build_defs
@@ -22,15 +22,16 @@ from mls_assets.errors import (
     SweepVoid,
 )
 from mls_assets.instance import (
+    MODE_TAG,
     PARTITION_TAG,
     VERB_TAG,
-    drop_old_runs,
     end_dead_runs,
     living_run,
     run_in_flight,
 )
 from mls_assets.passes.site import Progress
 from mls_assets.resources import MlsWarehouse
+from mls_assets.retention import drop_old_runs
 from mls_assets.running import (
     Narrator,
     Trouble,
@@ -218,17 +219,51 @@ def test_another_hosts_run_is_not_judged_here(instance: dg.DagsterInstance):
     assert end_dead_runs(instance) == []
 
 
+def test_a_run_that_died_before_it_took_its_lock_does_not_block_its_feed_for_ever(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    _run(instance, "ours", **{MODE_TAG: "replicate"})
+    _run(instance, "of another project")
+    assert end_dead_runs(instance) == [], "it may be about to take it"
+    monkeypatch.setattr("mls_assets.instance._STARTING_SECONDS", -1.0)
+    with living_run(instance, "ours"):
+        assert end_dead_runs(instance) == []
+    assert end_dead_runs(instance) == ["ours"]
+
+
+def test_a_run_that_told_its_end_meanwhile_is_not_marked(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    with living_run(instance, "ending") as tags:
+        _run(instance, "ending", **tags)
+
+    def told(*_: object) -> None:
+        run = instance.get_run_by_id("ending")
+        assert run is not None
+        if not run.is_finished:
+            succeeded = dg.DagsterEvent(DagsterEventType.RUN_SUCCESS.value, run.job_name)
+            instance.report_dagster_event(succeeded, run.run_id)
+
+    monkeypatch.setattr("mls_assets.instance.KernelLock.holder", told)
+    assert end_dead_runs(instance) == []
+
+
 def test_old_runs_are_dropped_but_for_the_newest_and_the_failed(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("mls_assets.instance.RUNS_KEPT", 1)
+    monkeypatch.setattr("mls_assets.retention.AT_LEAST", 1)
 
     @dg.asset
     def landed(context: dg.AssetExecutionContext) -> None:
         if context.run.tags.get("fail"):
             raise dg.Failure("on purpose")
 
-    job = dg.Definitions([landed], jobs=[dg.define_asset_job("land")]).resolve_job_def("land")
+    @dg.asset_check(asset=landed)
+    def there() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    defined = dg.Definitions([landed], asset_checks=[there], jobs=[dg.define_asset_job("land")])
+    job = defined.resolve_job_def("land")
     made = [
         job.execute_in_process(instance=instance, tags=tags, raise_on_error=False).run_id
         for tags in ({}, {"fail": "yes"}, {}, {})
@@ -237,6 +272,25 @@ def test_old_runs_are_dropped_but_for_the_newest_and_the_failed(
     assert drop_old_runs(instance, now=datetime.now(UTC) + timedelta(days=15)) == 2
     left = {run.run_id for run in instance.get_runs()}
     assert left == {made[1], made[3]}
+    shards = {path.stem for path in Path(instance.root_directory).rglob("runs/*.db")}
+    assert shards & set(made) == left
+    results = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(dg.AssetKey("landed"), "there"), limit=9
+    )
+    assert {result.run_id for result in results} == left
+    assert drop_old_runs(instance, now=datetime.now(UTC) + timedelta(days=91)) == 0
+
+
+def test_runs_are_dropped_when_they_are_too_many_however_young(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mls_assets.retention.AT_LEAST", 1)
+    monkeypatch.setattr("mls_assets.retention.AT_MOST", 3)
+    for number in range(9):
+        run = DagsterRun(job_name="publish", run_id=f"run{number}", status=DagsterRunStatus.SUCCESS)
+        instance.add_run(run)
+    assert drop_old_runs(instance) == 6
+    assert {run.run_id for run in instance.get_runs()} == {"run6", "run7", "run8"}
 
 
 _OPEN = """

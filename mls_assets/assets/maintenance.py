@@ -3,9 +3,10 @@
 import dagster as dg
 
 from mls_assets.assets.published import POOL
-from mls_assets.instance import FILE_TAG, MODE_TAG, drop_old_runs
+from mls_assets.instance import FILE_TAG, MODE_TAG
 from mls_assets.passes.compact import compact as compact_warehouse
 from mls_assets.resources import MlsWarehouse
+from mls_assets.retention import drop_old_runs
 from mls_assets.running import Narrator, failing
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import dagster as dg
 
+from mls_assets.checks.plotted import of_each
 from mls_assets.feeds import Feeds, load_feeds, mls_of
+from mls_assets.passes.status import status
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import OFFENDERS, failing
 from mls_assets.values import Resource, Source
@@ -85,15 +87,19 @@ def rejected_share(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
 @dg.asset_check(
     asset="listings",
     description="Every configured feed was brought to current lately: a warning after "
-    f"{LATE_HOURS:.0f} hours, an error after {STALE_HOURS:.0f} (what licences allow at most).",
+    f"{LATE_HOURS:.0f} hours, an error after {STALE_HOURS:.0f} (what licences allow at most). One "
+    "that never was counts from the first page that any feed brought.",
 )
 def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     """Name the feeds that are late."""
     with failing():
         feeds = load_feeds()
-        with warehouse.read() as con:
-            states = [state for state in cursors.states(con) if is_configured(state, feeds)]
-        hours = hours_since_success(states, datetime.now(UTC))
+        site = warehouse.site("check")
+        entries = status(site, feeds).feeds
+        with site.warehouse.read() as con:
+            at_work_since = audit.at_work_since(con)
+        states = [entry.state for entry in entries if is_configured(entry.state, feeds)]
+        hours = hours_since_success(states, datetime.now(UTC), at_work_since)
     late = {name: age for name, age in hours.items() if age > LATE_HOURS}
     oldest = max(hours.values(), default=0.0)
     error = oldest > STALE_HOURS
@@ -106,7 +112,7 @@ def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             "oldest_hours": oldest,
             "late_feeds": len(late),
             OFFENDERS: sorted(late),
-            **{f"hours {name}": age for name, age in hours.items()},
+            **of_each(hours=hours),
         },
     )
 
@@ -147,8 +153,10 @@ def rows_match_source(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             "compared": len(counted),
             "differing": len(wrong),
             OFFENDERS: sorted(wrong),
-            **{f"rows {name}": rows for name, (rows, _) in counted.items()},
-            **{f"source_rows {name}": source for name, (_, source) in counted.items()},
+            **of_each(
+                rows={name: rows for name, (rows, _) in counted.items()},
+                source_rows={name: source for name, (_, source) in counted.items()},
+            ),
         },
     )
 
@@ -174,14 +182,20 @@ def is_configured(state: FeedState, feeds: Feeds) -> bool:
     return not forge.mlses or mls_of(state.feed) in forge.mlses
 
 
-def hours_since_success(states: Iterable[FeedState], now: datetime) -> dict[str, float]:
-    """Return per feed and resource how long ago it was current; without a success, not at all."""
+def hours_since_success(
+    states: Iterable[FeedState], now: datetime, at_work_since: datetime | None = None
+) -> dict[str, float]:
+    """Return per feed and resource how long ago it was current.
+
+    Without a success it counts from when the pipeline is at work, if it ever was.
+    """
+    since = {
+        f"{state.feed} {state.resource}": state.last_success_at or at_work_since for state in states
+    }
     return {
-        f"{state.feed} {state.resource}": max(
-            round((now - state.last_success_at) / timedelta(hours=1), 3), 0.0
-        )
-        for state in states
-        if state.last_success_at is not None
+        name: max(round((now - moment) / timedelta(hours=1), 3), 0.0)
+        for name, moment in since.items()
+        if moment is not None
     }
 
 

@@ -51,9 +51,14 @@ def removed_is_gone(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             found = audit.lingering(con, published=False)
             if there:
                 found |= audit.lingering(con, published=True)
+            unread = site.published.exists() and not there
+    text = "; ".join(f"{place}: {count:,} rows" for place, count in found.items())
+    if unread:
+        text = "; ".join(filter(None, (text, "the published file is there and cannot be read")))
+    elif not there and not text:
+        text = "No removed key is left in the warehouse; there is no published file."
     return dg.AssetCheckResult(
-        passed=not found,
-        description="; ".join(f"{place}: {count:,} rows" for place, count in found.items())
-        or "No removed key is left anywhere.",
-        metadata={"rows_left": sum(found.values())},
+        passed=not found and not unread,
+        description=text or "No removed key is left anywhere.",
+        metadata={"rows_left": sum(found.values()), "compared": int(there)},
     )

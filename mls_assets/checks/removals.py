@@ -7,6 +7,7 @@ from datetime import datetime
 import dagster as dg
 
 from mls_assets.checks.listings import is_configured
+from mls_assets.checks.plotted import of_each
 from mls_assets.feeds import load_feeds
 from mls_assets.passes.status import REMOVAL_HOURS, FeedStatus, status
 from mls_assets.resources import MlsWarehouse, RemovalTimes
@@ -39,9 +40,18 @@ def every_removal_explained(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     offenders = vanished + present + incomplete
     return dg.AssetCheckResult(
         passed=not offenders,
-        description=f"{vanished:,} keys of the last publication vanished without an entry; "
-        f"{present:,} removed keys are in a table; {incomplete:,} entries are incomplete.",
-        metadata={"vanished": vanished, "still_present": present, "incomplete": incomplete},
+        description=(
+            f"{vanished:,} keys of the last publication vanished without an entry; "
+            if there
+            else "There is no published file to compare with; "
+        )
+        + f"{present:,} removed keys are in a table; {incomplete:,} entries are incomplete.",
+        metadata={
+            "vanished": vanished,
+            "still_present": present,
+            "incomplete": incomplete,
+            "compared": int(there),
+        },
     )
 
 
@@ -75,14 +85,14 @@ class Latency:
     @property
     def metadata(self) -> dict[str, float]:
         """The worst of each kind, and each by itself under the name of its feed and resource."""
-        kinds = {"done": self.done, "waiting": self.waiting, "proof": self.proof}
+        kinds = {
+            "done_hours": self.done,
+            "waiting_hours": self.waiting,
+            "proof_hours": self.proof,
+        }
         return {
-            **{f"{kind}_hours": max(ages.values(), default=0.0) for kind, ages in kinds.items()},
-            **{
-                f"{kind}_hours {whose}": age
-                for kind, ages in kinds.items()
-                for whose, age in sorted(ages.items())
-            },
+            **{kind: max(ages.values(), default=0.0) for kind, ages in kinds.items()},
+            **of_each(**kinds),
         }
 
 

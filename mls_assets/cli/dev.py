@@ -19,6 +19,7 @@ from mls_assets.cli.local import sandbox_process
 from mls_assets.cli.screen import complain
 from mls_assets.errors import MlsAssetsError
 from mls_assets.instance import make_dagster_home
+from mls_assets.sensors.hook import HOOK_VARIABLE
 
 UI = ("127.0.0.1", 3000)
 SANDBOX_PORT = 8400
@@ -29,8 +30,11 @@ _END_SECONDS = 8.0
 
 
 def environment_of(folder: Path, environ: MutableMapping[str, str]) -> dict[str, str]:
-    """Return the environment in which everything happens in `folder`, with sensors on."""
-    without = ("MLS_ASSETS_DATABASE", "MLS_ASSETS_FEEDS")
+    """Return the environment in which everything happens in `folder`, with sensors on.
+
+    Whoever is told of failures in production is not told of the sandbox's.
+    """
+    without = ("MLS_ASSETS_DATABASE", "MLS_ASSETS_FEEDS", HOOK_VARIABLE)
     return {
         **{name: value for name, value in environ.items() if name not in without},
         "MLS_ASSETS_DATA": str(folder),

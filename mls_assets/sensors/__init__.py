@@ -25,7 +25,7 @@ def all_sensors(feeds: Feeds) -> list[dg.SensorDefinition]:
     """Return the sensors of both sources, of publication, and the one that tells of failures."""
     status = dg.DefaultSensorStatus.RUNNING if switched_on() else dg.DefaultSensorStatus.STOPPED
     return [
-        *spark_sensors(status),
+        *spark_sensors(status, feeds.spark),
         *forge_sensors(status, feeds.forge),
         *publication_sensors(status),
         *alert_sensors(status),

@@ -21,12 +21,15 @@ from mls_assets.sensors.pacing import (
     write_times,
 )
 from mls_assets.sensors.ticking import (
+    ASKING_SECONDS,
+    MISSED,
     TICK_LIMITS,
     TICK_PATIENCE,
     Tick,
     configured,
     each,
     held,
+    missed,
 )
 from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, ForgeShape, Position
 
@@ -39,8 +42,6 @@ EVENT_FLOOR = 3600.0
 FIRST_RUN_SECONDS = 120.0
 #: In the event sensor's cursor, beside the MLSs without a run: before when nothing is asked.
 _NOT_BEFORE = "not before"
-#: And before a feed's name: when a tick had no time for it.
-_MISSED = "missed "
 #: What each address's schema told, and when, so that a tick is one request and not two; and for
 #: how many seconds that is believed.
 _SHAPES: dict[str, tuple[float, dict[str, ForgeShape | None]]] = {}
@@ -171,11 +172,11 @@ def _poll(
             return
         quiet[feed] = _Quiet(past, last.position if last else 0)
 
-    feeds = sorted(_partitions(instance, access), key=lambda feed: f"{_MISSED}{feed}" not in seen)
-    missed = each(tick, feeds, look, reserve=TICK_LIMITS.total_seconds)
-    fresh |= {feed: seen[feed] for feed in missed if feed in seen}
-    missed += _ask(access, tick, quiet) if quiet else []
-    return {**fresh, **{f"{_MISSED}{feed}": now for feed in missed}}
+    # twice: Forge may have to be asked for its schema first
+    late = each(tick, _partitions(instance, access), seen, look, reserve=2 * ASKING_SECONDS)
+    fresh |= {feed: at for feed, at in seen.items() if f"{MISSED}{feed}" in late}
+    unasked = _ask(access, tick, quiet) if quiet else []
+    return {**fresh, **late, **missed(unasked)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +190,22 @@ class _Quiet:
 def _ask(access: ForgeAccess, tick: Tick, quiet: Mapping[str, _Quiet]) -> list[str]:
     """Request runs for those of the quiet MLSs whose logs have moved.
 
-    Returns the MLSs that there was no time to ask about.
+    A question that fails is no other's failure, but for a refused token, which is raised. Returns
+    the MLSs that there was no time to ask about.
     """
     resource = next(resource for resource in FORGE_PAGES.values() if resource in access.resources)
     waiting = list(quiet)
     with _client(access) as client:
-        while waiting and not tick.out_of_time():
+        while waiting and not tick.out_of_time(ASKING_SECONDS):
             asked, waiting = waiting[:MLSES_A_QUESTION], waiting[MLSES_A_QUESTION:]
             known = {mls_of(feed): quiet[feed].position for feed in asked}
-            found = client.positions(list(known), known, resource)
+            try:
+                found = client.positions(list(known), known, resource)
+            except TokenRefused:
+                raise
+            except MlsAssetsError as error:
+                tick.reasons.append(f"{asked[0]} to {asked[-1]}: {error}")
+                continue
             for feed in asked:
                 _decide(tick, feed, quiet[feed], found.get(mls_of(feed)))
     return waiting

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 
-from mls_assets.instance import FINISHED, PARTITION_TAG, run_in_flight
+from mls_assets.instance import FINISHED, PARTITION_TAG, began_at, run_in_flight
 from mls_assets.running import EXIT_CODE, LANDED, plain_metadata
 from mls_assets.sensors.pacing import History, Landed
 
@@ -24,10 +24,11 @@ def history(
     `queued_behind` only this job's own: its run is asked for although another works on the feed,
     and Dagster's queue, which runs one at a time for a feed, lets it follow.
     """
-    records = instance.get_run_records(
+    found = instance.get_run_records(
         RunsFilter(job_name=job, statuses=FINISHED, tags={PARTITION_TAG: feed} if feed else None),
         limit=_LOOK_BACK,
     )
+    records = [record for record in found if not is_dry(record.dagster_run)]
     failures = 0
     for record in records:
         if record.dagster_run.status is not DagsterRunStatus.FAILURE:
@@ -35,8 +36,9 @@ def history(
         failures += 1
     of_any = feed and not queued_behind
     in_flight = run_in_flight(instance, feed=feed, job=None if of_any else job)
+    last_run_id = found[0].dagster_run.run_id if found else ""
     if not records:
-        return History(in_flight)
+        return History(in_flight, last_run_id=last_run_id)
     newest = records[0]
     told = failure_of(instance, newest.dagster_run.run_id) if failures else Told("", 0)
     return History(
@@ -45,19 +47,19 @@ def history(
         told.exit_code,
         told.partly,
         newest.end_time or newest.update_timestamp.timestamp(),
-        newest.dagster_run.run_id,
-        next((_began(record) for record in records if _is_done(record.dagster_run)), None),
+        last_run_id,
+        next((began_at(record) for record in records if _succeeded(record)), None),
     )
 
 
-def _began(record: dg.RunRecord) -> float:
-    return record.start_time or record.create_timestamp.timestamp()
+def _succeeded(record: dg.RunRecord) -> bool:
+    return record.dagster_run.status is DagsterRunStatus.SUCCESS
 
 
-def _is_done(run: dg.DagsterRun) -> bool:
+def is_dry(run: dg.DagsterRun) -> bool:
+    """Tell whether a run was to show its plan only; it proves and mends nothing."""
     ops: Any = run.run_config.get("ops", {})
-    dry = any(op.get("config", {}).get("dry_run") for op in ops.values())
-    return run.status is DagsterRunStatus.SUCCESS and not dry
+    return any(op.get("config", {}).get("dry_run") for op in ops.values())
 
 
 def landed(instance: dg.DagsterInstance, asset: str, feed: str) -> Landed | None:

@@ -50,7 +50,7 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
         changed = sorted(changed_assets(instance, asked)) or broken_off(instance, asked)
         if not changed:
             return dg.SensorResult(skip_reason="nothing changed since the last publication")
-        if since is not None and time.time() - since < PUBLISH_SECONDS:
+        if asked is not None and time.time() - asked < PUBLISH_SECONDS:
             return dg.SensorResult(skip_reason="the last publication is not five minutes old")
         return dg.SensorResult(
             run_requests=[

@@ -1,12 +1,12 @@
 """Sensors of the Spark feeds: when an update is due, and when a key sweep is."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import dagster as dg
 
 from mls_assets.errors import TokenRefused
-from mls_assets.feeds import SparkFeed, token_of
+from mls_assets.feeds import Feeds, SparkFeed, token_of
 from mls_assets.instance import end_dead_runs
 from mls_assets.partitions import SPARK_PAGES
 from mls_assets.sensors.memory import history, landed, moment
@@ -21,6 +21,7 @@ from mls_assets.sensors.pacing import (
     write_times,
 )
 from mls_assets.sensors.ticking import (
+    ASKING_SECONDS,
     TICK_LIMITS,
     TICK_PATIENCE,
     Tick,
@@ -35,8 +36,10 @@ from mls_assets.sources import SparkClient
 _REFUSED, _SILENT = "refused ", "silent "
 
 
-def spark_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
-    """Return the sensors of the Spark feeds."""
+def spark_sensors(
+    status: dg.DefaultSensorStatus, partitions: Collection[str]
+) -> list[dg.SensorDefinition]:
+    """Return the sensors of the Spark feeds; `partitions` are those that Dagster knows."""
 
     @dg.sensor(
         name="spark_update_sensor",
@@ -56,16 +59,18 @@ def spark_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
         if not feeds.spark:
             return dg.SkipReason("Spark is off: no feed is configured.")
         end_dead_runs(context.instance)
-        tick, now = Tick(), time.time()
-        times = read_times(context.cursor)
-        known = {f"{mark}{name}" for name in feeds.spark for mark in ("", _REFUSED, _SILENT)}
-        times = {name: at for name, at in times.items() if name in known}
-        each(
+        tick, now, times = Tick(), time.time(), read_times(context.cursor)
+        names = _loaded(feeds, partitions, tick)
+        known = {f"{mark}{name}" for name in names for mark in ("", _REFUSED, _SILENT)}
+        kept = {name: at for name, at in times.items() if name in known}
+        missed = each(
             tick,
-            sorted(feeds.spark, key=lambda name: times.get(name, 0.0)),
-            lambda name: _decide_update(context.instance, feeds.spark[name], tick, now, times),
+            sorted(names, key=lambda name: kept.get(name, 0.0)),
+            times,
+            lambda name: _decide_update(context.instance, feeds.spark[name], tick, now, kept),
+            reserve=ASKING_SECONDS,
         )
-        return tick.result(context, cursor=write_times(times))
+        return tick.result(context, cursor=write_times({**kept, **missed}))
 
     @dg.sensor(
         name="spark_purge_sensor",
@@ -86,14 +91,25 @@ def spark_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
             return dg.SkipReason("Spark is off: no feed is configured.")
         end_dead_runs(context.instance)
         tick, now = Tick(), time.time()
-        each(
+        missed = each(
             tick,
-            feeds.spark,
+            _loaded(feeds, partitions, tick),
+            read_times(context.cursor),
             lambda name: _decide_purge(context.instance, feeds.spark[name], tick, now),
         )
-        return tick.result(context)
+        return tick.result(context, cursor=write_times(missed))
 
     return [spark_update_sensor, spark_purge_sensor]
+
+
+def _loaded(feeds: Feeds, partitions: Collection[str], tick: Tick) -> list[str]:
+    """Return the feeds that are partitions; a run for another would fail the whole tick."""
+    tick.reasons += [
+        f"{name} is new in the feeds file; restart the code server (in the UI: reload definitions)"
+        for name in feeds.spark
+        if name not in partitions
+    ]
+    return [name for name in feeds.spark if name in partitions]
 
 
 def _decide_update(
@@ -143,9 +159,11 @@ def _decide_purge(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now
     # busy feeds have an update in flight at each tick: a sweep that waited for none would starve
     past = history(instance, "spark_purge", feed.name, queued_behind=True)
     waiting = reason_to_wait(past, now) or held(instance, feed.name)
-    pages = _landed(instance, feed)
-    if not waiting and not all(last and last.complete for last in pages.values()):
-        waiting = "not downloaded completely yet"
+    downloaded = [bool(last and last.complete) for last in _landed(instance, feed).values()]
+    if not waiting and not all(downloaded):
+        # what cannot be downloaded, for want of rights perhaps, must not keep the others unproven
+        failing = history(instance, "spark_replicate", feed.name).failures
+        waiting = None if failing and any(downloaded) else "not downloaded completely yet"
     last = past.done_at
     if not waiting and not past.failures and last is not None:
         left = sweep_due_at(last, feed.purge_hours, feed.name) - now

@@ -1,7 +1,7 @@
 """The frame of a tick over several feeds: time limit, reasons, requests. No decision here."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -15,19 +15,24 @@ from mls_assets.sensors.pacing import History
 from mls_assets.sources import Limits
 from mls_assets.warehouse import locks
 
-#: Dagster ends a tick after 60 s; feeds that it did not come to are first at the next.
-TICK_SECONDS = 40.0
+#: Dagster ends a tick after 60 s, and forgets all it asked for; nothing may end later than this.
+#: Feeds that a tick did not come to are first at the next.
+TICK_SECONDS = 50.0
 #: So many reasons are told; with hundreds of feeds each tick would store a book.
 _REASONS = 40
 #: A sensor has no time for patience: the next tick tries again anyway.
 TICK_PATIENCE = 5.0
 TICK_LIMITS = Limits(
-    connect_seconds=5.0,
-    read_seconds=10.0,
-    total_seconds=15.0,
+    connect_seconds=4.0,
+    read_seconds=8.0,
+    total_seconds=8.0,
     retry_after_seconds=0.0,
     told_pauses=0,
 )
+#: What one request may take at most: an answer that breaks off is asked for once more.
+ASKING_SECONDS = 2 * TICK_LIMITS.total_seconds + 2.0
+#: In a sensor's cursor, before a feed's name: when a tick had no time for it.
+MISSED = "missed "
 #: How long runs that a sensor started try a host that does not answer, in seconds.
 RUN_PATIENCE = 300.0
 #: And how long they wait for the warehouse file: publishing or compacting a very large one holds it
@@ -81,7 +86,11 @@ class Tick:
 def held(instance: dg.DagsterInstance, feed: str) -> str | None:
     """Say who holds a feed's lock if it is nobody that this Dagster knows of."""
     holder = locks.holder(lock_folder(), feed)
-    if holder is None or (holder.run_id and instance.has_run(holder.run_id)):
+    if holder is None:
+        return None
+    run = instance.get_run_by_id(holder.run_id) if holder.run_id else None
+    # a run that Dagster gave up may live on all the same
+    if run is not None and not run.is_finished:
         return None
     return f"being worked on by {holder}"
 
@@ -95,13 +104,19 @@ def configured() -> Feeds | dg.SkipReason:
 
 
 def each(
-    tick: Tick, names: Iterable[str], decide: Callable[[str], None], *, reserve: float = 0.0
-) -> list[str]:
-    """Decide feed by feed until only `reserve` seconds of the tick are left.
+    tick: Tick,
+    names: Iterable[str],
+    times: Mapping[str, float],
+    decide: Callable[[str], None],
+    *,
+    reserve: float = 0.0,
+) -> dict[str, float]:
+    """Decide feed by feed, as long as more than `reserve` seconds of the tick are left.
 
-    One feed's error is no other's. Returns the feeds that there was no time for.
+    One feed's error is no other's. The feeds that the last tick had no time for, as its cursor's
+    times say, are the first; returns those of this one, for the next cursor.
     """
-    waiting = list(names)
+    waiting = sorted(names, key=lambda name: f"{MISSED}{name}" not in times)
     while waiting:
         if tick.out_of_time(reserve):
             tick.reasons.append(
@@ -113,4 +128,9 @@ def each(
             decide(name)
         except MlsAssetsError as error:
             tick.reasons.append(f"{name}: {error}")
-    return waiting
+    return missed(waiting)
+
+
+def missed(names: Iterable[str]) -> dict[str, float]:
+    """Return what a cursor keeps of feeds that a tick had no time for."""
+    return {f"{MISSED}{name}": time.time() for name in names}

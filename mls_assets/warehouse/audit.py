@@ -5,6 +5,7 @@ Only SELECTs, only counts; what an answer means is said by the checks.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -44,6 +45,12 @@ def published_attached(con: Connection, path: Path) -> Iterator[bool]:
         yield True
     finally:
         con.execute("detach published")
+
+
+def at_work_since(con: Connection) -> datetime | None:
+    """Return when the oldest page that is known of was stored, None if there is none."""
+    ((oldest,),) = rows(con, "select min(stored_at) from raw.pages")
+    return oldest
 
 
 def half_applied(con: Connection) -> dict[str, int]:

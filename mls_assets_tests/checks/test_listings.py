@@ -14,6 +14,7 @@ from mls_assets.checks.listings import (
     rejected_share,
     rows_match_source,
 )
+from mls_assets.checks.plotted import MOST, of_each
 from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed
 from mls_assets.values import Resource
 from mls_assets.warehouse import FeedState
@@ -199,5 +200,18 @@ def test_a_feed_counts_as_configured_by_name_resource_and_mls():
         assert is_configured(FeedState(feed, resource), feeds) is configured
 
 
-def test_a_feed_without_a_success_has_no_age():
-    assert hours_since_success([FeedState("spark/a", Resource.PROPERTY)], NOW) == {}
+def test_a_feed_that_was_never_current_is_as_late_as_the_pipeline_is_at_work(filled: Filled):
+    states = [FeedState("spark/a", Resource.PROPERTY)]
+    assert hours_since_success(states, NOW) == {}
+    began = NOW - timedelta(hours=3)
+    assert hours_since_success(states, NOW, began) == {"spark/a Property": 3.0}
+    filled.insert("raw.pages", page_id=1, feed="spark/default", stored_at=began)
+    result = filled.asks(feeds_fresh)
+    assert not result.passed
+    assert "spark/default Property: 3.0 h" in result.description
+
+
+def test_numbers_of_each_feed_are_left_out_where_they_are_too_many_to_plot():
+    few = {f"spark/{number}": 1.0 for number in range(MOST)}
+    assert len(of_each(hours=few, rows=few)) == 2 * MOST
+    assert of_each(hours={**few, "spark/more": 1.0}) == {}

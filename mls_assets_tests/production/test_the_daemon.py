@@ -74,7 +74,7 @@ def test_both_sources_are_downloaded_at_once(machine: Production):
 def test_a_change_reaches_the_listings_within_two_ticks(machine: Production):
     changed = {}
     for feed, sensor in ((SPARK, "spark_update_sensor"), (ARMLS, "forge_event_sensor")):
-        until(PATIENCE, "no run works on it", lambda feed=feed: not machine.holder(feed))
+        until(PATIENCE, "no run works on it", lambda feed=feed: machine.at_rest(feed))
         (key,) = machine.control("change", feed=feed, resource="Property", count=1, what="price")[
             "keys"
         ]
@@ -129,8 +129,8 @@ def test_a_run_whose_process_is_killed_is_marked_and_picked_up(machine: Producti
     pid, killed = until(PATIENCE, "a run works on the feed", lambda: at_work(machine))
     if victim == "the run":
         os.kill(pid, signal.SIGKILL)
-    else:  # and the runs with it, as a power cut would
-        os.killpg(machine.processes["code"].pid, signal.SIGKILL)
+    else:  # and the runs with it
+        machine.kill("code")
         machine.start("code")
     machine.killed.add(killed)
     until(PATIENCE, "the lock is free", lambda: not machine.holder(SPARK))
@@ -172,7 +172,7 @@ def status_of(machine: Production, run_id: str) -> DagsterRunStatus:
 
 def test_a_source_that_is_down_makes_skips_and_no_runs(machine: Production):
     for feed in (SPARK, ARMLS, RMLS):
-        until(PATIENCE, f"no run works on {feed}", lambda feed=feed: not machine.holder(feed))
+        until(PATIENCE, f"no run works on {feed}", lambda feed=feed: machine.at_rest(feed))
     since = time.time()
     for surface, fault in (("spark", "drop_connection"), ("forge", "status_502")):
         machine.sandbox.faults.add_from({"name": fault, "surface": surface, "times": 0})

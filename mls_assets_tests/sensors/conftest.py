@@ -76,8 +76,8 @@ class Memory:
             )
         )
 
-    def landed(self, feed: str, **metadata: Any) -> None:
-        """Remember that a feed was brought to current just now."""
+    def landed(self, feed: str, only: tuple[str, ...] = (), **metadata: Any) -> None:
+        """Remember that a feed (or some of its assets) was brought to current just now."""
         told = {
             "kind": "update",
             "complete": True,
@@ -85,7 +85,7 @@ class Memory:
             "newest_modification": datetime.now(UTC).isoformat(),
             **metadata,
         }
-        for asset in SPARK_PAGES if feed == SPARK else FORGE_PAGES:
+        for asset in only or (SPARK_PAGES if feed == SPARK else FORGE_PAGES):
             self.materialised(asset, feed, **told)
 
     def run(self, job: str, status: DagsterRunStatus, feed: str | None = None, **told: Any) -> str:

@@ -13,7 +13,9 @@ import pytest
 from dagster import DagsterRunStatus
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.sensors.alerts import Wrong, after, news
+from mls_assets.jobs import run_config
+from mls_assets.sensors.alerts import after, news
+from mls_assets.sensors.failing import Wrong
 from mls_assets.sensors.hook import HOOK_VARIABLE, HookFailed, hook_from_environment
 from mls_assets_tests.sensors.conftest import SPARK, Memory
 
@@ -169,7 +171,7 @@ def test_an_unreachable_webhook_is_told_without_its_address():
 def test_what_grew_worse_is_told_again_and_what_stayed_is_not():
     failing = {name: Wrong(name, "error", "why") for name in ("a", "b", "c")}
     before = {"a": ["warning"], "b": ["error"], "gone": ["error"]}
-    found = news(before, failing)
+    found = news(before, failing, {"gone", "never told"})
     assert [(message.about.name, message.state) for message in found] == [
         ("a", "failing"),
         ("c", "failing"),
@@ -179,19 +181,23 @@ def test_what_grew_worse_is_told_again_and_what_stayed_is_not():
     for message in found:
         left = after(left, message)
     assert left == {"a": ["error"], "b": ["error"], "c": ["error"]}
-    assert news(left, failing) == []
+    assert news(left, failing, set()) == []
+
+
+def test_what_was_not_looked_at_did_not_recover():
+    assert news({"check x spark/a": ["error"]}, {}, set()) == []
 
 
 def test_another_offender_is_told_and_one_less_is_not():
     def found(*offenders: str) -> dict[str, Wrong]:
         return {"check x": Wrong("check x", "error", "why", "", offenders)}
 
-    (first,) = news({}, found("spark/a"))
+    (first,) = news({}, found("spark/a"), ())
     told = after({}, first)
-    assert news(told, found("spark/a")) == []
-    (second,) = news(told, found("spark/a", "spark/b"))
+    assert news(told, found("spark/a"), ()) == []
+    (second,) = news(told, found("spark/a", "spark/b"), ())
     told = after(told, second)
-    assert news(told, found("spark/b")) == []
+    assert news(told, found("spark/b"), ()) == []
 
 
 def test_many_runs_of_others_do_not_hide_a_job_that_still_fails(webhook: Inbox, memory: Memory):
@@ -201,6 +207,40 @@ def test_many_runs_of_others_do_not_hide_a_job_that_still_fails(webhook: Inbox, 
         memory.run("forge_replicate", DagsterRunStatus.SUCCESS, "forge/armls")
     memory.tick(SENSOR, cursor)
     assert told(webhook) == [(f"job spark_purge {SPARK}", "failing")]
+
+
+def test_many_results_of_others_do_not_end_what_a_guard_still_blocks(
+    webhook: Inbox, memory: Memory
+):
+    memory.checked("sweeps", "purge_reconciles_keys", False, "blocked", feed="spark/a")
+    cursor = memory.tick(SENSOR).cursor
+    for _ in range(60):
+        memory.checked("sweeps", "purge_reconciles_keys", True, "equal", feed="spark/b")
+    memory.tick(SENSOR, cursor)
+    assert told(webhook) == [("check purge_reconciles_keys spark/a", "failing")]
+
+
+def test_a_dry_run_mends_nothing(webhook: Inbox, memory: Memory):
+    memory.run("spark_purge", DagsterRunStatus.FAILURE, SPARK)
+    cursor = memory.tick(SENSOR).cursor
+    dry = run_config("spark_purge", dry_run=True)
+    memory.run("spark_purge", DagsterRunStatus.SUCCESS, SPARK, run_config=dry)
+    memory.tick(SENSOR, cursor)
+    assert told(webhook) == [(f"job spark_purge {SPARK}", "failing")]
+
+
+def test_a_result_of_several_feeds_is_overtaken_by_the_next_of_one(webhook: Inbox, memory: Memory):
+    memory.checked("sweeps", "purge_reconciles_keys", False, "No purge has been judged yet.")
+    cursor = memory.tick(SENSOR).cursor
+    memory.checked("sweeps", "purge_reconciles_keys", True, "equal", feed="spark/a")
+    memory.tick(SENSOR, cursor)
+    name = "check purge_reconciles_keys"
+    assert told(webhook) == [(name, "failing"), (name, "recovered")]
+
+
+def test_a_check_that_an_upgrade_took_away_does_not_fail_for_ever(webhook: Inbox, memory: Memory):
+    memory.tick(SENSOR, json.dumps({"check of_old": ["error"]}))
+    assert told(webhook) == [("check of_old", "recovered")]
 
 
 def test_what_does_not_go_out_in_time_goes_out_at_the_next_tick(

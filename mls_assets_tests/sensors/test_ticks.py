@@ -1,6 +1,7 @@
 """Ticks of the real sensors against a real source and a real instance."""
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,14 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
-from mls_assets.feeds import load_feeds
+from mls_assets.errors import SourceUnreachable
+from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.jobs import all_jobs, run_config
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets.sensors import all_schedules, all_sensors
-from mls_assets.sources import ForgeClient, Position
+from mls_assets.sensors.pacing import read_times, write_times
+from mls_assets.sensors.ticking import ASKING_SECONDS
+from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, Position
 from mls_assets.warehouse import FeedLock
 from mls_assets_tests.sensors.conftest import SPARK, Memory
 
@@ -85,7 +89,13 @@ def test_a_run_says_whose_it_is_what_it_does_and_why(
     assert request.tags["mls_assets/because"]
     (found,) = [one for one in all_sensors(load_feeds()) if one.name == sensor]
     (made,) = [one for one in all_jobs() if one.name == found.job_name]
-    assert made.tags == {"mls_assets/mode": job}
+    assert made.tags["mls_assets/mode"] == job
+
+
+def test_in_the_queue_publication_comes_first_then_sweeps(memory: Memory):
+    priorities = {job.name: int(job.tags.get("dagster/priority", 0)) for job in all_jobs()}
+    assert sorted(priorities, key=lambda name: -priorities[name])[:2] == ["publish", "spark_purge"]
+    assert list(priorities.values()).count(0) == len(priorities) - 2
 
 
 @pytest.mark.parametrize(
@@ -157,6 +167,8 @@ def test_a_run_that_broke_off_is_followed_by_a_look_for_what_it_removed(memory: 
     memory.run("publish", DagsterRunStatus.SUCCESS)
     assert memory.why_not("publish_sensor") == "nothing changed since the last publication"
     memory.run("forge_replicate", DagsterRunStatus.FAILURE, ARMLS)
+    assert "not five minutes old" in memory.why_not("publish_sensor"), "however many break off"
+    later(301)
     assert memory.tick("publish_sensor").run_requests
 
 
@@ -172,6 +184,14 @@ def test_a_feed_that_another_process_works_on_is_left_alone(memory: Memory, tmp_
         for sensor in ("spark_update_sensor", "spark_purge_sensor"):
             assert "run a run elsewhere, since" in memory.why_not(sensor)
     assert memory.asked_for("spark_update_sensor") == [SPARK]
+
+
+def test_a_feed_that_a_run_holds_which_dagster_gave_up_is_left_alone_too(
+    memory: Memory, tmp_path: Path
+):
+    given_up = memory.run("spark_replicate", DagsterRunStatus.CANCELED, SPARK)
+    with FeedLock(tmp_path / "locks", SPARK, given_up):
+        assert "being worked on by" in memory.why_not("spark_update_sensor")
 
 
 def test_a_feed_without_news_gets_no_run_until_the_caches_may_have_caught_up(
@@ -240,6 +260,76 @@ def test_a_download_is_proven_by_a_sweep_at_once_and_then_every_six_hours(
     assert re.search(r"the next sweep is due in [56]\.\d h", memory.why_not("spark_purge_sensor"))
     later(6 * 3600)
     assert memory.asked_for("spark_purge_sensor") == [SPARK]
+
+
+def test_what_cannot_be_downloaded_does_not_keep_the_others_unproven(memory: Memory, later: Any):
+    memory.landed(SPARK, only=("spark_listing_pages", "spark_office_pages"))
+    assert "not downloaded completely" in memory.why_not("spark_purge_sensor")
+    memory.run("spark_replicate", DagsterRunStatus.FAILURE, SPARK)
+    assert memory.asked_for("spark_purge_sensor") == [SPARK]
+
+
+def test_a_feed_that_is_new_in_the_feeds_file_is_named_and_the_others_go_on(
+    memory: Memory, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    file = tmp_path / "feeds.toml"
+    file.write_text(f'[spark.a]\nbase_url = "{sandbox.spark_url}"\n')
+    monkeypatch.setenv("MLS_ASSETS_FEEDS", str(file))
+    running = [one for one in all_sensors(load_feeds()) if one.name == "spark_update_sensor"]
+    file.write_text(file.read_text() + file.read_text().replace("spark.a", "spark.b"))
+    result: Any = running[0](dg.build_sensor_context(instance=memory.instance))
+    assert [request.partition_key for request in result.run_requests] == ["spark/a"]
+    for sensor in ("spark_update_sensor", "spark_purge_sensor"):
+        (found,) = [one for one in all_sensors(Feeds({})) if one.name == sensor]
+        told: Any = found(dg.build_sensor_context(instance=memory.instance))
+        assert "spark/b is new in the feeds file; restart" in told.skip_reason.skip_message
+
+
+def test_sweeps_that_a_tick_had_no_time_for_are_the_first_of_the_next(
+    memory: Memory, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    file = tmp_path / "feeds.toml"
+    file.write_text(
+        "".join(f'[spark.{name}]\nbase_url = "{sandbox.spark_url}"\n' for name in "abc")
+    )
+    monkeypatch.setenv("MLS_ASSETS_FEEDS", str(file))
+    cursor = write_times({"missed spark/c": 1.0})
+    assert memory.why_not("spark_purge_sensor", cursor).startswith("spark/c: not downloaded")
+    monkeypatch.setattr("mls_assets.sensors.ticking.TICK_SECONDS", 0.0)
+    left = memory.tick("spark_purge_sensor", cursor).cursor
+    assert set(read_times(left)) == {f"missed spark/{name}" for name in "abc"}
+
+
+def test_a_source_that_drips_takes_no_longer_than_a_tick_has_reserved(
+    memory: Memory, sandbox: SandboxServer
+):
+    memory.landed(SPARK)
+    sandbox.faults.add_from({"name": "slow_drip", "surface": "spark", "times": 0, "seconds": 1})
+    began = time.monotonic()
+    memory.why_not("spark_update_sensor")
+    assert time.monotonic() - began < ASKING_SECONDS + 5
+
+
+def test_a_question_that_fails_is_no_failure_of_the_next_mlss(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, later: Any
+):
+    names = [f"mls{number:03d}" for number in range(MLSES_A_QUESTION + 1)]
+    memory.instance.add_dynamic_partitions("forge_mls", [f"forge/{name}" for name in names])
+    for name in names:
+        memory.landed(f"forge/{name}", cursor="5")
+    later(61)
+    asked: list[str] = []
+
+    def answer(_: object, mlses: list[str], *__: object) -> dict[str, Position]:
+        asked.extend(mlses)
+        if names[0] in mlses:
+            raise SourceUnreachable("no answer")
+        return {mls: Position(9, 4) for mls in mlses}
+
+    monkeypatch.setattr(ForgeClient, "positions", answer)
+    result = memory.tick("forge_event_sensor")
+    assert sorted(asked) == names
+    assert len(result.run_requests) == 1
 
 
 def test_a_dry_run_is_no_sweep_that_the_next_could_wait_for(memory: Memory):
