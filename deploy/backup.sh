@@ -2,7 +2,8 @@
 # Copies the warehouse while nobody writes to it: backup.sh DATA_FOLDER TARGET_FOLDER
 # Runs that want the file wait: those of the sensors for half an hour, verbs for a minute.
 set -eu
-data=${1:?data folder} target=${2:?target folder}
+[ $# = 2 ] || { echo "usage: backup.sh DATA_FOLDER TARGET_FOLDER" >&2; exit 2; }
+data=$1 target=$2
 umask 077
 # looked for before the lock: whoever makes a lock file owns it
 [ -e "$data/warehouse.duckdb" ] || { echo "error: no warehouse.duckdb in $data" >&2; exit 2; }

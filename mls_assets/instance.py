@@ -55,13 +55,15 @@ def make_dagster_home(home: Path) -> Path:
 def dagster_home(environ: MutableMapping[str, str] | None = None) -> Path:
     """Return Dagster's folder and see to it that it exists and that DAGSTER_HOME names it.
 
-    A DAGSTER_HOME that is set is used as given; else it is `dagster_home` in the data folder.
+    A DAGSTER_HOME that is set is used as given, but that a new one gets the project's settings:
+    Dagster's own would send telemetry. Else it is `dagster_home` in the data folder.
     """
     environ = os.environ if environ is None else environ
     given = environ.get("DAGSTER_HOME", "").strip()
     if given:
         home = Path(given).expanduser().resolve()
-        home.mkdir(parents=True, exist_ok=True)
+        if not home.is_dir() or not any(home.iterdir()):
+            make_dagster_home(home)
     else:
         home = make_dagster_home(data_folder(environ) / "dagster_home")
     environ["DAGSTER_HOME"] = str(home)

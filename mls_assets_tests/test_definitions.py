@@ -194,8 +194,19 @@ def test_dagsters_folder_is_made_with_our_settings_in_the_data_folder(tmp_path: 
 
 def test_a_dagster_home_that_is_set_is_used_as_given(tmp_path: Path):
     environ = {"MLS_ASSETS_DATA": str(tmp_path / "data"), "DAGSTER_HOME": str(tmp_path / "mine")}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "history").mkdir()
     assert dagster_home(environ) == (tmp_path / "mine").resolve()
-    assert list((tmp_path / "mine").iterdir()) == []
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["history"]
+
+
+def test_a_dagster_home_that_is_new_gets_our_settings_or_dagster_would_send_telemetry(
+    tmp_path: Path,
+):
+    for folder in (tmp_path / "new", tmp_path):
+        dagster_home({"DAGSTER_HOME": str(folder)})
+    assert "telemetry" in (tmp_path / "new" / "dagster.yaml").read_text()
+    assert not (tmp_path / "dagster.yaml").exists(), "somebody has used it before"
 
 
 def test_dagster_takes_our_settings(tmp_path: Path):

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import MutableMapping
-from contextlib import suppress
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mls_assets.cli.ground import fresh_folder
@@ -43,6 +43,14 @@ def environment_of(folder: Path, environ: MutableMapping[str, str]) -> dict[str,
     }
 
 
+@contextmanager
+def dev_folder(folder: Path) -> Iterator[None]:
+    """Hold the folder in which everything happens, begun afresh and unseen by git."""
+    with fresh_folder(folder, remedy=f"Move {folder} away, then run `make dev` again."):
+        (folder / ".gitignore").write_text("*\n")
+        yield
+
+
 def main() -> int:
     """Run until Ctrl-C (or SIGTERM), then stop both; returns the exit code."""
     folder = Path.cwd() / ".dev"
@@ -50,10 +58,9 @@ def main() -> int:
         signal.signal(ending, signal.default_int_handler)
     try:
         with (
-            fresh_folder(folder),
+            dev_folder(folder),
             sandbox_process(port=SANDBOX_PORT, listings=2_000, live=MOVES) as sandbox,
         ):
-            (folder / ".gitignore").write_text("*\n")
             environment = {**environment_of(folder, os.environ), **sandbox.environment}
             host, port = UI
             print(f"Sandbox: {sandbox.control_url}/   Dagster: http://{host}:{port}")

@@ -12,12 +12,14 @@ from pathlib import Path
 from mls_assets.errors import ConfigurationError
 from mls_assets.warehouse.locks import KernelLock
 
+_REMEDY = "Give the demo a folder of its own: MLS_ASSETS_DATA=data-demo mls-assets demo"
 MARKER = ".made-by-mls-assets-demo"
 DAGSTER_HOME = "dagster_home"
 #: What `make install` or a verb that failed leaves in a data folder; no data is ever in it.
 _NO_DATA = (DAGSTER_HOME, "logs")
-#: What a demo makes besides: both databases with their locks and logs, and the feeds' locks.
-_MADE = re.compile(r"(warehouse|mls)\.duckdb(\..*)?|locks|sandbox.*")
+#: What a demo makes besides: both databases with their locks and logs, and the feeds' locks; `dev`
+#: keeps git from looking into its folder.
+_MADE = re.compile(r"(warehouse|mls)\.duckdb(\..*)?|locks|sandbox.*|\.gitignore")
 
 
 def foreign(folder: Path) -> list[str]:
@@ -38,17 +40,20 @@ def disown(folder: Path) -> None:
 
 
 @contextmanager
-def fresh_folder(folder: Path, keep: Collection[str] = ()) -> Iterator[None]:
+def fresh_folder(
+    folder: Path, keep: Collection[str] = (), *, remedy: str = _REMEDY
+) -> Iterator[None]:
     """Empty the folder but for `keep`, mark it as ours, and hold it against a second user.
 
-    Raises ConfigurationError, with the folder as it was, if it is someone else's or in use.
+    Raises ConfigurationError, with the folder as it was, if it is someone else's (then `remedy`
+    is the next step) or in use.
     """
     theirs = foreign(folder)
     if theirs:
         shown = ", ".join(theirs[:3]) + (", ..." if len(theirs) > 3 else "")
         raise ConfigurationError(
             f"{folder} was not made by the demo (it holds {shown}), so nothing in it was touched. "
-            "Give the demo a folder of its own: MLS_ASSETS_DATA=data-demo mls-assets demo"
+            f"{remedy}"
         )
     marker = KernelLock(folder / MARKER)
     try:

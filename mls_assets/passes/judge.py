@@ -184,7 +184,7 @@ def _block(case: Case, waiting: Sequence[str], why: str) -> Judged:
         f"{how_to_release(row.feed, row.sweep_id)}; else wait for the next sweep."
     )
     if case.hides:
-        text += f" Until then the published tables are without these {len(waiting):,}."
+        text += f" From the next publication on readers do not see these {len(waiting):,}."
     with case.site.warehouse.write() as con:
         _spend_keyless(case, con)
         sweeps.listed_again(con, row.sweep_id)

@@ -7,15 +7,18 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from mls_assets.errors import MlsAssetsError
+from mls_assets.feeds import load_feeds
 from mls_assets.instance import PARTITION_TAG
 from mls_assets.running import OFFENDERS, plain_metadata
-from mls_assets.sensors.memory import failure_of, is_dry
+from mls_assets.sensors.memory import counts, failure_of
 
 #: How many of each job's newest failures, of a feed's newest runs, and of each check's newest
 #: executions are looked at in a tick.
 _FAILURES, _RUNS, _EXECUTIONS = 200, 20, 50
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
 _EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+_CONFIGURATION = "configuration"
 #: Characters of a reason; the run has the rest.
 _LONGEST = 2_000
 
@@ -55,14 +58,26 @@ def look(
     executions alone are looked at.
     """
     found = Looked()
+    _look_at_configuration(found)
     for job in jobs:
         _look_at_runs(instance, job, told, found)
     for key in checks:
         _look_at_results(instance, key, found)
     defined = {*(f"job {job}" for job in jobs), *(f"check {key.name}" for key in checks)}
     # what an upgrade took away cannot fail any more
-    found.well.update(name for name in told if " ".join(name.split()[:2]) not in defined)
+    gone = {name for name in told if " ".join(name.split()[:2]) not in defined}
+    found.well.update(gone - found.failing.keys())
     return found
+
+
+def _look_at_configuration(found: Looked) -> None:
+    # with a feeds file that cannot be read no sensor asks for a run, and so none fails
+    try:
+        load_feeds()
+    except MlsAssetsError as error:
+        found.failing[_CONFIGURATION] = Wrong(_CONFIGURATION, "error", _one_line(str(error)))
+    else:
+        found.well.add(_CONFIGURATION)
 
 
 def _look_at_runs(
@@ -88,8 +103,7 @@ def _look_at_runs(
 def _last_ended(instance: dg.DagsterInstance, job: str, feed: str) -> dg.DagsterRun | None:
     tags = {PARTITION_TAG: feed} if feed else None
     ended = instance.get_runs(RunsFilter(job_name=job, tags=tags, statuses=_ENDED), limit=_RUNS)
-    # a dry run mends nothing
-    return next((run for run in ended if not is_dry(run)), None)
+    return next((run for run in ended if counts(run)), None)
 
 
 def _look_at_results(instance: dg.DagsterInstance, key: dg.AssetCheckKey, found: Looked) -> None:

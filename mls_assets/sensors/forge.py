@@ -172,6 +172,11 @@ def _poll(
             return
         quiet[feed] = _Quiet(past, last.position if last else 0)
 
+    wanted, known = map(forge_feed, access.mlses), set(_partitions(instance, access))
+    unknown = [feed for feed in wanted if feed not in known]
+    if unknown or not known:
+        named = ", ".join(unknown) or "no MLS"
+        tick.reasons.append(f"{named} has a partition yet: forge_mls_sensor looks every 15 min")
     # twice: Forge may have to be asked for its schema first
     late = each(tick, _partitions(instance, access), seen, look, reserve=2 * ASKING_SECONDS)
     fresh |= {feed: at for feed, at in seen.items() if f"{MISSED}{feed}" in late}

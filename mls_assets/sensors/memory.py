@@ -13,6 +13,11 @@ from mls_assets.running import EXIT_CODE, LANDED, plain_metadata
 from mls_assets.sensors.pacing import History, Landed
 
 _LOOK_BACK = 20
+_WORDS = {
+    DagsterEventType.STEP_FAILURE,
+    DagsterEventType.ENGINE_EVENT,
+    DagsterEventType.RUN_FAILURE,
+}
 
 
 def history(
@@ -28,7 +33,7 @@ def history(
         RunsFilter(job_name=job, statuses=FINISHED, tags={PARTITION_TAG: feed} if feed else None),
         limit=_LOOK_BACK,
     )
-    records = [record for record in found if not is_dry(record.dagster_run)]
+    records = [record for record in found if counts(record.dagster_run)]
     failures = 0
     for record in records:
         if record.dagster_run.status is not DagsterRunStatus.FAILURE:
@@ -56,10 +61,17 @@ def _succeeded(record: dg.RunRecord) -> bool:
     return record.dagster_run.status is DagsterRunStatus.SUCCESS
 
 
-def is_dry(run: dg.DagsterRun) -> bool:
-    """Tell whether a run was to show its plan only; it proves and mends nothing."""
+def counts(run: dg.DagsterRun) -> bool:
+    """Tell whether a finished run says anything about how its feed is.
+
+    A dry run proves and mends nothing. An approval that failed is for whoever gave it: most were
+    mistyped, or not needed any more.
+    """
     ops: Any = run.run_config.get("ops", {})
-    return any(op.get("config", {}).get("dry_run") for op in ops.values())
+    told = [op.get("config", {}) for op in ops.values()]
+    dry = any(config.get("dry_run") for config in told)
+    approved = any(config.get("approve") for config in told)
+    return not dry and not (approved and run.status is DagsterRunStatus.FAILURE)
 
 
 def landed(instance: dg.DagsterInstance, asset: str, feed: str) -> Landed | None:
@@ -113,16 +125,17 @@ class Told:
 
 def failure_of(instance: dg.DagsterInstance, run_id: str) -> Told:
     """Return what a failed run told; exit code 1 if it died without a word."""
-    records = instance.get_records_for_run(
-        run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}
-    ).records
+    records = instance.get_records_for_run(run_id, of_type=_WORDS).records
     last_word = "it ended without a word"
     for record in records:
         event = record.event_log_entry.dagster_event
         if event is None:
             continue
-        if event.event_type is DagsterEventType.RUN_FAILURE:
-            last_word = event.message or last_word
+        if event.event_type is not DagsterEventType.STEP_FAILURE:
+            # Dagster's own trouble, such as a code server out of reach, says more than what follows
+            troubled = event.is_engine_event and event.engine_event_data.error
+            if troubled or (event.is_run_failure and last_word == "it ended without a word"):
+                last_word = event.message or last_word
             continue
         failed = event.step_failure_data.user_failure_data
         told = plain_metadata(failed.metadata) if failed else {}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mls_assets.cli.dev import dev_folder
 from mls_assets.cli.ground import MARKER, disown, fresh_folder
 from mls_assets.errors import ConfigurationError
 
@@ -19,6 +20,16 @@ def test_a_folder_of_its_own_is_begun_afresh_but_for_what_is_kept(tmp_path):
     (tmp_path / "locks").mkdir()
     with fresh_folder(tmp_path, keep=["dagster_home"]):
         assert sorted(entry.name for entry in tmp_path.iterdir()) == [MARKER, "dagster_home"]
+
+
+def test_make_dev_can_be_started_again(tmp_path):
+    for _ in range(2):
+        with dev_folder(tmp_path / ".dev"):
+            (tmp_path / ".dev" / "warehouse.duckdb").touch()
+    assert (tmp_path / ".dev" / ".gitignore").read_text() == "*\n"
+    (tmp_path / ".dev" / "mine.txt").touch()
+    with pytest.raises(ConfigurationError, match="`make dev` again"), dev_folder(tmp_path / ".dev"):
+        pass
 
 
 def test_what_make_install_leaves_is_no_reason_to_refuse(tmp_path):

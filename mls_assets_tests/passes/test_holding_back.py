@@ -40,7 +40,7 @@ def test_suspects_are_hidden_with_their_children_and_nothing_is_removed(hiding):
         assert published(hiding, TABLES[child]) <= hiding.truth()
     assert set(hiding.gone) <= hiding.keys()
     assert hiding.ledger() == []
-    assert "without these 27" in hiding.blocked.explanation
+    assert "readers do not see these 27" in hiding.blocked.explanation
 
 
 def test_what_was_rejected_of_a_hidden_listing_is_hidden_too(hiding):

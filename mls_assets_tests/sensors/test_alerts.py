@@ -9,12 +9,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
+from dagster._core.events import EngineEventData
+from dagster._utils.error import serializable_error_info_from_exc_info
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.jobs import run_config
-from mls_assets.sensors.alerts import after, news
+from mls_assets.sensors.alerts import after, alert_sensors, news
 from mls_assets.sensors.failing import Wrong
 from mls_assets.sensors.hook import HOOK_VARIABLE, HookFailed, hook_from_environment
 from mls_assets_tests.sensors.conftest import SPARK, Memory
@@ -227,6 +230,44 @@ def test_a_dry_run_mends_nothing(webhook: Inbox, memory: Memory):
     memory.run("spark_purge", DagsterRunStatus.SUCCESS, SPARK, run_config=dry)
     memory.tick(SENSOR, cursor)
     assert told(webhook) == [(f"job spark_purge {SPARK}", "failing")]
+
+
+def test_an_approval_that_was_refused_is_for_whoever_gave_it(webhook: Inbox, memory: Memory):
+    given = run_config("spark_purge", approve="an-old-sweep", approved_by="ann")
+    memory.landed(SPARK)
+    memory.run("spark_purge", DagsterRunStatus.FAILURE, SPARK, run_config=given)
+    memory.tick(SENSOR)
+    assert webhook.messages == []
+    assert memory.asked_for("spark_purge_sensor") == [SPARK]
+
+
+def test_a_feeds_file_that_cannot_be_read_is_told_for_no_run_fails_of_it(
+    webhook: Inbox, memory: Memory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    file = tmp_path / "feeds.toml"
+    file.write_text("[spark.a\n")
+    (sensor,) = alert_sensors(dg.DefaultSensorStatus.RUNNING)
+    known: dict[str, Any] = {"instance": memory.instance, "repository_def": memory.repository}
+    monkeypatch.setenv("MLS_ASSETS_FEEDS", str(file))
+    first: Any = sensor(dg.build_sensor_context(**known))
+    file.write_text("[spark.a]\n")
+    sensor(dg.build_sensor_context(cursor=first.cursor, **known))
+    assert told(webhook) == [("configuration", "failing"), ("configuration", "recovered")]
+    assert "feeds.toml" in webhook.messages[0]["text"]
+
+
+def test_dagsters_own_trouble_is_told_as_the_reason(webhook: Inbox, memory: Memory):
+    run_id = memory.run("publish", DagsterRunStatus.STARTED)
+    run = memory.instance.get_run_by_id(run_id)
+    assert run is not None
+    try:
+        raise ConnectionError
+    except ConnectionError:
+        trouble = EngineEventData(error=serializable_error_info_from_exc_info(sys.exc_info()))
+    memory.instance.report_engine_event("Could not reach the code server.", run, trouble)
+    memory.instance.report_run_failed(run)
+    memory.tick(SENSOR)
+    assert webhook.messages[0]["text"] == "job publish: Could not reach the code server."
 
 
 def test_a_result_of_several_feeds_is_overtaken_by_the_next_of_one(webhook: Inbox, memory: Memory):

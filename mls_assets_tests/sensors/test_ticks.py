@@ -456,6 +456,10 @@ def test_a_removal_is_published_five_minutes_after_the_last_publication(memory: 
     assert memory.tick("publish_sensor").run_requests
 
 
+def test_an_mls_without_a_partition_yet_is_named(memory: Memory):
+    assert "no MLS has a partition yet: forge_mls_sensor" in memory.why_not("forge_event_sensor")
+
+
 def test_a_partition_that_a_person_added_gets_its_first_run_from_the_events_sensor(
     memory: Memory, later: Any
 ):
