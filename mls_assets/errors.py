@@ -22,6 +22,10 @@ class TokenRefused(ConfigurationError):
     """The source refused the token (401, or a 403 that speaks of the key)."""
 
 
+class NotDownloaded(ConfigurationError):
+    """There is nothing to purge yet: the resource was never downloaded completely."""
+
+
 class SourceError(MlsAssetsError):
     """The source did not answer properly."""
 

@@ -37,8 +37,10 @@ FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus
 #: Making Dagster's storage takes a second; a lock that is held for longer is not waited for.
 _STORAGE_SECONDS = 30.0
 _SETTLING_SECONDS = 2.0
-#: A run that has started takes the warehouse, and with it its lock, within a second.
-_STARTING_SECONDS = 60.0
+#: Since when runs have been seen without their lock (by this process's clock), and for how many
+#: seconds a living one may be: it is some hundredths of one at its beginning and at its end.
+_SILENT_SINCE: dict[str, float] = {}
+_SILENT_SECONDS = 60.0
 #: The runs that this process works on.
 _LIVING_HERE: set[str] = set()
 
@@ -115,23 +117,26 @@ def living_run(instance: dg.DagsterInstance, run_id: str) -> Iterator[dict[str, 
         lock.release()
 
 
-def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+def end_dead_runs(instance: dg.DagsterInstance, *, launched_here: bool = False) -> list[str]:
     """Mark runs as failed whose process on this host died without a word; return their ids.
 
     Dagster's own monitoring only sees that a run's process ends while the code server that
-    started it lives on: after a power cut, or a killed code server, it sees nothing.
+    started it lives on: after a power cut, or a killed code server, it sees nothing. A sensor is
+    evaluated where runs are `launched_here`, so there also those are found that died before they
+    took their lock.
     """
     left = [
         path
         for path in sorted(_lives(instance).glob("*.lock"))
         if KernelLock(path).holder() is None and _is_settled(path)
     ]
-    silent = [*_of_verbs(instance), *_started_long_ago(instance)]
     dead = [path.stem for path in left]
-    dead += [run.run_id for run in silent if _life_of(instance, run.run_id).holder() is None]
+    verbs = (run.run_id for run in _of_verbs(instance))
+    dead += [run_id for run_id in verbs if _life_of(instance, run_id).holder() is None]
+    dead += _silent(instance) if launched_here else []
     ended = []
     for run_id in dict.fromkeys(dead):
-        # looked at only now: it may have told its end just before it let go of its lock
+        # looked at only now: a verb tells its end before it lets go of its lock
         run = instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished:
             instance.report_run_failed(run, "The process of this run ended without a word.")
@@ -141,21 +146,28 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return ended
 
 
-def _started_long_ago(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Return runs of our jobs that should hold their lock by now: they may die before they do.
+def _silent(instance: dg.DagsterInstance) -> list[str]:
+    """Return the started runs of our jobs that have had no lock for a while.
 
-    None where Dagster's launcher watches its runs itself: those may live on another host.
+    A run takes it just after Dagster calls it started, and lets go just before Dagster calls it
+    successful, so one look proves nothing. None where Dagster's launcher watches its runs itself:
+    those may live on another host.
     """
     if instance.run_launcher.supports_check_run_worker_health:
         return []
-    records = instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
-    return [
-        record.dagster_run
-        for record in records
-        if MODE_TAG in record.dagster_run.tags
-        and VERB_TAG not in record.dagster_run.tags
-        and time.time() - began_at(record) > _STARTING_SECONDS
-    ]
+    silent = {
+        run.run_id
+        for run in instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED]))
+        if MODE_TAG in run.tags
+        and VERB_TAG not in run.tags
+        and _life_of(instance, run.run_id).holder() is None
+    }
+    # several sensors look at once, each in a thread
+    for run_id in set(_SILENT_SINCE) - silent:
+        _SILENT_SINCE.pop(run_id, None)
+    now = time.monotonic()
+    since = {run_id: _SILENT_SINCE.setdefault(run_id, now) for run_id in silent}
+    return [run_id for run_id in silent if now - since[run_id] >= _SILENT_SECONDS]
 
 
 def _of_verbs(instance: dg.DagsterInstance) -> Sequence[dg.DagsterRun]:

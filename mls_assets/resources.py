@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
-from pydantic import Field, create_model
+from pydantic import Field
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.instance import living_run
@@ -36,8 +36,14 @@ class MlsWarehouse(DuckDBResource):
     waits with a message that names the holder.
     """
 
+    # both have defaults, so that a run which is told another patience need not repeat them
+    database: str = Field(
+        default_factory=lambda: str(database_of()),
+        description="The warehouse file (MLS_ASSETS_DATABASE).",
+    )
     data_folder: str = Field(
-        description="Data folder: locks, Dagster's own folder and the published mls.duckdb."
+        default_factory=lambda: str(data_folder()),
+        description="Data folder (MLS_ASSETS_DATA): locks, Dagster's own folder, mls.duckdb.",
     )
     patience_seconds: float = Field(
         default=60.0,
@@ -59,18 +65,8 @@ class MlsWarehouse(DuckDBResource):
 
     @classmethod
     def from_environment(cls) -> "MlsWarehouse":
-        """Return the warehouse that MLS_ASSETS_DATA and MLS_ASSETS_DATABASE name.
-
-        The two are defaults of its fields, so that a run that is told another patience (or memory)
-        need not repeat them: what Dagster is merely handed counts as a whole.
-        """
-        places = {"database": database_of(), "data_folder": data_folder()}
-        named: dict[str, Any] = {
-            name: (str, Field(default=str(path), description=cls.model_fields[name].description))
-            for name, path in places.items()
-        }
-        here: Any = create_model(cls.__name__, __base__=cls, **named)
-        return here()
+        """Return the warehouse that MLS_ASSETS_DATA and MLS_ASSETS_DATABASE name."""
+        return cls()
 
     def site(self, run_id: str, progress: Callable[[Progress], None] = silent) -> Site:
         """Return the place in which the passes of one run work.

@@ -44,10 +44,13 @@ def drop_old_runs(instance: dg.DagsterInstance, *, now: datetime | None = None) 
             kept += 1
         else:
             dropped.append(run.run_id)
-    for run_id in dropped:
-        instance.delete_run(run_id)
-        _remove_shard(instance, run_id)
-    _forget_results(instance, dropped)
+    for start in range(0, len(dropped), _A_STATEMENT):
+        some = dropped[start : start + _A_STATEMENT]
+        # first: nobody would know any more whose they are
+        _forget_results(instance, some)
+        for run_id in some:
+            instance.delete_run(run_id)
+            _remove_shard(instance, run_id)
     return len(dropped)
 
 
@@ -87,7 +90,5 @@ def _forget_results(instance: dg.DagsterInstance, runs: Collection[str]) -> None
     )
     with storage.index_connection() as con:
         kept = [row[0] for row in con.execute(newest)]
-        runs = list(runs)
-        for start in range(0, len(runs), _A_STATEMENT):
-            some = columns.run_id.in_(runs[start : start + _A_STATEMENT])
-            con.execute(sql.delete(Executions).where(some, columns.id.not_in(kept)))
+        of_runs = columns.run_id.in_(list(runs))
+        con.execute(sql.delete(Executions).where(of_runs, columns.id.not_in(kept)))

@@ -13,6 +13,7 @@ from dagster_shared.serdes import serialize_value
 from mls_assets.definitions import build_defs
 from mls_assets.errors import ConfigurationError
 from mls_assets.instance import dagster_home
+from mls_assets.jobs import run_config
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.reso import RESO_TABLES
@@ -170,6 +171,13 @@ def test_no_field_of_a_resource_holds_a_token(environment: pytest.MonkeyPatch):
     environment.setenv("FORGE_URL", "https://forge.example/graphql")
     defs = build_defs()
     assert "S3CR3T" not in repr(defs.resources)
+
+
+def test_a_warehouse_of_ones_own_can_be_told_one_setting_too(tmp_path: Path):
+    place = {"database": str(tmp_path / "mine.duckdb"), "data_folder": str(tmp_path)}
+    for overrides in ({}, {"warehouse": MlsWarehouse(**place)}):
+        job = build_defs(overrides).resolve_job_def("compact")
+        assert dg.validate_run_config(job, run_config("compact", file_patience=5.0))
 
 
 def test_duckdbs_options_are_ours_but_for_memory(tmp_path: Path):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -224,11 +225,41 @@ def test_a_run_that_died_before_it_took_its_lock_does_not_block_its_feed_for_eve
 ):
     _run(instance, "ours", **{MODE_TAG: "replicate"})
     _run(instance, "of another project")
-    assert end_dead_runs(instance) == [], "it may be about to take it"
-    monkeypatch.setattr("mls_assets.instance._STARTING_SECONDS", -1.0)
+    assert end_dead_runs(instance, launched_here=True) == [], "it may be about to take it"
+    monkeypatch.setattr("mls_assets.instance._SILENT_SECONDS", 0.0)
     with living_run(instance, "ours"):
-        assert end_dead_runs(instance) == []
-    assert end_dead_runs(instance) == ["ours"]
+        assert end_dead_runs(instance, launched_here=True) == []
+    assert end_dead_runs(instance) == [], "a verb may be on another machine"
+    assert end_dead_runs(instance, launched_here=True) == ["ours"]
+
+
+def test_a_run_that_lets_go_of_its_lock_before_it_counts_as_successful_is_not_marked(
+    instance: dg.DagsterInstance, tmp_path: Path
+):
+    over = threading.Event()
+    marked: list[str] = []
+
+    def look() -> None:
+        while not over.is_set():
+            marked.extend(end_dead_runs(instance, launched_here=True))
+
+    @dg.asset
+    def landed(warehouse: MlsWarehouse) -> None: ...
+
+    job = dg.define_asset_job("land", tags={MODE_TAG: "replicate"})
+    warehouse = MlsWarehouse(database=str(tmp_path / "w.duckdb"), data_folder=str(tmp_path))
+    defined = dg.Definitions([landed], jobs=[job], resources={"warehouse": warehouse})
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        done = defined.resolve_job_def("land").execute_in_process(instance=instance)
+    finally:
+        over.set()
+        looking.join()
+    run = instance.get_run_by_id(done.run_id)
+    assert run is not None
+    assert run.status is DagsterRunStatus.SUCCESS
+    assert marked == []
 
 
 def test_a_run_that_told_its_end_meanwhile_is_not_marked(

@@ -6,7 +6,7 @@ from mls_assets.assets.published import POOL
 from mls_assets.instance import FILE_TAG, MODE_TAG
 from mls_assets.passes.compact import compact as compact_warehouse
 from mls_assets.resources import MlsWarehouse
-from mls_assets.retention import drop_old_runs
+from mls_assets.retention import AT_MOST, drop_old_runs
 from mls_assets.running import Narrator, failing
 
 
@@ -40,9 +40,11 @@ def rewrite_warehouse(context: dg.OpExecutionContext, warehouse: MlsWarehouse) -
 
 @dg.op(
     ins={"rewritten": dg.In(dg.Nothing)},
+    # for the lock that tells that its run lives, when it is repeated alone
+    required_resource_keys={"warehouse"},
     out=dg.Out(dg.Nothing),
-    description="Drops finished runs older than two weeks, except failures and what asset pages "
-    "and sensors go by.",
+    description="Drops finished runs older than two weeks, failed ones after 90 days, and the "
+    f"oldest beyond {AT_MOST:,}; but not what asset pages and sensors go by.",
 )
 def forget_old_runs(context: dg.OpExecutionContext) -> None:
     """Keep Dagster's own storage from growing without bound."""

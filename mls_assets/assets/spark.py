@@ -12,7 +12,7 @@ from mls_assets.assets.approvals import ApprovalConfig, approvals
 from mls_assets.assets.describing import GUIDES, OWNERS
 from mls_assets.assets.landing import Events, chosen_feed, land
 from mls_assets.assets.verdicts import of_feed, stored_proof
-from mls_assets.errors import MlsAssetsError
+from mls_assets.errors import MlsAssetsError, NotDownloaded
 from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.partitions import SPARK_PAGES as PAGES
 from mls_assets.partitions import spark_feeds
@@ -20,7 +20,14 @@ from mls_assets.passes.describe import describe_spark
 from mls_assets.passes.replicate import replicate_spark
 from mls_assets.passes.sweep import Swept, sweep_keys
 from mls_assets.resources import MlsWarehouse, SparkApi
-from mls_assets.running import Narrator, Trouble, failing, failure
+from mls_assets.running import (
+    EXIT_CODE,
+    Narrator,
+    Trouble,
+    failing,
+    failure,
+    first_exit_code,
+)
 from mls_assets.values import Resource, Source
 
 POOL = "spark"
@@ -120,6 +127,7 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
             feed = load_feeds().spark_feed(chosen_feed(context))
             swept: list[Swept] = []
             troubles: list[Trouble] = []
+            passed_over: list[Trouble] = []
             approved = approvals(site, [feed.name], config)
             for resource in feed.resources:
                 try:
@@ -132,13 +140,15 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                     )
                 except MlsAssetsError as error:
                     context.log.warning(f"{feed.name} {resource}: {error}")
-                    troubles.append(Trouble.of(error))
+                    # the download fails for itself; what can be swept is swept in its own time
+                    is_early = isinstance(error, NotDownloaded)
+                    (passed_over if is_early else troubles).append(Trouble.of(error))
                     continue
                 swept.append(done)
                 if done.notes:
                     context.log.warning(done.notes)
             if not swept:
-                raise failure(troubles)
+                raise failure([*troubles, *passed_over])
             yield dg.MaterializeResult(
                 asset_key="spark_keys",
                 metadata={
@@ -148,9 +158,11 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                     **{f"keys {entry.resource}": entry.keys for entry in swept},
                     "sweeps": [asdict(entry) for entry in swept],
                     "troubles": [asdict(trouble) for trouble in troubles],
+                    EXIT_CODE: first_exit_code(trouble.exit_code for trouble in passed_over),
+                    "explanation": " ".join(trouble.text for trouble in passed_over),
                 },
             )
-            yield _proven(swept, troubles)
+            yield _proven(swept, [*troubles, *passed_over])
 
     return [spark_pages, spark_keys]
 

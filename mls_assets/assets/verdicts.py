@@ -13,7 +13,7 @@ from mls_assets.assets.charts import bars
 from mls_assets.assets.describing import told
 from mls_assets.passes.case import Judged
 from mls_assets.passes.site import Site
-from mls_assets.running import first_exit_code
+from mls_assets.running import OFFENDERS, first_exit_code
 from mls_assets.values import Source
 from mls_assets.warehouse import cursors, sweeps
 
@@ -78,17 +78,19 @@ def stored_proof(site: Site, name: str, asset: str, feed: str | None) -> dg.Asse
         description="; ".join(f"{row['resource']}: {row['explanation']}" for row in void)
         or f"{len(rows)} key set(s) proven.",
         metadata={
-            **of_feed(row["feed"] for row in rows),
+            **of_feed((row["feed"] for row in rows), (row["feed"] for row in void)),
             "proven": len(rows) - len(void),
             "void": len(void),
         },
     )
 
 
-def of_feed(feeds: Iterable[str]) -> dict[str, str]:
-    """Return the metadata that says whose result it is, if it is one feed's alone."""
-    named = set(feeds)
-    return {"feed": named.pop()} if len(named) == 1 else {}
+def of_feed(feeds: Iterable[str], wrong: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the metadata that says whose result it is; of several feeds also which are wrong."""
+    named = sorted(set(feeds))
+    if len(named) > 1:
+        return {"feeds": named, OFFENDERS: sorted(set(wrong))}
+    return {"feed": named[0]} if named else {}
 
 
 def _newest(
@@ -115,7 +117,11 @@ def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.Asse
         passed=bool(rows) and not wrong,
         severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
         description=text,
-        metadata={**of_feed(row["feed"] for row in rows), **_numbers(rows), **_proofs(rows)},
+        metadata={
+            **of_feed((row["feed"] for row in rows), (row["feed"] for row in wrong)),
+            **_numbers(rows),
+            **_proofs(rows),
+        },
     )
 
 

@@ -1,6 +1,6 @@
 """Checks on `listings`, standing for all RESO tables: whole, unique, fresh, and as sent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +8,6 @@ import dagster as dg
 
 from mls_assets.checks.plotted import of_each
 from mls_assets.feeds import Feeds, load_feeds, mls_of
-from mls_assets.passes.status import status
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import OFFENDERS, failing
 from mls_assets.values import Resource, Source
@@ -88,18 +87,16 @@ def rejected_share(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     asset="listings",
     description="Every configured feed was brought to current lately: a warning after "
     f"{LATE_HOURS:.0f} hours, an error after {STALE_HOURS:.0f} (what licences allow at most). One "
-    "that never was counts from the first page that any feed brought.",
+    "that never was counts from its first page.",
 )
 def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     """Name the feeds that are late."""
     with failing():
         feeds = load_feeds()
-        site = warehouse.site("check")
-        entries = status(site, feeds).feeds
-        with site.warehouse.read() as con:
-            at_work_since = audit.at_work_since(con)
-        states = [entry.state for entry in entries if is_configured(entry.state, feeds)]
-        hours = hours_since_success(states, datetime.now(UTC), at_work_since)
+        with warehouse.read() as con:
+            states = [state for state in cursors.states(con) if is_configured(state, feeds)]
+            first_pages = audit.first_pages(con)
+        hours = hours_since_success(states, datetime.now(UTC), first_pages)
     late = {name: age for name, age in hours.items() if age > LATE_HOURS}
     oldest = max(hours.values(), default=0.0)
     error = oldest > STALE_HOURS
@@ -183,14 +180,16 @@ def is_configured(state: FeedState, feeds: Feeds) -> bool:
 
 
 def hours_since_success(
-    states: Iterable[FeedState], now: datetime, at_work_since: datetime | None = None
+    states: Iterable[FeedState], now: datetime, first_pages: Mapping[str, datetime]
 ) -> dict[str, float]:
-    """Return per feed and resource how long ago it was current.
+    """Return per feed and resource how long ago it was current, or else brought its first page.
 
-    Without a success it counts from when the pipeline is at work, if it ever was.
+    One that never brought any has no age: its runs fail, and say so.
     """
     since = {
-        f"{state.feed} {state.resource}": state.last_success_at or at_work_since for state in states
+        name: state.last_success_at or first_pages.get(name)
+        for state in states
+        for name in (f"{state.feed} {state.resource}",)
     }
     return {
         name: max(round((now - moment) / timedelta(hours=1), 3), 0.0)

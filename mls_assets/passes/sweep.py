@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mls_assets.errors import ConfigurationError, MlsAssetsError
+from mls_assets.errors import MlsAssetsError, NotDownloaded
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.case import Approved, how_to_release
 from mls_assets.passes.claim import claim
@@ -57,8 +57,8 @@ def sweep_keys(
     """Walk all keys of a resource into the staging area and judge the walk.
 
     `approve` names a blocked or void sweep that a person released (see `purge`). A sweep that
-    breaks off is void, not an error: its row in `sweeps` says why. Raises ConfigurationError
-    when there is nothing to sweep for, or the approval does not hold.
+    breaks off is void, not an error: its row in `sweeps` says why. Raises NotDownloaded when
+    there is nothing to sweep for, and ConfigurationError when the approval does not hold.
     """
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
         state, notes = claim(
@@ -70,7 +70,7 @@ def sweep_keys(
                 and sweeps.approval(con, approve.sweep_id, feed.name, resource).keyless
             )
         if not state.initial_download_complete:
-            raise ConfigurationError(
+            raise NotDownloaded(
                 f"{feed.name} {resource} was not downloaded completely yet, so there is nothing "
                 f"to purge. Run `mls-assets replicate {feed.name}` first."
             )

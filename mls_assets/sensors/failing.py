@@ -116,16 +116,21 @@ def _look_at_results(instance: dg.DagsterInstance, key: dg.AssetCheckKey, found:
         if result is None:
             continue
         told = plain_metadata(result.metadata)
-        name = f"{of_all} {told.get('feed', '')}".strip()
-        if name not in seen and result.passed:
-            found.well.add(name)
-        elif name not in seen:
+        offenders = tuple(told.get(OFFENDERS, ()))
+        feeds = told.get("feeds") or [told.get("feed", "")]
+        for feed in feeds:
+            name = f"{of_all} {feed}".strip()
+            if name in seen:
+                continue
+            if result.passed or (len(feeds) > 1 and feed not in offenders):
+                found.well.add(name)
+                continue
             severity = "error" if result.severity is dg.AssetCheckSeverity.ERROR else "warning"
-            offenders = tuple(told.get(OFFENDERS, ()))
             text = _one_line(result.description)
-            found.failing[name] = Wrong(name, severity, text, record.run_id, offenders)
-        # a result of several feeds at once is overtaken by the next of any one of them
-        seen |= {name, of_all}
+            wrong = Wrong(name, severity, text, record.run_id, () if feed else offenders)
+            found.failing[name] = wrong
+        # before there is any feed's result there may be one that says so
+        seen |= {of_all, *(f"{of_all} {feed}".strip() for feed in feeds)}
     if of_all in seen and of_all not in found.failing:
         found.well.add(of_all)
 

@@ -72,7 +72,7 @@ def forge_sensors(
             return feeds
         if feeds.forge is None:
             return dg.SkipReason("Forge is off: no access is configured.")
-        end_dead_runs(context.instance)
+        end_dead_runs(context.instance, launched_here=True)
         tick, times, now = Tick(), read_times(context.cursor), time.time()
         resting = _resting(times, now)
         if resting:
@@ -181,7 +181,7 @@ def _poll(
     late = each(tick, _partitions(instance, access), seen, look, reserve=2 * ASKING_SECONDS)
     fresh |= {feed: at for feed, at in seen.items() if f"{MISSED}{feed}" in late}
     unasked = _ask(access, tick, quiet) if quiet else []
-    return {**fresh, **late, **missed(unasked)}
+    return {**fresh, **late, **missed(unasked, seen)}
 
 
 @dataclass(frozen=True, slots=True)

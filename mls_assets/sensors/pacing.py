@@ -74,7 +74,7 @@ def wait_after(failures: int, exit_code: int, *, partly: bool = False) -> float:
     first, longest = FIRST_WAIT, LONGEST_WAIT
     if exit_code == 2:
         first, longest = FIRST_WAIT_CONFIGURATION, LONGEST_WAIT_CONFIGURATION
-    if partly:
+    if partly and exit_code != 2:
         longest = UPDATE_FLOOR
     return min(first * 2.0 ** min(failures - 1, 20), longest)
 

@@ -38,7 +38,7 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
     )
     def publish_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         instance = context.instance
-        end_dead_runs(instance)
+        end_dead_runs(instance, launched_here=True)
         past = history(instance, "publish")
         waiting = reason_to_wait(past, time.time())
         if waiting:

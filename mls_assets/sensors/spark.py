@@ -58,7 +58,7 @@ def spark_sensors(
             return feeds
         if not feeds.spark:
             return dg.SkipReason("Spark is off: no feed is configured.")
-        end_dead_runs(context.instance)
+        end_dead_runs(context.instance, launched_here=True)
         tick, now, times = Tick(), time.time(), read_times(context.cursor)
         names = _loaded(feeds, partitions, tick)
         known = {f"{mark}{name}" for name in names for mark in ("", _REFUSED, _SILENT)}
@@ -89,7 +89,7 @@ def spark_sensors(
             return feeds
         if not feeds.spark:
             return dg.SkipReason("Spark is off: no feed is configured.")
-        end_dead_runs(context.instance)
+        end_dead_runs(context.instance, launched_here=True)
         tick, now = Tick(), time.time()
         missed = each(
             tick,

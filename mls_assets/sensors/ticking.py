@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 import dagster as dg
 
@@ -26,10 +27,12 @@ TICK_LIMITS = Limits(
     connect_seconds=4.0,
     read_seconds=8.0,
     total_seconds=8.0,
+    effort_seconds=8.0,
     retry_after_seconds=0.0,
     told_pauses=0,
 )
-#: What one request may take at most: an answer that breaks off is asked for once more.
+#: What one request may take at most with its tries: the last begins before `effort_seconds` are
+#: over. (Only a name server that does not answer is under no deadline.)
 ASKING_SECONDS = 2 * TICK_LIMITS.total_seconds + 2.0
 #: In a sensor's cursor, before a feed's name: when a tick had no time for it.
 MISSED = "missed "
@@ -114,9 +117,10 @@ def each(
     """Decide feed by feed, as long as more than `reserve` seconds of the tick are left.
 
     One feed's error is no other's. The feeds that the last tick had no time for, as its cursor's
-    times say, are the first; returns those of this one, for the next cursor.
+    times say, are the first, longest waiting before others; returns those of this one, for the
+    next cursor.
     """
-    waiting = sorted(names, key=lambda name: f"{MISSED}{name}" not in times)
+    waiting = sorted(names, key=lambda name: times.get(f"{MISSED}{name}", inf))
     while waiting:
         if tick.out_of_time(reserve):
             tick.reasons.append(
@@ -128,9 +132,10 @@ def each(
             decide(name)
         except MlsAssetsError as error:
             tick.reasons.append(f"{name}: {error}")
-    return missed(waiting)
+    return missed(waiting, times)
 
 
-def missed(names: Iterable[str]) -> dict[str, float]:
-    """Return what a cursor keeps of feeds that a tick had no time for."""
-    return {f"{MISSED}{name}": time.time() for name in names}
+def missed(names: Iterable[str], times: Mapping[str, float]) -> dict[str, float]:
+    """Return what a cursor keeps of feeds that a tick had no time for: since when they wait."""
+    marks = [f"{MISSED}{name}" for name in names]
+    return {mark: times.get(mark, time.time()) for mark in marks}

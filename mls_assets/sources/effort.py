@@ -70,6 +70,8 @@ class Effort:
     def is_spent(self, state: RetryCallState) -> bool:
         """Whether to give up after the failure in `state`."""
         failure = _failure_in(state)
+        if self._clock() - self._began >= self._limits.effort_seconds:
+            return True
         if failure.digest is not None:
             same = self._broken.count(failure.digest) > 1
             return same or len(self._broken) >= _BROKEN_TRIES

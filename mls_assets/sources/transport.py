@@ -4,6 +4,7 @@ Knows `requests` and `urllib3`, but no vendor, no token and no retry: see `http`
 """
 
 import http.client
+import math
 import os
 import socket
 import ssl
@@ -37,7 +38,8 @@ class Limits:
 
     The ratio (inflated to received) counts from `ratio_from` on: a megabyte of wire bytes can
     inflate to a gigabyte, but real pages stay under 40. `told_pauses` is how often in a row a
-    source may tell us to wait (Retry-After, rate limit); 0 suits a sensor that has no time.
+    source may tell us to wait (Retry-After, rate limit); 0 suits a sensor that has no time. After
+    `effort_seconds` no further try of a request begins.
     """
 
     body_bytes: int = 128 * MIB
@@ -46,6 +48,7 @@ class Limits:
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
     total_seconds: float = 300.0
+    effort_seconds: float = math.inf
     retry_after_seconds: float = 900.0
     told_pauses: int = 3
     pages: int = 100_000

@@ -47,10 +47,10 @@ def published_attached(con: Connection, path: Path) -> Iterator[bool]:
         con.execute("detach published")
 
 
-def at_work_since(con: Connection) -> datetime | None:
-    """Return when the oldest page that is known of was stored, None if there is none."""
-    ((oldest,),) = rows(con, "select min(stored_at) from raw.pages")
-    return oldest
+def first_pages(con: Connection) -> dict[str, datetime]:
+    """Return per feed and resource when the first page came that is known of."""
+    asked = "select feed, resource, min(stored_at) from raw.pages group by all"
+    return {f"{feed} {resource}": first for feed, resource, first in rows(con, asked)}
 
 
 def half_applied(con: Connection) -> dict[str, int]:

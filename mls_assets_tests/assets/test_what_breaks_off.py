@@ -51,6 +51,7 @@ def troubles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubles]:
         here.fault("status_404", resource="Member", times=0)
         outcomes = {"one resource": here.run("spark_replicate", SPARK)}
         here.sandbox.faults.clear()
+        outcomes["one is missing"] = here.run("spark_purge", SPARK)
         outcomes["resumed"] = here.run("spark_replicate", SPARK)
         here.fault("count_off", resource="Property", times=0, by=9)
         outcomes["void"] = here.run("spark_purge", SPARK)
@@ -77,6 +78,7 @@ def troubles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Troubles]:
 def test_the_exit_codes_tell_the_kinds_apart(troubles: Troubles):
     assert {name: outcome.exit_code for name, outcome in troubles.outcomes.items()} == {
         "one resource": 1,
+        "one is missing": 2,
         "resumed": 0,
         "void": 1,
         "unknown approval": 2,
@@ -150,6 +152,17 @@ def test_a_void_sweep_does_not_hold_back_the_proven_ones(troubles: Troubles):
         "Office": "reconciled",
         "OpenHouse": "reconciled",
     }
+
+
+def test_what_was_never_downloaded_does_not_hold_back_the_sweep_of_the_others(troubles: Troubles):
+    outcome = troubles["one is missing"]
+    verdicts = {
+        entry["resource"]: entry["verdict"] for entry in outcome.results["sweeps"]["sweeps"]
+    }
+    assert verdicts == dict.fromkeys(("Property", "Office", "OpenHouse"), "reconciled")
+    assert outcome.success, "its next sweep is due when it would be"
+    assert not outcome.checks["spark_keys:sweep_proven"]
+    assert "Member was not downloaded" in outcome.error
 
 
 def test_an_approval_that_does_not_hold_is_found_before_anything_is_asked(troubles: Troubles):

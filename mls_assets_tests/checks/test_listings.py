@@ -200,12 +200,16 @@ def test_a_feed_counts_as_configured_by_name_resource_and_mls():
         assert is_configured(FeedState(feed, resource), feeds) is configured
 
 
-def test_a_feed_that_was_never_current_is_as_late_as_the_pipeline_is_at_work(filled: Filled):
+def test_a_feed_that_was_never_current_is_as_late_as_its_first_page_is_old(filled: Filled):
     states = [FeedState("spark/a", Resource.PROPERTY)]
-    assert hours_since_success(states, NOW) == {}
+    assert hours_since_success(states, NOW, {}) == {}
     began = NOW - timedelta(hours=3)
-    assert hours_since_success(states, NOW, began) == {"spark/a Property": 3.0}
-    filled.insert("raw.pages", page_id=1, feed="spark/default", stored_at=began)
+    first_pages = {"spark/a Property": began, "spark/old Property": NOW - timedelta(days=200)}
+    assert hours_since_success(states, NOW, first_pages) == {"spark/a Property": 3.0}
+    filled.insert("feeds", feed="spark/default", resource="Property", state="downloading")
+    filled.insert(
+        "raw.pages", page_id=1, feed="spark/default", resource="Property", stored_at=began
+    )
     result = filled.asks(feeds_fresh)
     assert not result.passed
     assert "spark/default Property: 3.0 h" in result.description

@@ -279,6 +279,21 @@ def test_a_result_of_several_feeds_is_overtaken_by_the_next_of_one(webhook: Inbo
     assert told(webhook) == [(name, "failing"), (name, "recovered")]
 
 
+def test_a_result_of_several_feeds_counts_for_each_of_them(webhook: Inbox, memory: Memory):
+    memory.checked(
+        *("sweeps", "purge_reconciles_keys", False, "spark/b is blocked"),
+        feeds=["spark/a", "spark/b"],
+        offenders=["spark/b"],
+    )
+    cursor = memory.tick(SENSOR).cursor
+    memory.checked("sweeps", "purge_reconciles_keys", True, "equal", feed="spark/a")
+    cursor = memory.tick(SENSOR, cursor).cursor
+    assert told(webhook) == [("check purge_reconciles_keys spark/b", "failing")]
+    memory.checked("sweeps", "purge_reconciles_keys", True, "equal", feed="spark/b")
+    memory.tick(SENSOR, cursor)
+    assert told(webhook)[1:] == [("check purge_reconciles_keys spark/b", "recovered")]
+
+
 def test_a_check_that_an_upgrade_took_away_does_not_fail_for_ever(webhook: Inbox, memory: Memory):
     memory.tick(SENSOR, json.dumps({"check of_old": ["error"]}))
     assert told(webhook) == [("check of_old", "recovered")]

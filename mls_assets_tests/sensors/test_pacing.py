@@ -37,7 +37,8 @@ def test_each_failure_doubles_the_wait_up_to_a_bound():
 
 def test_resources_that_came_through_do_not_wait_long_for_one_that_does_not():
     assert [wait_after(number, 1, partly=True) for number in (1, 2, 3)] == [60, 120, 240]
-    assert wait_after(99, 1, partly=True) == wait_after(99, 2, partly=True) == UPDATE_FLOOR
+    assert wait_after(99, 1, partly=True) == UPDATE_FLOOR
+    assert wait_after(99, 2, partly=True) == 6 * HOUR, "a refused token is not knocked with"
     failed = History(failures=9, exit_code=1, partly=True, ended_at=1000.0, last_run_id="a")
     assert reason_to_wait(failed, 1000.0 + UPDATE_FLOOR) is None
 

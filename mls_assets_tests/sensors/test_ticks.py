@@ -15,7 +15,7 @@ from mls_assets.jobs import all_jobs, run_config
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets.sensors import all_schedules, all_sensors
 from mls_assets.sensors.pacing import read_times, write_times
-from mls_assets.sensors.ticking import ASKING_SECONDS
+from mls_assets.sensors.ticking import ASKING_SECONDS, Tick, each
 from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, Position
 from mls_assets.warehouse import FeedLock
 from mls_assets_tests.sensors.conftest import SPARK, Memory
@@ -418,6 +418,25 @@ def test_mlss_that_a_tick_had_no_time_for_are_the_first_of_the_next(
     assert set(asked[:2]) == {ARMLS, RMLS}
     assert asked[2:] == ["forge/new"]
     assert "missed" not in second.cursor
+
+
+def test_however_few_feeds_a_tick_has_time_for_all_have_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    handled: list[str] = []
+    times: dict[str, float] = {}
+    for number in range(9):
+        monkeypatch.setattr("time.time", lambda number=number: float(number))
+        tick = Tick()
+
+        def decide(name: str, tick: Tick = tick) -> None:
+            handled.append(name)
+            if len(handled) % 2 == 0:
+                tick.deadline = 0.0
+
+        times = each(tick, "abcdef", times, decide)
+    assert handled[:6] == list("abcdef")
+    assert {handled.count(name) for name in "abcdef"} == {3}
 
 
 def test_of_hundreds_of_feeds_a_tick_tells_some_reasons_and_how_many_more(memory: Memory):

@@ -228,6 +228,15 @@ def test_a_host_that_answers_is_asked_twice_even_without_patience(
     assert ask(session(patience=0), server) == ("502",)
 
 
+def test_whoever_has_no_time_begins_no_further_try_once_it_is_over(
+    server: Server, session: Sessions, time: FakeTime
+):
+    server.otherwise = lambda asked: native(1024, 503)
+    with pytest.raises(SourceUnreachable):
+        ask(session(patience=30, limits=Limits(effort_seconds=5)), server)
+    assert 5 <= sum(time.slept) < 5 + time.slept[-1] + 0.1
+
+
 def test_pauses_asked_for_without_end_are_not_followed_without_end(
     server: Server, session: Sessions, time: FakeTime
 ):
