@@ -86,9 +86,9 @@ def _look_at_runs(
     failed = instance.get_runs(
         RunsFilter(job_name=job, statuses=[DagsterRunStatus.FAILURE]), limit=_FAILURES
     )
-    words = [name.split() for name in told if name.split()[:2] == ["job", job]]
-    feeds = {run.tags.get(PARTITION_TAG, ""): None for run in failed}
-    for feed in [*feeds, *(" ".join(rest) for _, _, *rest in words if " ".join(rest) not in feeds)]:
+    of_failed = [run.tags.get(PARTITION_TAG, "") for run in failed]
+    of_told = [name.split()[2:] for name in told if name.split()[:2] == ["job", job]]
+    for feed in dict.fromkeys([*of_failed, *map(" ".join, of_told)]):
         last = _last_ended(instance, job, feed)
         name = f"job {job} {feed}".strip()
         # one that somebody started without choosing a feed is overtaken by any feed's
