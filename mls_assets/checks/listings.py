@@ -51,7 +51,7 @@ def no_half_applied_batch(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not found,
         description=_named(found) or "Rows, records and children agree.",
-        metadata={"offenders": sum(found.values())},
+        metadata={"half_applied": sum(found.values())},
     )
 
 

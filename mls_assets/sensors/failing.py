@@ -116,8 +116,8 @@ def _look_at_results(instance: dg.DagsterInstance, key: dg.AssetCheckKey, found:
         if result is None:
             continue
         told = plain_metadata(result.metadata)
-        offenders = tuple(told.get(OFFENDERS, ()))
-        feeds = told.get("feeds") or [told.get("feed", "")]
+        offenders = _texts(told.get(OFFENDERS))
+        feeds = _texts(told.get("feeds")) or (str(told.get("feed", "")),)
         for feed in feeds:
             name = f"{of_all} {feed}".strip()
             if name in seen:
@@ -133,6 +133,11 @@ def _look_at_results(instance: dg.DagsterInstance, key: dg.AssetCheckKey, found:
         seen |= {of_all, *(f"{of_all} {feed}".strip() for feed in feeds)}
     if of_all in seen and of_all not in found.failing:
         found.well.add(of_all)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    # a check of somebody else may mean something else by the name
+    return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
 def _one_line(text: str | None) -> str:

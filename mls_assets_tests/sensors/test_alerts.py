@@ -294,6 +294,14 @@ def test_a_result_of_several_feeds_counts_for_each_of_them(webhook: Inbox, memor
     assert told(webhook)[1:] == [("check purge_reconciles_keys spark/b", "recovered")]
 
 
+def test_a_check_that_counts_its_offenders_instead_of_naming_them_is_told_too(
+    webhook: Inbox, memory: Memory
+):
+    memory.checked("listings", "keys_unique", False, "twice", offenders=3)
+    memory.tick(SENSOR)
+    assert told(webhook) == [("check keys_unique", "failing")]
+
+
 def test_a_check_that_an_upgrade_took_away_does_not_fail_for_ever(webhook: Inbox, memory: Memory):
     memory.tick(SENSOR, json.dumps({"check of_old": ["error"]}))
     assert told(webhook) == [("check of_old", "recovered")]
