@@ -21,7 +21,7 @@ def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """
     feeds = load_feeds()
     resources = {
-        "warehouse": MlsWarehouse.from_environment(),
+        "warehouse": MlsWarehouse(),
         "spark": SparkApi(),
         "forge": ForgeApi(),
         "guard": PurgeGuard(),

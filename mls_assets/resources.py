@@ -32,8 +32,9 @@ _GUARD = Thresholds()
 class MlsWarehouse(DuckDBResource):
     """The warehouse file, the folder it belongs to, and how long a run waits for either.
 
-    Unlike the stock resource it never holds the file longer than one batch, always closes, and
-    waits with a message that names the holder.
+    By default the one that MLS_ASSETS_DATA and MLS_ASSETS_DATABASE name. Unlike the stock resource
+    it never holds the file longer than one batch, always closes, and waits with a message that
+    names the holder.
     """
 
     # both have defaults, so that a run which is told another patience need not repeat them
@@ -62,11 +63,6 @@ class MlsWarehouse(DuckDBResource):
             if context.run and context.instance:
                 stack.enter_context(living_run(context.instance, context.run.run_id))
             yield self
-
-    @classmethod
-    def from_environment(cls) -> "MlsWarehouse":
-        """Return the warehouse that MLS_ASSETS_DATA and MLS_ASSETS_DATABASE name."""
-        return cls()
 
     def site(self, run_id: str, progress: Callable[[Progress], None] = silent) -> Site:
         """Return the place in which the passes of one run work.

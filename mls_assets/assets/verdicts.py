@@ -13,7 +13,7 @@ from mls_assets.assets.charts import bars
 from mls_assets.assets.describing import told
 from mls_assets.passes.case import Judged
 from mls_assets.passes.site import Site
-from mls_assets.running import OFFENDERS, first_exit_code
+from mls_assets.running import EXIT_CODE, OFFENDERS, first_exit_code
 from mls_assets.values import Source
 from mls_assets.warehouse import cursors, sweeps
 
@@ -35,7 +35,7 @@ def judged_metadata(feed: str, judged: Sequence[Judged]) -> dict[str, Any]:
     """Return what became of a feed's sweeps: sums under the feed's name, and each by itself."""
     sums = {name: sum(getattr(entry, name) or 0 for entry in judged) for name in _COUNTED}
     return {
-        "exit_code": first_exit_code(entry.exit_code for entry in judged),
+        EXIT_CODE: first_exit_code(entry.exit_code for entry in judged),
         "explanation": "\n".join(entry.explanation for entry in judged),
         "feed": feed,
         **{f"{name} {feed}": value for name, value in sums.items()},

@@ -172,13 +172,13 @@ def _poll(
             return
         quiet[feed] = _Quiet(past, last.position if last else 0)
 
-    wanted, known = map(forge_feed, access.mlses), set(_partitions(instance, access))
-    unknown = [feed for feed in wanted if feed not in known]
+    known = _partitions(instance, access)
+    unknown = [feed for feed in map(forge_feed, access.mlses) if feed not in known]
     if unknown or not known:
-        named = ", ".join(unknown) or "no MLS"
-        tick.reasons.append(f"{named} has a partition yet: forge_mls_sensor looks every 15 min")
+        named = ", ".join(unknown) or "every MLS"
+        tick.reasons.append(f"without a partition yet: {named}; forge_mls_sensor makes them")
     # twice: Forge may have to be asked for its schema first
-    late = each(tick, _partitions(instance, access), seen, look, reserve=2 * ASKING_SECONDS)
+    late = each(tick, known, seen, look, reserve=2 * ASKING_SECONDS)
     fresh |= {feed: at for feed, at in seen.items() if f"{MISSED}{feed}" in late}
     unasked = _ask(access, tick, quiet) if quiet else []
     return {**fresh, **late, **missed(unasked, seen)}

@@ -13,6 +13,7 @@ from mls_assets.running import EXIT_CODE, LANDED, plain_metadata
 from mls_assets.sensors.pacing import History, Landed
 
 _LOOK_BACK = 20
+_SILENT_END = "it ended without a word"
 _WORDS = {
     DagsterEventType.STEP_FAILURE,
     DagsterEventType.ENGINE_EVENT,
@@ -45,7 +46,7 @@ def history(
     if not records:
         return History(in_flight, last_run_id=last_run_id)
     newest = records[0]
-    told = failure_of(instance, newest.dagster_run.run_id) if failures else Told("", 0)
+    told = failure_of(instance, newest.dagster_run.run_id) if failures else Failed("", 0)
     return History(
         in_flight,
         failures,
@@ -115,7 +116,7 @@ def moment(text: str | None) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Failed:
     """What a failed run told: why, by which exit code, and whether some resources came through."""
 
     text: str
@@ -123,24 +124,23 @@ class Told:
     partly: bool = False
 
 
-def failure_of(instance: dg.DagsterInstance, run_id: str) -> Told:
+def failure_of(instance: dg.DagsterInstance, run_id: str) -> Failed:
     """Return what a failed run told; exit code 1 if it died without a word."""
     records = instance.get_records_for_run(run_id, of_type=_WORDS).records
-    last_word = "it ended without a word"
+    # Dagster's own trouble, such as a code server out of reach, says more than that the run failed
+    trouble = end = ""
     for record in records:
         event = record.event_log_entry.dagster_event
         if event is None:
             continue
-        if event.event_type is not DagsterEventType.STEP_FAILURE:
-            # Dagster's own trouble, such as a code server out of reach, says more than what follows
-            troubled = event.is_engine_event and event.engine_event_data.error
-            if troubled or (event.is_run_failure and last_word == "it ended without a word"):
-                last_word = event.message or last_word
-            continue
-        failed = event.step_failure_data.user_failure_data
-        told = plain_metadata(failed.metadata) if failed else {}
-        if failed and EXIT_CODE in told:
-            return Told(
-                failed.description or last_word, int(told[EXIT_CODE]), bool(told.get(LANDED))
-            )
-    return Told(last_word)
+        if event.is_run_failure:
+            end = event.message or ""
+        elif event.is_engine_event:
+            trouble = (event.message or "") if event.engine_event_data.error else trouble
+        elif event.is_step_failure:
+            failed = event.step_failure_data.user_failure_data
+            told = plain_metadata(failed.metadata) if failed else {}
+            if failed and EXIT_CODE in told:
+                text = failed.description or _SILENT_END
+                return Failed(text, int(told[EXIT_CODE]), bool(told.get(LANDED)))
+    return Failed(trouble or end or _SILENT_END)

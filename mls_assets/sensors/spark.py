@@ -105,7 +105,7 @@ def spark_sensors(
 def _loaded(feeds: Feeds, partitions: Collection[str], tick: Tick) -> list[str]:
     """Return the feeds that are partitions; a run for another would fail the whole tick."""
     tick.reasons += [
-        f"{name} is new in the feeds file; restart the code server (in the UI: reload definitions)"
+        f"{name} is new in the feeds file; restart the code server"
         for name in feeds.spark
         if name not in partitions
     ]
