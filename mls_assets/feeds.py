@@ -55,7 +55,11 @@ class _Fed:
 
 @dataclass(frozen=True, slots=True)
 class SparkFeed(_Fed):
-    """One Spark key: what it may ask, and what its sensors do (minutes, hours)."""
+    """One Spark key: what it may ask, and what its sensors do (minutes, hours).
+
+    `page_size` is the `$top` of its walks, `relations_page_size` that of pages with Media, Room and
+    Unit, which are larger; a replication key may ask for 1,000 (guide, "Replication").
+    """
 
     name: str
     token_env: str = _SPARK_TOKEN
@@ -63,6 +67,8 @@ class SparkFeed(_Fed):
     resources: tuple[Resource, ...] = KEYED_RESOURCES
     relations: tuple[str, ...] = SPARK_RELATIONS
     select: tuple[str, ...] = ()
+    page_size: int = 1000
+    relations_page_size: int = 250
     update_minutes: float = 5
     purge_hours: float = 6
     source = Source.SPARK
@@ -205,6 +211,8 @@ def _spark(name: str, table: dict[str, Any], where: str) -> SparkFeed:
             )
     feed = SparkFeed(name=f"{Source.SPARK}/{name}", **options)
     checked_url(feed.base_url, where)
+    _at_least(feed.page_size, 1, "page_size", where)
+    _at_least(feed.relations_page_size, 1, "relations_page_size", where)
     _at_least(feed.update_minutes, 1, "update_minutes", where)
     _at_least(feed.purge_hours, 0.1, "purge_hours", where)
     return feed
@@ -243,6 +251,9 @@ def _options(kind: type, table: dict[str, Any], where: str) -> dict[str, Any]:
         elif "float" in expected:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ConfigurationError(f"{where}: `{name}` has to be a number.")
+        elif known[name].type is int:
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ConfigurationError(f"{where}: `{name}` has to be a whole number.")
         elif not isinstance(value, str) or not value.strip():
             raise ConfigurationError(f"{where}: `{name}` has to be a text.")
         options[name] = value

@@ -109,11 +109,12 @@ class SparkApi(dg.ConfigurableResource):
 
     page_size: int = Field(
         default=_SPARK.page_size,
-        description="Records a page ($top); a replication key may ask for 1,000.",
+        description="Records a page ($top); 0: the feed's own `page_size` (feeds file, 1,000).",
     )
     relations_page_size: int = Field(
         default=_SPARK.relations_page_size,
-        description="Listings a page while Media, Room and Unit come along; those pages are large.",
+        description="Listings a page while Media, Room and Unit come along; 0: the feed's own "
+        "`relations_page_size` (feeds file, 250).",
     )
     overlap_minutes: float = Field(
         default=_SPARK.overlap_minutes,

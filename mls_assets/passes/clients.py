@@ -11,8 +11,8 @@ def spark_client(feed: SparkFeed, settings: SparkSettings) -> SparkClient:
         feed.name,
         feed.base_url,
         token_of(feed.token_env),
-        page_size=settings.page_size,
-        relations_page_size=settings.relations_page_size,
+        page_size=settings.page_size or feed.page_size,
+        relations_page_size=settings.relations_page_size or feed.relations_page_size,
         select=feed.select,
         patience=settings.patience_seconds,
     )

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 class SparkSettings:
     """How Spark is asked.
 
-    `page_size`: `$top`; a replication key may ask for 1,000 (guide, "Replication").
-    `relations_page_size`: the same for pages with Media, Room and Unit, which are larger.
+    `page_size` and `relations_page_size`: in place of the feed's own; 0 leaves them as they are.
     `overlap_minutes`: how far before the last retrieval an update begins (guide, "Update
     Data"). `two_sided_window`: bound an update above by the time it began. `page_budget`: pages
     a run may take before it ends with more to do; 0 is no bound.
     """
 
-    page_size: int = 1000
-    relations_page_size: int = 250
+    page_size: int = 0
+    relations_page_size: int = 0
     overlap_minutes: float = 20.0
     two_sided_window: bool = False
     patience_seconds: float = 30.0

@@ -5,6 +5,7 @@ first download, the default order by key, `%20` for a space (strict servers refu
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ KEYS_A_QUESTION = 50
 URL_BYTES = 7_000
 
 _NEXT_LINKS = ("@odata.nextLink", "@odata.nextlink", "@nextLink", "odata.nextLink")
-_COUNTS = ("@odata.count", "@count")
+_COUNTS = ("@odata.count", "@count", "odata.count")
 _PLAIN = "$,:()'*"
 _MOST_COUNTED = 10**12
+_DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
 _SAME_KEYS = 3
 _EMPTY_PAGES = 100
 
@@ -111,10 +113,19 @@ def _next_link(answer: Unpacked) -> str | None:
 
 def _count(answer: Unpacked) -> int | None:
     for name in _COUNTS:
-        count = answer.member(0, name)
-        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < _MOST_COUNTED:
+        count = _whole_number(answer.member(0, name))
+        if count is not None and 0 <= count < _MOST_COUNTED:
             return count
     return None
+
+
+def _whole_number(value: object) -> int | None:
+    """A count as a number: OData's Int64 may travel as a text, some servers send `42.0`."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def pages_by_skip(link: str | None) -> bool:

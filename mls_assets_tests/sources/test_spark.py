@@ -388,6 +388,33 @@ def test_a_sensor_asks_whether_anything_is_newer(
     assert server.asked[0].options["$top"] == "1"
 
 
+@pytest.mark.parametrize(
+    ("members", "count"),
+    [
+        ({"@odata.count": "42"}, 42),
+        ({"@odata.count": " 42 "}, 42),
+        ({"@odata.count": 42.0}, 42),
+        ({"@count": 42}, 42),
+        ({"@odata.count": None, "@count": "42"}, 42),
+        ({"@odata.count": -1}, None),
+        ({"@odata.count": "-1"}, None),
+        ({"@odata.count": "many"}, None),
+        ({"@odata.count": 41.5}, None),
+        ({"@odata.count": 1e300}, None),
+        ({"@odata.count": "9" * 400}, None),
+        ({"@odata.count": True}, None),
+        ({"@odata.count": [42]}, None),
+        ({"@odata.count": ""}, None),
+        ({}, None),
+    ],
+)
+def test_a_count_counts_however_it_is_written_and_nothing_else_does(
+    server: Server, spark: Clients, members: dict[str, object], count: int | None
+):
+    server.replies = [as_json({**members, "value": []})]
+    assert spark().count(LISTINGS) == count
+
+
 def test_the_clock_of_the_source_is_that_of_the_newest_answer(server: Server, spark: Clients):
     server.replies = [records(count=1)]
     client = spark()
