@@ -52,6 +52,10 @@ class PagingLoop(SourceError):
     """A walk does not get on: a link came twice, or pages brought nothing new."""
 
 
+class SelectionNarrowed(SourceError):
+    """The source offers fewer fields than it was asked for until now."""
+
+
 class AccessLost(SourceError):
     """Forge answered `mls: null`: the MLS is unknown, or access to it has ended."""
 

@@ -110,6 +110,7 @@ def run_config(
     approve: str = "",
     approved_by: str = "",
     only_if_changed: bool = False,
+    accept_fields: bool = False,
 ) -> dict[str, Any]:
     """Return the run configuration of a job; what does not concern the job is left out.
 
@@ -133,6 +134,8 @@ def run_config(
         }
     elif kind == "replay":
         ops = {"forge_pages": {"config": {"replay": True, **approval, "dry_run": dry_run}}}
+    elif job == "forge_replicate" and accept_fields:
+        ops = {"forge_pages": {"config": {"accept_fields": True}}}
     elif job == "publish":
         ops = {"published_database": {"config": {"only_if_changed": only_if_changed}}}
     return {**({"ops": ops} if ops else {}), **({"resources": resources} if resources else {})}

@@ -180,6 +180,33 @@ class Declaration:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """What a GraphQL source is asked for of each record: the query, its fields and argument types.
+
+    A field that is an object has its own fields in braces behind its name. `introspected` says
+    whether the source's schema told this, or it is assumed.
+    """
+
+    query: str
+    fields: tuple[str, ...]
+    filter_type: str | None
+    key_type: str
+    event_type: str
+    introspected: bool
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every single value that is asked for: `City`, or `ForgeFeatures.name` of an object."""
+        return frozenset(path for field in self.fields for path in _paths(field))
+
+
+def _paths(field: str) -> tuple[str, ...]:
+    name, _, inner = field.partition("{")
+    within = inner.rstrip(" }").split()
+    return tuple(f"{name.strip()}.{each}" for each in within) or (name.strip(),)
+
+
+@dataclass(frozen=True, slots=True)
 class LookupValue:
     """A value of an enumeration, as a source lists it; texts are None where it tells none."""
 

@@ -64,6 +64,10 @@ def test_a_job_gets_only_the_settings_that_concern_it():
     assert jobs.run_config("compact", file_patience=9.0) == {
         "resources": {"warehouse": {"config": {"patience_seconds": 9.0}}}
     }
+    assert jobs.run_config("spark_replicate", accept_fields=True) == {}
+    assert jobs.run_config("forge_replicate", accept_fields=True)["ops"] == {
+        "forge_pages": {"config": {"accept_fields": True}}
+    }
     assert jobs.run_config("forge_replicate", page_budget=9)["resources"] == {
         "forge": {"config": {"page_budget": 9}}
     }

@@ -44,6 +44,12 @@ class ForgeConfig(ApprovalConfig):
     dry_run: bool = Field(
         default=False, description="Of a replay: store and show the plan; remove nothing."
     )
+    accept_fields: bool = Field(
+        default=False,
+        description="Take the fields that the source offers now although they are fewer than "
+        "before. All is read again, and the values of the others are emptied; later runs go on "
+        "with these fields.",
+    )
 
 
 @dg.multi_asset(
@@ -104,7 +110,13 @@ def forge_pages(
             PAGES,
             access.resources,
             lambda resource: replicate_forge(
-                site, feed, access, resource, forge.settings(), guard.thresholds()
+                site,
+                feed,
+                access,
+                resource,
+                forge.settings(),
+                guard.thresholds(),
+                accept_fields=config.accept_fields,
             ),
             lambda: describe_forge(site, feed, access, forge.settings()),
         )

@@ -10,6 +10,7 @@ import click
 from mls_assets.cli.choosing import configured_feeds
 from mls_assets.errors import ConfigurationError
 from mls_assets.feeds import load_feeds
+from mls_assets.values import Source
 
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 failed (the source, a void sweep, a file); 2 usage or configuration; "
@@ -50,10 +51,21 @@ def verbs(context: click.Context) -> None:
 
 @verbs.command(epilog=_EXIT_CODES)
 @_feeds
+@click.option(
+    "--accept-fields",
+    is_flag=True,
+    help="Take the fields that the named Forge feeds offer now, though fewer than before.",
+)
 @_no_publish
 @_patience
 @_verbose
-def replicate(feeds: tuple[str, ...], no_publish: bool, patience: float, verbose: bool) -> int:
+def replicate(
+    feeds: tuple[str, ...],
+    accept_fields: bool,
+    no_publish: bool,
+    patience: float,
+    verbose: bool,
+) -> int:
     """Bring feeds (default: all) from their cursor to current.
 
     The first time that is an initial download, afterwards an update. A run that was interrupted
@@ -65,11 +77,16 @@ def replicate(feeds: tuple[str, ...], no_publish: bool, patience: float, verbose
       mls-assets replicate spark/default forge/armls
       mls-assets replicate forge/armls --no-publish --patience 5
     """
+    if accept_fields and not all(name.startswith(f"{Source.FORGE}/") for name in feeds or ("",)):
+        raise ConfigurationError(
+            "--accept-fields is for Forge feeds that are named, such as forge/armls. Nothing was "
+            "asked."
+        )
     configured = configured_feeds()
     from mls_assets.cli import work
 
     with work.Session("replicate", configured, patience=patience, verbose=verbose) as session:
-        work.replicate(session, feeds)
+        work.replicate(session, feeds, accept_fields=accept_fields)
         return session.finish(publish=not no_publish)
 
 

@@ -137,13 +137,15 @@ class Session:
         return first_exit_code(self.codes)
 
 
-def replicate(session: Session, names: Sequence[str]) -> None:
+def replicate(session: Session, names: Sequence[str], *, accept_fields: bool = False) -> None:
     """Bring feeds from their cursor to current, each in a run of its own."""
     feeds = session.choose(names, (Source.SPARK, Source.FORGE))
     done: dict[tuple[str, str], Mapping[str, Any]] = {}
     for feed in feeds:
         job = "forge_replicate" if feed.startswith(f"{Source.FORGE}/") else "spark_replicate"
-        outcome = session.run(job, feed=feed, patience=session.patience)
+        outcome = session.run(
+            job, feed=feed, patience=session.patience, accept_fields=accept_fields
+        )
         for asset, facts in outcome.results.items():
             if asset in _RESOURCES:
                 done[feed, _RESOURCES[asset]] = facts

@@ -25,11 +25,15 @@ def claim(
         if claimed != "asked_otherwise" or state.state == "new":
             return state, ()
         cursors.needs_resync(con, feed, resource)
-    size = 1000 if source is Source.SPARK else 500
+    more = ", and more for relations" if source is Source.SPARK else ""
+    return replace(state, state="needs_resync"), (resync_note(state, "the question changed", more),)
+
+
+def resync_note(state: FeedState, why: str, more: str = "") -> str:
+    """Say that a resource is downloaded afresh, and what that costs."""
+    size = 1000 if state.feed.startswith(f"{Source.SPARK}/") else 500
     pages = max(math.ceil(max(state.rows, state.source_rows or 0) / size), 1)
-    note = (
-        f"{feed} {resource}: the question changed, so it is downloaded afresh (about {pages:,} "
-        f"requests for records{', and more for relations' if source is Source.SPARK else ''}); "
-        "old rows stay until that ends"
+    return (
+        f"{state.feed} {state.resource}: {why}, so it is downloaded afresh (about {pages:,} "
+        f"requests for records{more}); old rows stay until that ends"
     )
-    return replace(state, state="needs_resync"), (note,)

@@ -17,7 +17,7 @@ from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Site
 from mls_assets.sources import SparkClient
 from mls_assets.values import Declaration, LookupValue
-from mls_assets.warehouse import Connection, vocabulary
+from mls_assets.warehouse import Connection, selections, vocabulary
 
 AGAIN_AFTER = timedelta(days=1)
 AFTER_SILENCE = timedelta(hours=1)
@@ -54,14 +54,38 @@ def describe_spark(site: Site, feed: SparkFeed, settings: SparkSettings) -> str:
 
 
 def describe_forge(site: Site, feed: str, access: ForgeAccess, settings: ForgeSettings) -> str:
-    """Ask Forge for its record types by introspection, if that is due; see `describe_spark`."""
+    """Ask Forge for its record types by introspection, if that is due; see `describe_spark`.
+
+    A schema without fields that are asked for is not taken over: that they went is for a person
+    to accept, see `selection`.
+    """
 
     def ask(told: _Told) -> None:
         hasty = replace(settings, patience_seconds=_hasty(settings))
         with forge_client(access, hasty) as client, _forgiving(told):
-            told.declaration = client.declared()
+            declaration = client.declared()
+            if declaration is not None:
+                _expect_selected(site, feed, access, declaration)
+            told.declaration = declaration
 
     return _describe(site, feed, ask)
+
+
+def _expect_selected(site: Site, feed: str, access: ForgeAccess, declaration: Declaration) -> None:
+    declared = {(field.resource, field.name) for field in declaration.fields}
+    with site.warehouse.read() as con:
+        asked = [
+            (resource, path.partition(".")[0])
+            for resource in access.resources
+            if (selected := selections.selected(con, feed, resource))
+            for path in selected.paths
+        ]
+    lacking = set(asked) - declared
+    if lacking:
+        raise AnswerBroken(
+            f"Its schema lacks {len(lacking):,} field(s) that it is asked for, so it was not "
+            "taken over."
+        )
 
 
 def _hasty(settings: SparkSettings | ForgeSettings) -> float:

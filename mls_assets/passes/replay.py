@@ -22,6 +22,7 @@ from mls_assets.passes.events import follow
 from mls_assets.passes.judge import judge
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.selection import settle
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.passes.sweep import new_sweep_id
@@ -50,10 +51,10 @@ def replay(
     (but not in a dry run, which changes nothing).
     """
     with site.feed_lock(feed), forge_client(access, settings) as client:
-        note = without_query(client, feed, resource)
-        if note:
-            return Replicated(feed, resource, "replay", notes=(note,))
         state, _ = claim(site, feed, Source.FORGE, access.url, resource, access.question(resource))
+        settled = settle(site, client, feed, resource, settings)
+        if not settled.asked:
+            return Replicated(feed, resource, "replay", notes=settled.notes)
         if approve:
             with site.warehouse.read() as con:
                 sweeps.approval(con, approve.sweep_id, feed, resource)
@@ -63,7 +64,7 @@ def replay(
                 f"`mls-assets replicate {feed}` first."
             )
         normalise_locked(site, feed)
-        if state.state != "needs_resync" and not dry_run:
+        if state.state != "needs_resync" and not settled.changed and not dry_run:
             follow(site, client, feed, access, resource, replace(settings, page_budget=0))
         return replay_locked(
             site,
@@ -75,16 +76,6 @@ def replay(
             dry_run=dry_run,
             approve=approve,
         )
-
-
-def without_query(client: ForgeClient, feed: str, resource: Resource) -> str:
-    """Return what to tell where the source cannot be asked for agents, else nothing.
-
-    The guide speaks of agents but shows no query: not every schema may have one.
-    """
-    if resource is not Resource.MEMBER or client.shape("agents") is not None:
-        return ""
-    return f"{feed}: the source's schema has no query for agents, so there are none here"
 
 
 def replay_locked(

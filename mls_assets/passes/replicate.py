@@ -12,6 +12,7 @@ from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client, spark_client
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.selection import settle
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Site
 from mls_assets.reconcile.guard import Thresholds
@@ -54,25 +55,30 @@ def replicate_forge(
     resource: Resource,
     settings: ForgeSettings,
     thresholds: Thresholds | None = None,
+    *,
+    accept_fields: bool = False,
 ) -> Replicated:
     """Handle the events of one Forge MLS and kind until none remains.
 
     A feed that needs a resync is replayed from event 0 under the guard of a purge. Raises
     SweepBlocked or SweepVoid when that comes to nothing; while a block can still be approved
-    the log is not read again only to be blocked once more.
+    the log is not read again only to be blocked once more. `accept_fields` is a person's word
+    that the fields which the source offers now are all there will be, see `selection`.
     """
     with site.feed_lock(feed), forge_client(access, settings) as client:
-        note = replay.without_query(client, feed, resource)
-        if note:
-            return Replicated(feed, resource, "events", notes=(note,))
-        state, notes = claim(
+        state, claimed = claim(
             site, feed, Source.FORGE, access.url, resource, access.question(resource)
         )
+        settled = settle(site, client, feed, resource, settings, accept=accept_fields)
+        notes = claimed + settled.notes
+        if not settled.asked:
+            return Replicated(feed, resource, "events", notes=notes)
         if resource is Resource.PROPERTY:
             normalise_locked(site, feed)  # for the same reasons as of Spark
-        if state.state == "needs_resync":
+        if state.state == "needs_resync" or settled.changed:
             held_back = _held_back(site, feed, resource)
-            if held_back and not notes:  # a question that has just changed is asked at once
+            # a question that has just changed is asked at once
+            if held_back and not claimed and not settled.changed:
                 raise SweepBlocked(held_back)
             judged = replay.replay_locked(
                 site, client, feed, access, resource, thresholds or Thresholds()

@@ -51,6 +51,8 @@ FORGE_FAULTS: Mapping[str, Stage] = {
     "status_429": "answer",  # params: retry_after
     "status_500_html": "answer",
     "status_502": "answer",
+    "html_200": "answer",
+    "query_refused": "answer",  # params: status, message (GraphQL's errors, no data)
     "errors_null_data": "answer",
     "mls_null": "answer",
     "errors_with_data": "page",
@@ -58,6 +60,7 @@ FORGE_FAULTS: Mapping[str, Stage] = {
     "livelock": "page",
     "bad_record": "page",
     "tombstone_without_key": "page",
+    "schema_cut": "page",  # params: type (Listing), drop (its fields; absent: all are null)
     "truncated_body": "wire",
 }
 
@@ -74,7 +77,8 @@ class UnknownFault(ValueError):
 class Fault:
     """One fault that is on.
 
-    resource: only requests for this resource (Forge: `listings`, `agents`, `mlses`; None: all).
+    resource: only requests for this resource (Forge: `listings`, `agents`, `mlses`, `schema`;
+        None: all).
     match: only requests whose decoded query (Forge: the query text) contains this.
     after: how many matching requests still pass unharmed.
     times: how many it still hits; 0 means until it is cleared.

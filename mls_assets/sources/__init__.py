@@ -4,13 +4,14 @@ Nothing here stores, compares or removes anything, and nothing knows DuckDB or D
 """
 
 from mls_assets.sources.forge import MLSES_A_QUESTION, ForgeClient, Position
-from mls_assets.sources.forge_schema import LISTING_FIELDS, ForgeShape, Mls
+from mls_assets.sources.forge_queries import KINDS, LISTING_FIELDS, ForgeShape, Mls
 from mls_assets.sources.prefetch import ahead
 from mls_assets.sources.spark import SparkClient
 from mls_assets.sources.spark_answers import RELATIONS
 from mls_assets.sources.transport import Limits
 
 __all__ = [
+    "KINDS",
     "LISTING_FIELDS",
     "MLSES_A_QUESTION",
     "RELATIONS",

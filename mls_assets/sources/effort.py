@@ -132,9 +132,13 @@ def failure_for(
             return TokenRefused(text)
         case Kind.QUESTION:
             too_long = verdict.code == 1041 or verdict.reason[:3] in ("413", "414")
-            return QuestionRefused(text, too_long=too_long)
+            return QuestionRefused(
+                text, too_long=too_long, graphql=verdict.graphql, said=verdict.said
+            )
         case Kind.EXPIRED:
             return LinkExpired(f"{text} The walk has to begin again.")
+        case Kind.REFUSED if verdict.graphql:
+            return QuestionRefused(text, graphql=True, said=verdict.said)
         case Kind.REFUSED:
             return SourceRefused(text)
         case Kind.LIMITED:

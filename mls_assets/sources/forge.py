@@ -4,65 +4,50 @@ Nothing here stores a cursor: a page carries the event id to store with what it 
 client serves every MLS of a token.
 """
 
-import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import product
 from typing import Any, TypeVar
 
 from mls_assets.errors import (
     AccessLost,
-    AnswerBroken,
     ConfigurationError,
     MlsAssetsError,
     PagingLoop,
     SourceError,
     SourceRefused,
-    TokenRefused,
 )
 from mls_assets.sources.forge_answers import (
     AnsweredErrors,
     EventPage,
     Position,
-    data_of,
     events_of,
     mlses_of,
     positions_of,
     went_back,
 )
-from mls_assets.sources.forge_schema import (
-    AGENT_FIELDS,
-    INTROSPECTION,
+from mls_assets.sources.forge_queries import (
     KINDS,
     LISTING_FIELDS,
     MLSES_QUERY,
     ForgeShape,
     Mls,
-    Schema,
-    assumed_shape,
-    declaration_of,
-    schema_of,
-    shape_of,
 )
+from mls_assets.sources.forge_shapes import ForgeShapes
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets.sources.links import place, shown
 from mls_assets.sources.transport import Limits
+from mls_assets.sources.vendor_errors import QuestionRefused
 from mls_assets.values import Declaration, Page, Resource
 
 __all__ = ["ForgeClient", "Position"]
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 _STANDSTILL_TRIES = 3
 _STANDSTILL_SECONDS = 5.0
 #: MLSs in one question for positions.
 MLSES_A_QUESTION = 50
 _INT_LIMIT_NEAR = 2_000_000_000  # GraphQL's Int ends at 2,147,483,647
-
-#: What reading a schema raises whose parts are of other types than GraphQL says.
-_ODD_SCHEMA = (AttributeError, TypeError, KeyError)
 
 
 class ForgeClient:
@@ -87,11 +72,13 @@ class ForgeClient:
     ) -> None:
         self._url = url.strip()
         self._http = session or HttpSession(self._url, token, patience=patience, limits=limits)
-        self._fields_fallback = fields_fallback
-        self._lock = threading.Lock()
-        self._schema: Schema | None = None
-        self._silent = False  # introspection was refused
-        self._shapes: dict[str, ForgeShape | None] = {} if shapes is None else shapes
+        self.shapes = ForgeShapes(
+            place(self._url),
+            self._ask,
+            self.mlses,
+            fields_fallback,
+            {} if shapes is None else shapes,
+        )
 
     def __repr__(self) -> str:
         return f"ForgeClient({place(self._url)!r})"
@@ -110,24 +97,12 @@ class ForgeClient:
         """Every MLS that the token has access to."""
         return self._ask(MLSES_QUERY, {}, mlses_of).content
 
-    def shape(self, kind: str) -> ForgeShape | None:
-        """How "listings" or "agents" are asked for, found out once; None if they can't be."""
-        with self._lock:
-            if kind not in self._shapes:
-                self._shapes[kind] = self._find_shape(kind)
-            return self._shapes[kind]
-
     def declared(self) -> Declaration | None:
-        """What the server's record types declare; None if it tells no schema."""
-        self.shape("listings")
-        if self._schema is None:
-            return None
-        try:
-            return declaration_of(self._schema)
-        except _ODD_SCHEMA as error:
-            raise AnswerBroken(
-                f"{place(self._url)} tells a schema of odd shape: {error}."
-            ) from None
+        """What the server's record types declare; None if it tells no schema.
+
+        Raises AnswerBroken for a schema that is not whole, and what the session raises.
+        """
+        return self.shapes.declared()
 
     def pages(
         self,
@@ -234,6 +209,9 @@ class ForgeClient:
             except SourceError as error:
                 if after > _INT_LIMIT_NEAR:
                     raise type(error)(f"{error} {_near_limit(after)}") from None
+                hint = self.shapes.if_refused.get(shape.kind)
+                if hint and isinstance(error, QuestionRefused) and error.graphql:
+                    raise SourceRefused(f"{error} {hint}") from None
                 raise
             if answer.content is None:
                 return answer
@@ -261,50 +239,12 @@ class ForgeClient:
 
     def _shape_for(self, resource: Resource) -> ForgeShape:
         kind = next((kind for kind, (of, _) in KINDS.items() if of is resource), None)
-        shape = self.shape(kind) if kind is not None else None
+        shape = self.shapes.shape(kind) if kind is not None else None
         if shape is None:
             raise SourceRefused(
                 f"{place(self._url)} has no query for {resource} records. Nothing was asked."
             )
         return shape
-
-    def _find_shape(self, kind: str) -> ForgeShape | None:
-        if self._schema is None and not self._silent:
-            try:
-                self._schema = self._ask(INTROSPECTION, {}, _read_schema).content
-            except (SourceRefused, AnswerBroken):
-                self._silent = True
-                log.warning("%s tells no schema; the configured fields are asked for", self)
-        if self._schema is not None:
-            try:
-                return shape_of(self._schema, kind)
-            except (AnswerBroken, *_ODD_SCHEMA) as error:
-                raise AnswerBroken(f"{place(self._url)}: {error}. Nothing was asked.") from None
-        if kind == "listings":
-            return assumed_shape(kind, "listings", self._fields_fallback)
-        return self._probe(kind)
-
-    def _probe(self, kind: str) -> ForgeShape | None:
-        """Find an unpublished query by asking for it; a refusal means that there is none."""
-        mlses = self.mlses()
-        key_alone = (AGENT_FIELDS[1],)
-        for name, fields in product(KINDS[kind][1], (AGENT_FIELDS, key_alone)):
-            shape = assumed_shape(kind, name, fields)
-            variables = {"mls_key": mlses[0].key if mlses else "", "latest_event": 0}
-            try:
-                self._ask(
-                    shape.page_query(filtered=False), variables, partial(events_of, shape=shape)
-                )
-            except TokenRefused:
-                raise
-            except (SourceRefused, AnswerBroken):
-                continue
-            return shape
-        return None
-
-
-def _read_schema(body: bytes) -> Schema:
-    return schema_of(data_of(body))
 
 
 def _near_limit(after: int) -> str:

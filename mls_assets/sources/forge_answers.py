@@ -20,7 +20,7 @@ from mls_assets.errors import (
     SourceRefused,
     TokenRefused,
 )
-from mls_assets.sources.forge_schema import DELETED, ForgeShape, Mls
+from mls_assets.sources.forge_queries import DELETED, ForgeShape, Mls
 from mls_assets.sources.links import shown
 from mls_assets.sources.split import (
     MODIFIED,

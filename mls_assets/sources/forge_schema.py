@@ -1,55 +1,20 @@
-"""What a Forge server can be asked: its schema read by introspection, and queries as text.
+"""A Forge server's schema, read by introspection: how its records are asked for. Pure.
 
-Pure. Published are `mlses`, `mls(key).listings(last_event_id, filter)` and the fields of one
-example; everything else is found here, or assumed and named as an assumption:
-
-- agents come from a query field `agents` of an MLS (or `members`), with the arguments and the
-  envelope of `listings`, and are keyed by `MemberKey`;
-- where introspection is refused, the fields of the guide's example are asked for.
+A schema is whole or it is no answer: of a type that is named and not told, or a field without a
+name or type, nothing follows.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from mls_assets.errors import AnswerBroken
+from mls_assets.sources.forge_queries import DELETED, KINDS, ForgeShape
+from mls_assets.sources.links import shown
 from mls_assets.values import KEY_FIELDS, Declaration, DeclaredField, Resource
-
-DELETED = "DELETED"
-
-#: The fields that the vendor's guide shows; asked for where introspection is refused.
-LISTING_FIELDS = (
-    DELETED,
-    "ListingId",
-    "ListingKey",
-    "UnparsedAddress",
-    "City",
-    "StateOrProvince",
-    "PostalCode",
-    "StandardStatus",
-    "ListDate",
-    "ListPrice",
-    "CloseDate",
-    "BedroomsTotal",
-    "BathroomsTotalInteger",
-    "Remarks",
-    "Latitude",
-    "Longitude",
-    "Photos",
-    "ForgeFeatures { name value }",
-)
-
-#: Assumed where introspection is refused: dictionary names that any agent record should have.
-AGENT_FIELDS = (DELETED, "MemberKey", "MemberMlsId", "MemberFullName", "ModificationTimestamp")
-
-#: The kinds of records Forge replicates: their RESO resource and the query fields they may have.
-KINDS: Mapping[str, tuple[Resource, tuple[str, ...]]] = {
-    "listings": (Resource.PROPERTY, ("listings",)),
-    "agents": (Resource.MEMBER, ("agents", "members")),
-}
 
 INTROSPECTION = """
 query ReadSchema {
@@ -77,76 +42,6 @@ _OBJECTS = ("OBJECT", "INTERFACE")
 
 
 @dataclass(frozen=True, slots=True)
-class Mls:
-    """One MLS that the token has access to."""
-
-    key: str
-    name: str
-    address: str | None
-    states: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ForgeShape:
-    """How one kind of record is asked for.
-
-    `query` is the field of an MLS, `fields` the selection (nested objects with their own),
-    `filter_type` the GraphQL type of its `filter` argument, None if it has none. `introspected`
-    says whether the server told this or it is assumed.
-    """
-
-    kind: str
-    resource: Resource
-    query: str
-    fields: tuple[str, ...]
-    filter_type: str | None = "[DataDictionaryFilterType]"
-    key_type: str = "String!"
-    event_type: str = "Int!"
-    introspected: bool = False
-
-    @property
-    def key_field(self) -> str:
-        """The RESO key of these records."""
-        return KEY_FIELDS[self.resource]
-
-    @property
-    def selection(self) -> str:
-        """The fields as GraphQL text; `DELETED` and the key are always among them."""
-        return " ".join(dict.fromkeys((DELETED, self.key_field, *self.fields)))
-
-    def page_query(self, *, filtered: bool) -> str:
-        """The query for one page, like the guide's; variables mls_key, latest_event, filter."""
-        variable = f" $filter: {self.filter_type}" if filtered else ""
-        argument = " filter: $filter" if filtered else ""
-        return (
-            f"query Replicate($mls_key: {self.key_type} $latest_event: {self.event_type}{variable})"
-            " { mls(key: $mls_key) {"
-            f" {self.query}(last_event_id: $latest_event{argument})"
-            f" {{ latest_event remaining results {{ {self.selection} }} }} }} }}"
-        )
-
-    def positions_query(self, number: int) -> str:
-        """The query for the positions of several MLSs: aliases m0.., variables k0.., e0.."""
-        declared = " ".join(
-            f"$k{n}: {self.key_type} $e{n}: {self.event_type}" for n in range(number)
-        )
-        asked = " ".join(
-            f"m{n}: mls(key: $k{n}) {{ {self.query}(last_event_id: $e{n})"
-            " { latest_event remaining } }"
-            for n in range(number)
-        )
-        return f"query Positions({declared}) {{ {asked} }}"
-
-
-MLSES_QUERY = "query GetMLSList { mlses { key name address state } }"
-
-
-def assumed_shape(kind: str, query: str, fields: Sequence[str]) -> ForgeShape:
-    """The shape to ask with where the server tells nothing of its schema."""
-    return ForgeShape(kind, KINDS[kind][0], query, tuple(fields))
-
-
-@dataclass(frozen=True, slots=True)
 class Schema:
     """The types of a server: name to kind and fields, and the name of the query type."""
 
@@ -154,17 +49,26 @@ class Schema:
     types: Mapping[str, Mapping[str, Any]]
 
     def fields(self, type_name: str | None) -> Mapping[str, Mapping[str, Any]]:
-        """The fields of an object type by name; none for anything else."""
+        """The fields of an object type by name.
+
+        Raises AnswerBroken unless all of them are told: GraphQL knows no object without fields.
+        """
         found = self.types.get(type_name or "", {})
-        listed = found.get("fields") if found.get("kind") in _OBJECTS else None
-        return {
-            field["name"]: field
-            for field in listed or ()
-            if isinstance(field, dict)
-            and isinstance(field.get("name"), str)
-            and _NAME.fullmatch(field["name"])
-            and isinstance(field.get("type"), dict)
-        }
+        listed = found.get("fields")
+        if found.get("kind") not in _OBJECTS or not isinstance(listed, list) or not listed:
+            raise AnswerBroken(f"its schema tells no fields of {shown(str(type_name), 60)}")
+        for field in listed:
+            if not _is_whole(field):
+                raise AnswerBroken(
+                    f"its schema tells a field of {shown(str(type_name), 60)} without name or type"
+                )
+        return {field["name"]: field for field in listed if _NAME.fullmatch(field["name"])}
+
+
+def _is_whole(field: object) -> bool:
+    if not isinstance(field, dict) or not isinstance(field.get("name"), str):
+        return False
+    return _named(field.get("type"))[0] is not None
 
 
 def schema_of(data: object) -> Schema:
@@ -187,37 +91,51 @@ def shape_of(schema: Schema, kind: str) -> ForgeShape | None:
     """How `kind` is asked for on this server; None if its MLS type has no such query.
 
     Every scalar, enum and list of them is asked for, and of objects one level more. Raises
-    AnswerBroken if the records have no `DELETED` or no key: removals could not be seen.
+    AnswerBroken for a schema that is not whole, and if the records have no `DELETED` or no key:
+    removals could not be seen.
     """
     mls = schema.fields(schema.query_type).get("mls")
     if mls is None:
-        return None
+        raise AnswerBroken("its schema has no query for an MLS")
     queries = schema.fields(_named(mls["type"])[1])
     resource, names = KINDS[kind]
     for name in names:
         if name in queries:
             return _read_shape(schema, kind, resource, queries[name], mls)
+    if kind != "listings" and "listings" not in queries:
+        raise AnswerBroken("its schema has not even the query for listings")
     return None
 
 
 def declaration_of(schema: Schema) -> Declaration:
-    """What a server's record types declare: their fields with their GraphQL types."""
-    mls = schema.fields(schema.query_type).get("mls")
-    queries = schema.fields(_named(mls["type"])[1]) if mls else {}
+    """What a server's record types declare: their fields with their GraphQL types.
+
+    Raises AnswerBroken for a schema that is not whole: what it leaves out has not gone.
+    """
     found: list[DeclaredField] = []
     types: dict[str, Any] = {}
-    for resource, names in KINDS.values():
-        query = next((queries[name] for name in names if name in queries), None)
-        envelope = schema.fields(_named(query["type"])[1]) if query else {}
-        results = envelope.get("results")
-        record = schema.fields(_named(results["type"])[1]) if results else {}
+    for kind, (resource, _) in KINDS.items():
+        shape = shape_of(schema, kind)
+        if shape is None:
+            continue
+        queries = schema.fields(_named(schema.fields(schema.query_type)["mls"]["type"])[1])
+        record = _record_of(schema, queries[shape.query])[1]
         found += [
             DeclaredField(resource, name, _written(record[name]["type"])) for name in sorted(record)
         ]
-        types |= {resource: record} if record else {}
+        types[resource] = record
     if not found:
         raise AnswerBroken("its schema declares no record type")
     return Declaration(tuple(found), msgspec.json.encode(types))
+
+
+def _record_of(
+    schema: Schema, query: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The fields of a query's envelope, and those of its records (none without `results`)."""
+    envelope = schema.fields(_named(query["type"])[1])
+    results = envelope.get("results")
+    return envelope, schema.fields(_named(results["type"])[1]) if results else {}
 
 
 def _read_shape(
@@ -227,9 +145,7 @@ def _read_shape(
     query: Mapping[str, Any],
     mls: Mapping[str, Any],
 ) -> ForgeShape:
-    envelope = schema.fields(_named(query["type"])[1])
-    results = envelope.get("results")
-    record = schema.fields(_named(results["type"])[1]) if results else {}
+    envelope, record = _record_of(schema, query)
     key_field = KEY_FIELDS[resource]
     missing = [name for name in (DELETED, key_field) if name not in record]
     missing += [name for name in ("latest_event", "remaining") if name not in envelope]

@@ -34,13 +34,17 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reason` is like "503/1024", `meaning` a clause, `said` the server's own words or ""."""
+    """`reason` is like "503/1024", `meaning` a clause, `said` the server's own words or "".
+
+    `graphql` says that a GraphQL engine refused the query as a whole, in its own `errors`.
+    """
 
     kind: Kind
     reason: str
     meaning: str
     said: str = ""
     code: int | None = None
+    graphql: bool = False
 
     def sentence(self) -> str:
         """The verdict in words, with the server's own."""
@@ -51,12 +55,15 @@ class Verdict:
 class QuestionRefused(SourceRefused):
     """The source refused this very question (400, 413, 414, 501): a simpler one may be answered.
 
-    `too_long` says that it is its length that the source objects to.
+    `too_long` says that it is its length that the source objects to; `graphql`, that a GraphQL
+    engine read the query and refused it, for what `said` says.
     """
 
-    def __init__(self, message: str, *, too_long: bool = False) -> None:
+    def __init__(
+        self, message: str, *, too_long: bool = False, graphql: bool = False, said: str = ""
+    ) -> None:
         super().__init__(message)
-        self.too_long = too_long
+        self.too_long, self.graphql, self.said = too_long, graphql, said
 
 
 _CODES: Mapping[int, tuple[Kind, str]] = {
@@ -105,6 +112,8 @@ _STATUSES: Mapping[int, tuple[Kind, str]] = {
 
 #: GraphQL's `extensions.code` where it says that asking again, or another token, would help.
 _GRAPHQL_CODES: Mapping[str, tuple[Kind, str]] = {
+    "INTERNAL_SERVER_ERROR": (Kind.RETRY, "the source has a problem"),
+    "INTERNAL_ERROR": (Kind.RETRY, "the source has a problem"),
     "TIMEOUT": (Kind.RETRY, "the source took too long"),
     "GATEWAY_TIMEOUT": (Kind.RETRY, "the source took too long"),
     "UNAVAILABLE": (Kind.RETRY, "the source is out of service for the moment"),
@@ -139,7 +148,8 @@ def classify(status: int, body: bytes, *, continuation: bool = False) -> Verdict
     kind, meaning = _CODES.get(code or 0) or _by_status(status)
     if continuation and status in _CONTINUATION_GONE and kind is not Kind.ACCESS:
         kind, meaning = Kind.EXPIRED, "the link to the next page is no longer valid"
-    return Verdict(kind, reason, meaning, said or "", code)
+    graphql = kind in (Kind.QUESTION, Kind.REFUSED) and _is_graphql(body)
+    return Verdict(kind, reason, meaning, said or "", code, graphql)
 
 
 def _by_status(status: int) -> tuple[Kind, str]:
@@ -169,7 +179,7 @@ def classify_graphql(errors: list[Any], *, partial: bool) -> Verdict:
         return Verdict(kind, shown(word, 40), meaning, said)
     if partial:
         return Verdict(Kind.BROKEN, "errors", "only a part of the query was answered", said)
-    return Verdict(Kind.REFUSED, "errors", "the source refused the query", said)
+    return Verdict(Kind.REFUSED, "errors", "the source refused the query", said, graphql=True)
 
 
 def _error_in(body: bytes, *, graphql: bool) -> tuple[int | None, str | None]:
@@ -199,6 +209,15 @@ def _error_in(body: bytes, *, graphql: bool) -> tuple[int | None, str | None]:
 
 def _is_markup(body: bytes) -> bool:
     return body[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
+def _is_graphql(body: bytes) -> bool:
+    """Whether an error body is a GraphQL engine's: `errors`, and no data."""
+    try:
+        top = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"), type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
+    return bool(_errors(top.get("errors"))) and bytes(top.get("data", b"null")) == b"null"
 
 
 def _errors(raw: msgspec.Raw | None) -> list[dict[str, Any]]:

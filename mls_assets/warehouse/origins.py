@@ -5,6 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.values import Resource, Source
+from mls_assets.warehouse import selections
 from mls_assets.warehouse.queries import Connection, scalar
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -56,6 +57,7 @@ def forget(con: Connection, feed: str) -> None:
     """Forget where a feed came from, so that its name is free."""
     con.execute("delete from raw.origins where feed = ?", [feed])
     con.execute("delete from raw.questions where feed = ?", [feed])
+    selections.forget(con, feed)
 
 
 def _normalised(address: str) -> str:

@@ -128,6 +128,22 @@ RAW_TABLES = (
         ("feed", "resource"),
     ),
     Table(
+        "raw.selections",
+        "resource of a GraphQL feed, with what was asked for of its records",
+        (
+            FEED,
+            RESOURCE,
+            Column("query", "VARCHAR", "The query's name."),
+            Column("fields", "VARCHAR[]", "The fields, those of an object in braces behind it."),
+            Column("filter_type", "VARCHAR", "Type of its argument filter; NULL if it has none."),
+            Column("key_type", "VARCHAR", "Type of the argument that names the MLS."),
+            Column("event_type", "VARCHAR", "Type of its argument last_event_id."),
+            Column("introspected", "BOOLEAN", "True if the source's schema told the fields."),
+            Column("noted_at", "TIMESTAMPTZ", "Since when, by the local clock."),
+        ),
+        ("feed", "resource"),
+    ),
+    Table(
         "raw.schemas",
         "text in which a source declares its fields, each time that it was another",
         (

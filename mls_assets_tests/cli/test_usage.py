@@ -37,6 +37,13 @@ def test_wrong_usage_is_one_line_that_names_the_help(script, arguments):
     assert "--help" in one_line(result)
 
 
+@pytest.mark.parametrize("feeds", [[], ["spark/default"], ["forge/armls", "spark/default"]])
+def test_fields_are_accepted_of_forge_feeds_that_are_named_only(script, feeds):
+    result = script("replicate", *feeds, "--accept-fields")
+    assert result.returncode == 2
+    assert "--accept-fields is for Forge feeds that are named" in one_line(result)
+
+
 @pytest.mark.parametrize("verb", ["replicate", "purge", "status"])
 def test_without_configuration_the_variables_and_the_sandbox_are_named(script, verb):
     result = script(verb)

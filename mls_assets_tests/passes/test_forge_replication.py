@@ -21,6 +21,7 @@ from mls_assets.passes.replicate import forge_feeds, replicate_forge
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import ForgeClient
+from mls_assets.sources.forge_shapes import ForgeShapes
 from mls_assets.values import Page, RawRecord, Reason, Reject, Removal, Resource
 from mls_assets_tests.assets.world import world
 from mls_assets_tests.passes.place import ARMLS
@@ -183,7 +184,7 @@ def test_an_answer_with_errors_is_not_applied_and_moves_no_cursor(place, fault):
 def test_mls_null_is_lost_access_and_removes_nothing(place):
     place.begin_following()
     before = place.keys(feed=ARMLS)
-    place.fault("mls_null", surface="forge", times=0)
+    place.fault("mls_null", surface="forge", resource="listings", times=0)
     with pytest.raises(AccessLost):
         place.follow()
     assert place.keys(feed=ARMLS) == before
@@ -428,7 +429,7 @@ def test_what_a_killed_replay_staged_goes_with_the_next_run(place, tell):
 
 
 def test_a_replay_of_agents_where_there_is_no_query_for_them_is_nothing_wrong(place, monkeypatch):
-    monkeypatch.setattr(ForgeClient, "shape", lambda self, kind: None)
+    monkeypatch.setattr(ForgeShapes, "shape", lambda self, kind: None)
     done = place.replay(resource=Resource.MEMBER)
     assert isinstance(done, Replicated)
     assert (done.pages, done.complete) == (0, True)
@@ -479,9 +480,9 @@ def test_a_blocked_resync_of_listings_does_not_starve_the_agents(tmp_path, tell)
 
 @pytest.mark.long
 def test_a_replay_job_where_there_are_no_agents_ends_well(tmp_path, monkeypatch):
-    found = ForgeClient.shape
+    found = ForgeShapes.shape
     monkeypatch.setattr(
-        ForgeClient, "shape", lambda self, kind: None if kind == "agents" else found(self, kind)
+        ForgeShapes, "shape", lambda self, kind: None if kind == "agents" else found(self, kind)
     )
     with world(tmp_path, listings=20, seed=6) as here:
         assert here.run("forge_replicate", ARMLS).success

@@ -19,7 +19,7 @@ from mls_assets.errors import (
 )
 from mls_assets.sources.forge import ForgeClient
 from mls_assets.sources.forge_answers import Position
-from mls_assets.sources.forge_schema import Mls
+from mls_assets.sources.forge_queries import Mls
 from mls_assets.values import Page, Reason, Removal, Resource
 from mls_assets_tests.sources.graphql_server import (
     PLAIN,

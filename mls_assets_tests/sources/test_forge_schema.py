@@ -4,10 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from mls_assets.errors import AnswerBroken, SourceUnreachable, TokenRefused
+from mls_assets.errors import (
+    AnswerBroken,
+    SourceError,
+    SourceRefused,
+    SourceUnreachable,
+    TokenRefused,
+)
 from mls_assets.sources.forge import ForgeClient
-from mls_assets.sources.forge_schema import LISTING_FIELDS
-from mls_assets.values import Resource
+from mls_assets.sources.forge_queries import LISTING_FIELDS, ForgeShape
+from mls_assets.values import Resource, Selection
 from mls_assets_tests.sources.graphql_server import (
     INT,
     LISTING_QUERY,
@@ -18,6 +24,7 @@ from mls_assets_tests.sources.graphql_server import (
     enum,
     events,
     field,
+    live,
     many,
     named,
     query,
@@ -29,14 +36,39 @@ from mls_assets_tests.sources.graphql_server import (
 from mls_assets_tests.sources.servers import Asked, Reply, Server, as_json, reply
 
 Clients = Callable[..., ForgeClient]
+SELECTION = Selection(
+    "listings",
+    ("DELETED", "ListingKey", "City", "ForgeFeatures { name value }"),
+    None,
+    "String!",
+    "Int!",
+    introspected=True,
+)
 AGENT_TYPES = record_types("Agent", field("DELETED", scalar("Boolean")), field("MemberKey", STRING))
 REFUSALS = [
     pytest.param(as_json({"errors": [{"message": "introspection is off"}]}), id="errors"),
     pytest.param(as_json({"data": None, "errors": [{"message": "off"}]}), id="errors and null"),
     pytest.param(as_json({"errors": [{"message": "off"}]}, 400), id="400"),
-    pytest.param(reply(404), id="404"),
+    pytest.param(
+        as_json({"errors": [{"message": "complexity of 220 exceeds 217"}]}), id="complexity"
+    ),
+    pytest.param(as_json({"errors": [{"message": "off"}]}, 422), id="422"),
+]
+NO_CITY = as_json({"errors": [{"message": "no field City on Listing"}]})
+LISTED = as_json({"data": {"mlses": [{"key": "armls", "name": "A"}]}})
+#: No answer, or none that is a schema: nothing follows from it.
+NO_ANSWERS = [
+    pytest.param(reply(200, b"<html>maintenance</html>", Content_Type="text/html"), id="html"),
+    pytest.param(as_json("<html>maintenance</html>"), id="a text"),
     pytest.param(as_json({"data": {"__schema": None}}), id="no schema"),
     pytest.param(as_json({"data": {"__schema": {"types": [], "queryType": {}}}}), id="no query"),
+    pytest.param(as_json({"data": {"__schema": None}, "errors": [{"message": "x"}]}), id="partial"),
+    pytest.param(reply(500, b"<html>"), id="500"),
+    pytest.param(reply(400, b"<html>"), id="400 in html, as is everything"),
+    pytest.param(
+        as_json({"errors": [{"message": "x", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]}),
+        id="an error of the server's own",
+    ),
 ]
 
 
@@ -44,7 +76,7 @@ def test_every_scalar_enum_and_list_is_asked_for_and_objects_one_level_deep(
     server: Server, forge: Clients
 ):
     answers(server)
-    shape = forge().shape("listings")
+    shape = forge().shapes.shape("listings")
     assert shape is not None
     assert shape.introspected
     assert shape.selection == (
@@ -56,8 +88,8 @@ def test_every_scalar_enum_and_list_is_asked_for_and_objects_one_level_deep(
 def test_the_schema_is_asked_for_once(server: Server, forge: Clients):
     answers(server)
     client = forge()
-    assert client.shape("listings") is client.shape("listings")
-    assert client.shape("agents") is None
+    assert client.shapes.shape("listings") is client.shapes.shape("listings")
+    assert client.shapes.shape("agents") is None
     assert len(server.asked) == 1
 
 
@@ -73,12 +105,11 @@ def test_what_cannot_be_selected_is_left_out(server: Server, forge: Clients):
             field("Deep", named("Nested")),
             field("Nest", required(many(required(many(named("Nested")))))),
             field("bad name {", STRING),
-            {"name": None, "args": [], "type": STRING},
         ),
         declared("Nested", field("a", enum("E")), field("inner", named("Nested"))),
     )
     answers(server, introspection=schema(LISTING_QUERY, extra=types))
-    shape = forge().shape("listings")
+    shape = forge().shapes.shape("listings")
     assert shape is not None
     assert shape.selection == "DELETED ListingKey May Deep { a } Nest { a }"
 
@@ -88,7 +119,7 @@ def test_types_of_arguments_are_those_of_the_server(server: Server, forge: Clien
         "listings", named("ListingPage"), last_event_id=scalar("BigInt"), filter=many(STRING)
     )
     answers(server, introspection=schema(listing_query, extra=LISTING_TYPES))
-    shape = forge().shape("listings")
+    shape = forge().shapes.shape("listings")
     assert shape is not None
     assert "$latest_event: BigInt $filter: [String]" in shape.page_query(filtered=True)
     assert "filter" not in shape.page_query(filtered=False)
@@ -99,7 +130,7 @@ def test_agents_are_found_by_either_name_and_keyed_by_member(
     server: Server, forge: Clients, name: str
 ):
     answers(server, introspection=schema(query(name, "Agent"), extra=AGENT_TYPES))
-    shape = forge().shape("agents")
+    shape = forge().shapes.shape("agents")
     assert shape is not None
     assert (shape.query, shape.resource, shape.key_field) == (name, Resource.MEMBER, "MemberKey")
     assert shape.filter_type is None
@@ -107,14 +138,14 @@ def test_agents_are_found_by_either_name_and_keyed_by_member(
 
 def test_an_mls_type_without_the_query_has_no_shape(server: Server, forge: Clients):
     answers(server, introspection=schema())
-    assert forge().shape("listings") is None
+    assert forge().shapes.shape("listings") is None
 
 
 def test_records_without_deleted_or_key_are_refused(server: Server, forge: Clients):
     types = record_types("Listing", field("ListPrice", INT))
     answers(server, introspection=schema(LISTING_QUERY, extra=types))
     with pytest.raises(AnswerBroken, match="has no DELETED, ListingKey, without which"):
-        forge().shape("listings")
+        forge().shapes.shape("listings")
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
@@ -122,8 +153,8 @@ def test_where_introspection_is_refused_the_configured_fields_are_asked_for(
     server: Server, forge: Clients, refusal: Reply
 ):
     answers(server, introspection=refusal)
-    assumed = forge().shape("listings")
-    configured = forge(fields_fallback=("ListPrice",)).shape("listings")
+    assumed = forge().shapes.shape("listings")
+    configured = forge(fields_fallback=("ListPrice",)).shapes.shape("listings")
     assert assumed is not None
     assert configured is not None
     assert assumed.fields == LISTING_FIELDS
@@ -134,19 +165,39 @@ def test_where_introspection_is_refused_the_configured_fields_are_asked_for(
     )
 
 
-def test_a_refused_token_is_no_refused_introspection(server: Server, forge: Clients):
-    answers(server, introspection=reply(401))
+@pytest.mark.parametrize("answer", NO_ANSWERS)
+def test_no_proper_answer_is_no_refused_introspection(
+    server: Server, forge: Clients, answer: Reply
+):
+    server.otherwise = lambda asked: answer
+    client = forge()
+    for kind in ("listings", "agents"):
+        with pytest.raises(SourceError):
+            client.shapes.shape(kind)
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+def test_a_gateway_that_refuses_introspection_alone_refuses_it(
+    server: Server, forge: Clients, status: int
+):
+    answers(server, LISTED, introspection=reply(status, b"<html>"))
+    assert not forge().shapes.tells_schema()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_is_no_refused_introspection(server: Server, forge: Clients, status: int):
+    server.otherwise = lambda asked: reply(status)
     with pytest.raises(TokenRefused):
-        forge().shape("listings")
+        forge().shapes.shape("listings")
 
 
 def test_an_unreachable_forge_is_no_refused_introspection(server: Server, forge: Clients):
     answers(server, introspection=reply(503))
     client = forge()
     with pytest.raises(SourceUnreachable):
-        client.shape("listings")
+        client.shapes.shape("listings")
     answers(server)
-    shape = client.shape("listings")
+    shape = client.shapes.shape("listings")
     assert shape is not None
     assert shape.introspected
 
@@ -168,30 +219,112 @@ def test_without_introspection_agents_are_found_by_asking(
         return as_json({"errors": [{"message": "no such field"}]})
 
     server.otherwise = answer
-    shape = forge().shape("agents")
+    shape = forge().shapes.shape("agents")
     assert (shape.query if shape else None) == name
     assert shape is None or (fields in shape.fields and not shape.introspected)
 
 
 @pytest.mark.parametrize(
-    "types",
+    "answer",
     [
-        [],
-        [None, 1, {"name": 5}],
-        [{"name": "Query"}],
-        [{"name": "Query", "kind": "OBJECT", "fields": [None, {"name": "mls", "type": None}]}],
+        pytest.param(reply(500, b"<html>"), id="500"),
+        pytest.param(reply(200, b"<html>"), id="html"),
+        pytest.param(reply(404, b"<html>"), id="404"),
+        pytest.param(as_json({"errors": [{"message": "complexity of 9 exceeds 8"}]}), id="limit"),
+        pytest.param(as_json({"errors": [{"message": "Something went wrong"}]}), id="unclear"),
+        pytest.param(
+            as_json({"data": {"mls": None}, "errors": [{"message": "no field"}]}), id="a resolver"
+        ),
     ],
 )
-def test_a_schema_that_holds_nothing_usable_has_no_shape(
+def test_a_question_for_agents_without_a_proper_answer_decides_nothing(
+    server: Server, forge: Clients, answer: Reply
+):
+    def answered(asked: Asked) -> Reply:
+        text = asked.payload["query"]
+        if "__schema" in text:
+            return as_json({"errors": [{"message": "introspection is off"}]})
+        return LISTED if "mlses" in text else answer
+
+    server.otherwise = answered
+    client = forge()
+    with pytest.raises(SourceError):
+        client.shapes.shape("agents")
+    server.otherwise = lambda asked: (
+        answered(asked) if "mls(" not in asked.payload["query"] else events(1, 0, query="agents")
+    )
+    assert client.shapes.shape("agents") is not None
+
+
+QUERY = {"name": "Query", "kind": "OBJECT", "fields": [field("mls", named("MLS"))]}
+MLS = declared("MLS", LISTING_QUERY, query("agents", "Agent"))
+WHOLE = [QUERY, MLS, *LISTING_TYPES, *AGENT_TYPES]
+
+
+def lacking(name: str, **changed: object) -> list[object]:
+    """The whole schema, but for one type."""
+    return [each | changed if each["name"] == name else each for each in WHOLE]
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        pytest.param([], id="none"),
+        pytest.param([None, 1, {"name": 5}], id="no types"),
+        pytest.param([{"name": "Query"}], id="no kind"),
+        pytest.param(lacking("Query", fields=[None, {"name": "mls", "type": None}]), id="null"),
+        pytest.param(lacking("Query", fields=[field("mlses", STRING)]), id="no mls"),
+        pytest.param(lacking("MLS", fields=[]), id="an MLS without fields"),
+        pytest.param(lacking("MLS", fields=[field("key", STRING)]), id="an MLS without queries"),
+        pytest.param(lacking("Listing", fields=None), id="fields null"),
+        pytest.param(lacking("Listing", fields=[]), id="no fields"),
+        pytest.param(lacking("Feature", fields=None), id="a nested type without fields"),
+        pytest.param(WHOLE[:3], id="a type that is named and not told"),
+        pytest.param(
+            lacking("Listing", fields=[*LISTING_TYPES[1]["fields"], {"name": "City"}]),
+            id="a field without type",
+        ),
+    ],
+)
+def test_a_schema_that_is_not_whole_is_no_answer(
     server: Server, forge: Clients, types: list[object]
 ):
     told = {"__schema": {"queryType": {"name": "Query"}, "types": types}}
     answers(server, introspection={"data": told})
-    assert forge().shape("listings") is None
+    with pytest.raises(AnswerBroken):
+        for kind in ("agents", "listings"):
+            assert forge().shapes.shape(kind) is not None
+    with pytest.raises(AnswerBroken):
+        forge().declared()
+
+
+def test_what_was_asked_before_is_asked_without_a_schema(server: Server, forge: Clients):
+    answers(server, events(5, 0, live("1")), NO_CITY)
+    client = forge()
+    client.shapes.ask_as("listings", SELECTION, "Do this.")
+    pages = client.pages("forge/armls", "armls", Resource.PROPERTY, after=0)
+    assert [page.position for page in pages] == [5]
+    assert (
+        "results { DELETED ListingKey City ForgeFeatures { name value } }"
+        in (server.asked[-1].payload["query"])
+    )
+    with pytest.raises(SourceRefused, match=r"no field City on Listing.* Do this\."):
+        list(client.pages("forge/armls", "armls", Resource.PROPERTY, after=5))
+
+
+def test_a_selection_counts_every_value_of_an_object_alone():
+    assert SELECTION.paths == {
+        "DELETED",
+        "ListingKey",
+        "City",
+        "ForgeFeatures.name",
+        "ForgeFeatures.value",
+    }
+    assert ForgeShape.of("listings", SELECTION).asked == SELECTION
 
 
 def test_a_query_of_an_unknown_type_is_refused(server: Server, forge: Clients):
     unknown = {"name": "listings", "args": None, "type": named("Nowhere")}
     answers(server, introspection=schema(unknown))
-    with pytest.raises(AnswerBroken, match="without which it cannot be replicated"):
-        forge().shape("listings")
+    with pytest.raises(AnswerBroken, match="tells no fields of Nowhere"):
+        forge().shapes.shape("listings")

@@ -11,7 +11,12 @@ _KINDS = ("listings", "agents")
 
 
 def spoil(body: dict[str, Any], fault: Fault, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Applies a `page` fault to the first replication answer in a body (in place)."""
+    """Applies a `page` fault to the first replication answer in a body, or to a schema, in place.
+
+    A fault for the one leaves the other as it is.
+    """
+    if fault.name == "schema_cut":
+        return _cut_schema(body, fault)
     mls = (body.get("data") or {}).get("mls") or {}
     kind = next((name for name in _KINDS if mls.get(name)), None)
     if kind is None:
@@ -34,6 +39,15 @@ def spoil(body: dict[str, Any], fault: Fault, variables: Mapping[str, Any]) -> d
         blank = dict.fromkeys(results[0] if results else ("ListingKey",))
         results.insert(0, {**blank, "DELETED": True})
         answer["results"] = results
+    return body
+
+
+def _cut_schema(body: dict[str, Any], fault: Fault) -> dict[str, Any]:
+    schema = (body.get("data") or {}).get("__schema") or {}
+    for found in schema.get("types") or ():
+        if found.get("name") == fault.params.get("type", "Listing"):
+            drop = fault.params.get("drop")
+            found["fields"] = drop and [f for f in found["fields"] if f["name"] not in drop]
     return body
 
 

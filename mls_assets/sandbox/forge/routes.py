@@ -74,6 +74,8 @@ async def _asked(request: Request) -> tuple[str, dict[str, Any] | None, str | No
 
 def _resource(query: str) -> str:
     """Which kind a query is mainly about, for choosing a fault."""
+    if "__schema" in query:
+        return "schema"
     for name in ("listings", "agents", "mlses"):
         if name in query:
             return name
@@ -97,6 +99,11 @@ def _instead(fault: Fault) -> Response:
         return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
     if fault.name == "status_500_html":
         return HTMLResponse("<html><body>We're sorry, but something went wrong.</body></html>", 500)
+    if fault.name == "html_200":
+        return HTMLResponse("<html><body>Down for maintenance, back soon.</body></html>")
+    if fault.name == "query_refused":
+        message = str(fault.params.get("message", "Introspection is not allowed."))
+        return _json({"errors": [{"message": message}]}, int(fault.params.get("status", 200)))
     if fault.name == "errors_null_data":
         problem = {"message": "Something went wrong.", "path": ["mls"]}
         return _json({"data": {"mls": None}, "errors": [problem]})
