@@ -1,8 +1,7 @@
-"""A run that accepts fewer fields, as the verb and the Launchpad start it, and the runs after it."""
+"""A run that accepts fewer fields, as the verb starts it, and the runs after it."""
 
 import duckdb
 
-from mls_assets.jobs import run_config
 from mls_assets_tests.assets.world import ARMLS, world
 
 
@@ -20,9 +19,7 @@ def test_later_runs_go_on_with_what_one_run_accepted(tmp_path):
         assert (refused.exit_code, areas()) == (1, there)
         assert "lacks 1 field(s)" in refused.error
         assert "forge_agent_pages" in refused.results
-        accepted = here.run(
-            "forge_replicate", ARMLS, run_config=run_config("forge_replicate", accept_fields=True)
-        )
+        accepted = here.run("forge_replicate", ARMLS, accept_fields=True)
         assert (accepted.exit_code, areas()) == (0, 0)
         assert "1 fewer (LivingArea)" in accepted.results["forge_listing_pages"]["notes"]
         assert here.run("forge_replicate", ARMLS).exit_code == 0
