@@ -125,7 +125,8 @@ class Page:
     `removals`, once. `fetched_at` is the source's clock (Date header) when the request began.
     `next` is what asks for the following page: a nextLink verbatim (Spark) or None at the end.
     `position` and `remaining` are Forge's `latest_event` and `remaining`; `count` is
-    `@odata.count` where it was asked for and usable. `size` is in bytes, after inflation.
+    `@odata.count` where it was asked for and usable. `size` is in bytes, after inflation. `keys`
+    are all usable ones in the order in which they came, where a walk is proven by it.
     """
 
     feed: str
@@ -141,6 +142,22 @@ class Page:
     count: int | None = None
     size: int = 0
     sha256: str = ""
+    keys: tuple[str, ...] = ()
+
+    @property
+    def items(self) -> int:
+        """How many records came, of whatever kind."""
+        return len(self.records) + len(self.removals) + len(self.rejects)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOrder:
+    """How the keys of a walk came so far: the last two, and whether all ascend, and as what."""
+
+    last: str | None = None
+    before_last: str | None = None
+    bytewise: bool = True
+    numeric: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,12 @@ from itertools import count as numbers
 
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
+from mls_assets.passes.ending import Ending, Window, ending, how_to_widen
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.relations import refuse_silence
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
+from mls_assets.reconcile.ending import Came, followed
 from mls_assets.sources import RELATIONS, SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
 from mls_assets.warehouse import Walk, child_sets, cursors, landing
@@ -49,7 +51,7 @@ def download(
 ) -> Replicated:
     """Begin or resume the download of a resource; the caller holds the feed's lock.
 
-    Raises DownloadIncomplete when fewer keys came than the source counts, and the typed source
+    Raises DownloadIncomplete where nothing proves that all keys came, and the typed source
     errors; the next call resumes, or begins again where the source forgot the position.
     """
     work = _Download(
@@ -58,10 +60,10 @@ def download(
     walk = _walk_records(work)
     if walk is None:
         return replace(work.done, complete=False)
-    seen, source_rows = _prove_complete(work, walk)
+    seen, source_rows = walk.seen, walk.source_rows
     if resource is Resource.PROPERTY and feed.relations and not _walk_relations(work, seen):
         return replace(work.done, complete=False)
-    cursor = walk.started_at.isoformat()
+    cursor = walk.walk.started_at.isoformat()
     with site.warehouse.write() as con:
         cursors.end_walks(con, feed.name, resource)
         cursors.succeed(
@@ -69,20 +71,29 @@ def download(
             feed.name,
             resource,
             cursor=cursor,
-            at=client.clock or walk.started_at,
+            at=client.clock or walk.walk.started_at,
             initial_complete=True,
             source_rows=source_rows,
         )
     return replace(work.done, cursor=cursor, source_rows=source_rows)
 
 
-def _walk_records(work: _Download) -> Walk | None:
-    """Walk to the end of the records; None when the page budget ended it."""
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    """A walk over records that is whole: what came, and what the source counts."""
+
+    walk: Walk
+    seen: int
+    source_rows: int | None
+
+
+def _walk_records(work: _Download) -> _Proven | None:
+    """Walk to the proven end of the records; None when the page budget ended it."""
     for attempt in numbers():
         with work.site.warehouse.read() as con:
             walk = cursors.open_walk(con, work.feed.name, work.resource, "download")
         try:
-            return _follow_records(work, walk)
+            return _follow_to_the_end(work, walk)
         except LinkExpired:
             # the source forgot where we were: begin again, but not for ever
             if walk is None or attempt:
@@ -90,6 +101,22 @@ def _walk_records(work: _Download) -> Walk | None:
             with work.site.warehouse.write() as con:
                 cursors.end_walks(con, work.feed.name, work.resource)
     raise AssertionError("unreachable")
+
+
+def _follow_to_the_end(work: _Download, walk: Walk | None) -> _Proven | None:
+    went_behind: str | None = None
+    while True:
+        walk = _follow_records(work, walk)
+        if walk is None:
+            return None
+        found, proven = _prove_complete(work, walk, went_behind)
+        if found.link is None:
+            return proven
+        went_behind = walk.last_key
+        with work.site.warehouse.write() as con:
+            walk = cursors.advance_walk(con, walk, found.link, pages=0)
+        if work.out_of_budget:
+            return None
 
 
 def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
@@ -115,7 +142,8 @@ def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
             landed = landing.land(
                 con, page, source=Source.SPARK, walk=walk, run_id=work.site.run_id
             )
-            walk = cursors.advance_walk(con, walk, page.next or ENDED)
+            order = followed(walk.order, page.keys)
+            walk = cursors.advance_walk(con, walk, page.next or ENDED, order)
         work.done = work.done.plus(landed)
         records += len(page.records)
         work.report("download", walk.pages, records, walk.count_before)
@@ -124,8 +152,8 @@ def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
     return walk
 
 
-def _prove_complete(work: _Download, walk: Walk) -> tuple[int, int | None]:
-    """Hold the keys that came against the source's counts; return both.
+def _prove_complete(work: _Download, walk: Walk, went_behind: str | None) -> tuple[Ending, _Proven]:
+    """Hold what came against the source's counts, and ask what lies behind it where they doubt.
 
     The end of the chain alone proves nothing: on other OData servers `$top` limits the whole
     answer and no link follows.
@@ -135,22 +163,25 @@ def _prove_complete(work: _Download, walk: Walk) -> tuple[int, int | None]:
     with work.site.warehouse.read() as con:
         # what was refused or told as removed came too: the source counts it
         seen = cursors.keys_seen(con, walk) + cursors.not_kept(con, walk)
-    if walk.count_before is None or count_after is None:
-        return seen, count_after
-    short = min(walk.count_before, count_after) - seen
-    if short > 0:
-        since = walk.started_at - timedelta(minutes=work.settings.overlap_minutes)
-        changed = client.count(resource, since=since) or 0
-        if short > changed:
-            with work.site.warehouse.write() as con:
-                cursors.end_walks(con, feed, resource)
-            raise DownloadIncomplete(
-                f"{feed} {resource}: the pages ended after {seen:,} keys, but the source counts "
-                f"{walk.count_before:,} before and {count_after:,} after. What came is kept, the "
-                "download is not complete and begins again at the next run; if the server takes "
-                "`$top` for a limit of the whole answer, raise page_size above its count."
-            )
-    return seen, count_after
+        items, last_items = cursors.items_of(con, walk)
+    since = walk.started_at - timedelta(minutes=work.settings.overlap_minutes)
+    found = ending(
+        client,
+        Window(resource),
+        walk.order,
+        Came(seen, walk.count_before, count_after, full=last_items >= client.page_size),
+        items=items,
+        changed=lambda: client.count(resource, since=since) or 0,
+        went_behind=went_behind,
+    )
+    if found.fault:
+        with work.site.warehouse.write() as con:
+            cursors.end_walks(con, feed, resource)
+        raise DownloadIncomplete(
+            f"{feed} {resource}: {found.fault}. What came is kept, the download is not complete "
+            f"and begins again at the next run. {how_to_widen(feed)}"
+        )
+    return found, _Proven(walk, seen, count_after)
 
 
 def _walk_relations(work: _Download, expected: int) -> bool:

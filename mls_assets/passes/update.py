@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
+from mls_assets.passes.ending import Ending, Window, ending, how_to_widen
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.relations import with_children
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
+from mls_assets.reconcile.ending import Came, followed
 from mls_assets.sources import SparkClient, ahead
-from mls_assets.values import Page, Resource, Source
+from mls_assets.values import KeyOrder, Page, Resource, Source
 from mls_assets.warehouse import FeedState, Walk, cursors, landing
 
 #: What a Date header cannot tell apart.
@@ -28,7 +30,7 @@ _CLOCK_GRAIN = timedelta(seconds=1)
 class _Update:
     """One update under way; `cursor` is the stored one that it started from.
 
-    `since` is the lower bound that is asked for.
+    `since` is the lower bound that is asked for, `until` the upper one of a two-sided window.
     """
 
     site: Site
@@ -39,6 +41,7 @@ class _Update:
     cursor: str
     since: datetime
     source_rows: int | None
+    until: datetime | None = None
 
 
 def update(
@@ -62,82 +65,114 @@ def update(
     source_rows = client.count(resource)
     work = _Update(site, client, feed, resource, settings, state.cursor, since, source_rows)
     if walk is not None and walk.since is not None:
-        resumed = replace(work, since=walk.since)
+        resumed = replace(work, since=walk.since, until=walk.until)
         try:
             return _follow(resumed, walk, client.pages(resource, resume=walk.next_link))
         except LinkExpired:
             # the source forgot where we were: ask the whole window again
             with site.warehouse.write() as con:
                 cursors.end_walks(con, feed.name, resource)
-    until = client.clock if settings.two_sided_window else None
-    return _follow(work, None, client.pages(resource, since=since, until=until))
+    work = replace(work, until=client.clock if settings.two_sided_window else None)
+    return _follow(work, None, client.pages(resource, since=since, until=work.until))
 
 
 def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicated:
     site, feed, resource = work.site, work.feed.name, work.resource
     done = Replicated(feed, resource, "update", cursor=work.cursor)
     records = 0
-    for page in ahead(_told_with_children(work, pages)):
-        if not page.next:
-            _prove_complete(work, walk, page)
-        with site.warehouse.write() as con:
-            cursors.expect_cursor(con, feed, resource, work.cursor)
-            if walk is None:
-                walk = cursors.begin_walk(
+    went_behind: str | None = None
+    following: Iterator[Page] | None = pages
+    while following is not None:
+        asked, following = following, None
+        for page in ahead(_told_with_children(work, asked)):
+            order = followed(walk.order if walk else KeyOrder(), page.keys)
+            fault = ""
+            if not page.next:
+                found = _prove_complete(work, walk, page, order, went_behind)
+                fault = found.fault
+                if found.link is not None:
+                    went_behind, page = order.last, replace(page, next=found.link)
+                    following = work.client.pages(resource, resume=found.link)
+            with site.warehouse.write() as con:
+                cursors.expect_cursor(con, feed, resource, work.cursor)
+                walk = walk or cursors.begin_walk(
                     con,
                     feed,
                     resource,
                     "update",
                     started_at=page.fetched_at,
                     since=work.since,
+                    until=work.until,
                     count_before=page.count,
                 )
-            landed = landing.land(con, page, source=Source.SPARK, walk=walk, run_id=site.run_id)
-            if page.next:
-                walk = cursors.advance_walk(con, walk, page.next)
-            else:
-                cursors.end_walks(con, feed, resource)
-                cursors.succeed(
-                    con,
-                    feed,
-                    resource,
-                    cursor=next_cursor(work.cursor, walk.started_at),
-                    at=page.fetched_at,
-                    source_rows=work.source_rows,
+                landed = landing.land(con, page, source=Source.SPARK, walk=walk, run_id=site.run_id)
+                if page.next:
+                    walk = cursors.advance_walk(con, walk, page.next, order)
+                else:
+                    cursors.end_walks(con, feed, resource)
+                if not page.next and not fault:
+                    cursors.succeed(
+                        con,
+                        feed,
+                        resource,
+                        cursor=_next_cursor(work, walk),
+                        at=page.fetched_at,
+                        source_rows=work.source_rows,
+                    )
+            if fault:
+                raise DownloadIncomplete(
+                    f"{feed} {resource}: of the update, {fault}. What came is kept, the cursor "
+                    "did not move, and the next run asks for the whole window again. "
+                    f"{how_to_widen(feed)}"
                 )
-        done = done.plus(landed)
-        records += len(page.records)
-        site.progress(Progress(feed, resource, "update", done.pages, records, walk.count_before))
-        if page.next and 0 < work.settings.page_budget <= done.pages:
-            return replace(done, complete=False)
+            done = done.plus(landed)
+            records += len(page.records)
+            expected = walk.count_before
+            site.progress(Progress(feed, resource, "update", done.pages, records, expected))
+            if page.next and 0 < work.settings.page_budget <= done.pages:
+                return replace(done, complete=False)
     if walk is None:
         raise AssertionError("a walk has at least one page")
-    cursor = next_cursor(work.cursor, walk.started_at)
+    cursor = _next_cursor(work, walk)
     done = replace(done, cursor=cursor, source_rows=work.source_rows)
     return done.noting(_went_back(work.cursor, cursor))
 
 
-def _prove_complete(work: _Update, walk: Walk | None, last: Page) -> None:
+def _prove_complete(
+    work: _Update, walk: Walk | None, last: Page, order: KeyOrder, went_behind: str | None
+) -> Ending:
     """Hold what came against the source's counts before the cursor moves past it.
 
     An answer without a link may be one that was cut: what it left out would never come again.
+    A listing that leaves a two-sided window was modified again, and comes with the next one.
     """
+    client, resource = work.client, work.resource
     before = last.count if walk is None else walk.count_before
-    seen = len(last.records) + len(last.removals) + len(last.rejects)
+    seen, items = last.items, last.items
     if walk is not None:
         with work.site.warehouse.read() as con:
-            seen += cursors.keys_seen(con, walk) + cursors.not_kept(con, walk)
-    if before is None or seen >= before:
-        return
-    after = work.client.count(work.resource, since=work.since)
-    if after is not None and seen < min(before, after):
-        with work.site.warehouse.write() as con:
-            cursors.end_walks(con, work.feed.name, work.resource)
-        raise DownloadIncomplete(
-            f"{work.feed.name} {work.resource}: the pages of the update ended after {seen:,} "
-            f"records, but the source counts {before:,} before and {after:,} after. The cursor "
-            "did not move; the next run asks for the whole window again."
-        )
+            seen += cursors.keys_seen(con, walk, besides=last.keys) + cursors.not_kept(con, walk)
+            items += cursors.items_of(con, walk)[0]
+    came = Came(seen, before, None, full=last.items >= client.page_size)
+    if came.in_doubt:
+        after = client.count(resource, since=work.since, until=work.until)
+        came = replace(came, after=after)
+    left = work.until
+    return ending(
+        client,
+        Window(resource, work.since, work.until),
+        order,
+        came,
+        items=items,
+        changed=lambda: (client.count(resource, since=left) or 0) if left else 0,
+        went_behind=went_behind,
+    )
+
+
+def _next_cursor(work: _Update, walk: Walk) -> str:
+    """Return the cursor after this walk: nothing later than what it asked for."""
+    began = min(walk.started_at, walk.until) if walk.until else walk.started_at
+    return next_cursor(work.cursor, began)
 
 
 def _told_with_children(work: _Update, pages: Iterator[Page]) -> Iterator[Page]:

@@ -39,6 +39,9 @@ SPARK_FAULTS: Mapping[str, Stage] = {
     "numeric_key": "page",
     "null_key": "page",
     "count_off": "page",  # params: by
+    "count_missing": "page",
+    "count_text": "page",
+    "top_limits_all": "page",  # params: count ("missing" or "page": of the page's records)
     "order_broken": "page",
     "nan_value": "page",
     "truncated_body": "wire",

@@ -49,9 +49,18 @@ def changed_between(since: datetime, until: datetime | None) -> str:
     return clause
 
 
+def behind(key_field: str, key: str) -> str:
+    """The filter that asks for what lies behind a key, in the order in which the server has it."""
+    return f"{key_field} gt {_quoted(key)}"
+
+
+def _quoted(key: str) -> str:
+    return "'" + key.replace("'", "''") + "'"
+
+
 def keys_filter(key_field: str, keys: Sequence[str], *, with_in: bool) -> str:
     """The filter that asks for records by key, with `in` or as a chain of `eq`."""
-    quoted = ["'" + key.replace("'", "''") + "'" for key in keys]
+    quoted = [_quoted(key) for key in keys]
     if with_in:
         return f"{key_field} in ({','.join(quoted)})"
     return " or ".join(f"{key_field} eq {key}" for key in quoted)

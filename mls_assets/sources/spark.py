@@ -18,6 +18,7 @@ from mls_assets.sources.odata import (
     Envelope,
     Trail,
     batches,
+    behind,
     changed_between,
     envelope_of,
     keys_filter,
@@ -36,7 +37,7 @@ from mls_assets.sources.spark_answers import (
     relation_page_of,
     wanted_of,
 )
-from mls_assets.sources.split import head_of
+from mls_assets.sources.split import Head, head_of
 from mls_assets.sources.transport import Limits
 from mls_assets.sources.vendor_errors import QuestionRefused
 from mls_assets.values import (
@@ -83,7 +84,7 @@ class SparkClient:
         self.feed = feed
         self._base = base_url.strip().rstrip("/")
         self._http = session or HttpSession(base_url, token, patience=patience, limits=limits)
-        self._page_size = page_size
+        self.page_size = page_size
         self._relations_page_size = relations_page_size
         self._select = select
         self._with_in = True
@@ -121,15 +122,20 @@ class SparkClient:
         `resume` goes on from the `next` of an earlier page. Never filtered by status: changes
         to Closed or Withdrawn have to arrive too.
         """
-        url = resume or self._url(
-            resource,
-            top=self._page_size,
-            count=True,
-            select=self._selected(resource),
-            where=changed_between(since, until) if since is not None else None,
-        )
+        url = resume or self._records_url(resource, _window(since, until))
         steps = self._walk(url, resource, wanted_of(resource), continuation=resume is not None)
         yield from map(partial(page_of, self.feed, resource), steps)
+
+    def link_behind(
+        self,
+        resource: Resource,
+        key: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> str:
+        """The link by which a walk of `pages` goes on behind a key where the server gave none."""
+        return self._records_url(resource, _window(since, until), _behind(resource, key))
 
     def relation_pages(
         self, relations: Sequence[str], *, resume: str | None = None
@@ -158,7 +164,7 @@ class SparkClient:
     def key_pages(self, resource: Resource) -> Iterator[KeyPage]:
         """The key sweep (guide, step 3): step 1 again with only the key selected."""
         key_field = KEY_FIELDS[resource]
-        url = self._url(resource, top=self._page_size, count=True, select=(key_field,))
+        url = self._url(resource, top=self.page_size, count=True, select=(key_field,))
         for step in self._walk(url, resource, ()):
             breaches = ("code 1024: the source was not in step with the MLS",)
             if not _out_of_step(step.answer):
@@ -175,7 +181,7 @@ class SparkClient:
 
     def lookups(self) -> Iterator[list[LookupValue]]:
         """The Lookup set, page by page, which Spark pages by offset."""
-        url = url_of(self._base, "Lookup", {"$top": str(self._page_size)})
+        url = url_of(self._base, "Lookup", {"$top": str(self.page_size)})
         for step in self._walk(url, "Lookup", LOOKUP_MEMBERS):
             yield lookups_of(step)
 
@@ -244,20 +250,42 @@ class SparkClient:
 
     # Small questions --------------------------------------------------------------------
 
-    def count(self, resource: Resource, *, since: datetime | None = None) -> int | None:
-        """How many records the source counts; None where it gives no usable count.
+    def count(
+        self, resource: Resource, *, since: datetime | None = None, until: datetime | None = None
+    ) -> int | None:
+        """How many records the source counts (of a window, as `pages` asks for it).
 
-        What it counted after an answer that it was not in step with the MLS is none.
+        None where it gives no usable count. What it counted after an answer that it was not in
+        step with the MLS is none.
         """
         url = self._url(
             resource,
             top=1,
             count=True,
             select=(KEY_FIELDS[resource],),
-            where=changed_between(since, None) if since is not None else None,
+            where=_window(since, until),
         )
         answer = self._get(url, resource)
         return None if _out_of_step(answer) else answer.content.count
+
+    def peek(
+        self,
+        resource: Resource,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: str | None = None,
+        skip: int = 0,
+    ) -> list[str]:
+        """The next few keys of a walk, behind a key or so many records after its start.
+
+        A record without a usable key is an empty text.
+        """
+        where = " and ".join(filter(None, (_window(since, until), _behind(resource, after))))
+        key_field = KEY_FIELDS[resource]
+        url = self._url(resource, top=2, select=(key_field,), where=where or None, skip=skip)
+        heads = (head_of(item, key_field) for item in self._get(url, resource).content.elements)
+        return [head.key if isinstance(head, Head) else "" for head in heads]
 
     def newest_than(self, resource: Resource, since: datetime) -> bool:
         """Whether anything was modified after `since`; one small request."""
@@ -268,6 +296,15 @@ class SparkClient:
 
     # ------------------------------------------------------------------------------------
 
+    def _records_url(self, resource: Resource, *clauses: str | None) -> str:
+        return self._url(
+            resource,
+            top=self.page_size,
+            count=True,
+            select=self._selected(resource),
+            where=" and ".join(filter(None, clauses)) or None,
+        )
+
     def _url(
         self,
         resource: Resource,
@@ -277,9 +314,11 @@ class SparkClient:
         select: Sequence[str] = (),
         expand: Sequence[str] = (),
         where: str | None = None,
+        skip: int = 0,
     ) -> str:
         options = {
             "$top": str(top),
+            "$skip": str(skip) if skip else None,
             "$count": "true" if count else None,
             "$select": ",".join(select),
             "$expand": ",".join(expand),
@@ -368,6 +407,14 @@ class SparkClient:
                 )
             steps.append(step)
         return steps
+
+
+def _window(since: datetime | None, until: datetime | None) -> str | None:
+    return changed_between(since, until) if since is not None else None
+
+
+def _behind(resource: Resource, key: str | None) -> str | None:
+    return behind(KEY_FIELDS[resource], key) if key is not None else None
 
 
 def _out_of_step(answer: Answer[Envelope]) -> bool:

@@ -90,6 +90,7 @@ def page_of(feed: str, resource: Resource, step: Step) -> Page:
         count=step.count,
         size=step.answer.size,
         sha256=step.answer.sha256,
+        keys=tuple(step.keys),
     )
 
 

@@ -3,13 +3,13 @@
 A cursor is written in the transaction that stores the data it stands for. No data here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from mls_assets.errors import FeedBusy
-from mls_assets.values import TABLES, Resource
+from mls_assets.values import TABLES, KeyOrder, Resource
 from mls_assets.warehouse import counters, status_deletes
 from mls_assets.warehouse.ddl import column_list
 from mls_assets.warehouse.queries import Connection, rows, scalar
@@ -56,6 +56,18 @@ class Walk:
     pages: int = 0
     count_before: int | None = None
     cursor_before: str | None = None
+    until: datetime | None = None
+    last_key: str | None = None
+    before_last_key: str | None = None
+    bytewise: bool | None = True
+    numeric: bool | None = True
+
+    @property
+    def order(self) -> KeyOrder:
+        """How its keys came; of a walk that an older program began nothing is known."""
+        return KeyOrder(
+            self.last_key, self.before_last_key, bool(self.bytewise), bool(self.numeric)
+        )
 
 
 def states(con: Connection, feed: str | None = None) -> list[FeedState]:
@@ -222,6 +234,7 @@ def begin_walk(
     *,
     started_at: datetime,
     since: datetime | None = None,
+    until: datetime | None = None,
     count_before: int | None = None,
 ) -> Walk:
     """Begin a walk in place of an unfinished one of the same kind.
@@ -239,6 +252,7 @@ def begin_walk(
         since,
         count_before=count_before,
         cursor_before=state.cursor,
+        until=until,
     )
     marks = ", ".join("?" * len(_WALKS.columns))
     con.execute(f"insert into raw.walks ({column_list(_WALKS)}) values ({marks})", astuple(walk))
@@ -247,8 +261,13 @@ def begin_walk(
     return walk
 
 
-def advance_walk(con: Connection, walk: Walk, next_link: str) -> Walk:
+def advance_walk(
+    con: Connection, walk: Walk, next_link: str, order: KeyOrder | None = None, *, pages: int = 1
+) -> Walk:
     """Store the position after one more page; `ENDED` after the last.
+
+    `order` is that of all its keys with the page's, where it matters. A walk that ended goes on
+    with another link and no further `pages`.
 
     Raises FeedBusy if another process moved or ended the walk meanwhile.
     """
@@ -259,11 +278,25 @@ def advance_walk(con: Connection, walk: Walk, next_link: str) -> Walk:
             f"{walk.feed} {walk.resource}: another run moved this {walk.kind} on meanwhile. This "
             "page was not stored; the next run goes on from there."
         )
-    con.execute(
-        "update raw.walks set pages = pages + 1, next_link = ? where walk_id = ?",
-        [next_link, walk.walk_id],
+    order = order or walk.order
+    moved = replace(
+        walk,
+        pages=walk.pages + pages,
+        next_link=next_link,
+        last_key=order.last,
+        before_last_key=order.before_last,
+        bytewise=order.bytewise,
+        numeric=order.numeric,
     )
-    return replace(walk, pages=walk.pages + 1, next_link=next_link)
+    con.execute(
+        "update raw.walks set pages = ?, next_link = ?, last_key = ?, before_last_key = ?, "
+        "bytewise = ?, numeric = ? where walk_id = ?",
+        [
+            *(moved.pages, moved.next_link, moved.last_key, moved.before_last_key),
+            *(moved.bytewise, moved.numeric, moved.walk_id),
+        ],
+    )
+    return moved
 
 
 def end_walks(
@@ -286,14 +319,30 @@ def first_downloads(con: Connection) -> dict[tuple[str, Resource], datetime]:
     return {(feed, Resource(resource)): moment for feed, resource, moment in found}
 
 
-def keys_seen(con: Connection, walk: Walk) -> int:
-    """Return how many distinct keys that are here came last in pages of this walk."""
+def keys_seen(con: Connection, walk: Walk, *, besides: Sequence[str] = ()) -> int:
+    """Return how many distinct keys that are here came last in pages of this walk.
+
+    Those in `besides` are not counted.
+    """
     return scalar(
         con,
         "select count(*) from raw.records where feed = ? and resource = ? and seen_page_id in "
-        "(select page_id from raw.pages where walk_id = ?)",
-        [walk.feed, walk.resource, walk.walk_id],
+        "(select page_id from raw.pages where walk_id = ?) "
+        "and record_key not in (select unnest(?::varchar[]))",
+        [walk.feed, walk.resource, walk.walk_id, list(besides)],
     )
+
+
+def items_of(con: Connection, walk: Walk) -> tuple[int, int]:
+    """Return how many records of whatever kind came in all pages of this walk, and in its last."""
+    found = rows(
+        con,
+        "select coalesce(sum(items), 0)::bigint, coalesce(arg_max(items, page_id), 0)::bigint "
+        "from (select page_id, records + removals + rejects as items from raw.pages "
+        "where walk_id = ?)",
+        [walk.walk_id],
+    )
+    return found[0]
 
 
 def not_kept(con: Connection, walk: Walk) -> int:

@@ -21,6 +21,7 @@ FAULTS = (
     *("status_503_1024", "html_200", "expired_skiptoken", "drop_connection", "empty_page"),
     *("page_without_link", "link_loop", "link_elsewhere", "duplicate_page", "missing_key"),
     *("numeric_key", "null_key", "count_off", "order_broken", "nan_value", "truncated_body"),
+    *("count_missing", "count_text", "top_limits_all"),
 )
 
 

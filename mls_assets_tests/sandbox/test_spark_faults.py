@@ -178,6 +178,24 @@ def test_a_count_can_be_off(site: Site):
     assert "@odata.count" not in site.read("/Property")
 
 
+def test_a_count_can_be_missing_or_a_text(site: Site):
+    site.market.add_listings(5)
+    site.faults.add("count_missing")
+    assert "@odata.count" not in site.read("/Property?$count=true")
+    site.faults.add("count_text")
+    assert site.read("/Property?$count=true")["@odata.count"] == "5"
+
+
+@pytest.mark.parametrize(("count", "told"), [("", 5), ("page", 2), ("missing", None)])
+def test_top_can_limit_the_whole_answer(site: Site, count: str, told: int | None):
+    site.market.add_listings(5)
+    site.faults.add("top_limits_all", count=count)
+    answer = site.read("/Property?$top=2&$count=true")
+    assert len(answer["value"]) == 2
+    assert "@odata.nextLink" not in answer
+    assert answer.get("@odata.count") == told
+
+
 def test_the_order_can_be_broken_without_losing_a_record(site: Site):
     keys = site.market.add_listings(4)
     site.faults.add("order_broken")

@@ -108,7 +108,7 @@ class Draft:
     """
 
     records: list[bytes]
-    count: int | None
+    count: int | str | None
     next_link: str | None
     own_link: str
     repeat_link: str
@@ -130,7 +130,15 @@ def disturb(fault: Fault, draft: Draft) -> Draft:
         case "duplicate_page":
             return replace(draft, next_link=draft.repeat_link)
         case "count_off" if draft.count is not None:
-            return replace(draft, count=draft.count + int(params.get("by", 1)))
+            return replace(draft, count=int(draft.count) + int(params.get("by", 1)))
+        case "count_missing":
+            return replace(draft, count=None)
+        case "count_text" if draft.count is not None:
+            return replace(draft, count=str(draft.count))
+        case "top_limits_all":
+            counts = {"missing": None, "page": len(draft.records)}
+            count = counts.get(params.get("count", ""), draft.count)
+            return replace(draft, next_link=None, count=count)
         case "order_broken":
             return replace(draft, records=draft.records[::-1])
     change = _RECORD_CHANGES.get(fault.name)

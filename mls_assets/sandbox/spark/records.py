@@ -101,7 +101,10 @@ def has_content(resource: str, navigation: str) -> bool:
 
 
 def envelope(
-    context: str, records: Iterable[bytes], count: int | None = None, next_link: str | None = None
+    context: str,
+    records: Iterable[bytes],
+    count: int | str | None = None,
+    next_link: str | None = None,
 ) -> bytes:
     """A collection's answer, its members in Spark's order."""
     pieces = [b'{"@odata.context":', _encode(context)]
