@@ -24,6 +24,7 @@ from mls_assets.instance import (
 )
 from mls_assets.running import (
     EXIT_CODE,
+    TROUBLES,
     Listener,
     first_exit_code,
     listening,
@@ -146,8 +147,9 @@ class RunOutcome:
     """What became of a run.
 
     `success` is Dagster's word: a blocked purge is one, with exit code 3. `error` is one line,
-    empty at exit code 0. `results` has the metadata of each asset's last materialisation as
-    plain values, `checks` whether each check (`asset:name`) passed.
+    empty at exit code 0; `troubles` are its parts, a line for each thing that went wrong.
+    `results` has the metadata of each asset's last materialisation as plain values, `checks`
+    whether each check (`asset:name`) passed.
     """
 
     success: bool
@@ -156,6 +158,7 @@ class RunOutcome:
     error: str = ""
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checks: Mapping[str, bool] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()
 
 
 def run(
@@ -185,7 +188,7 @@ def run(
         try:
             _ensure_partition(instance, definition, feed)
         except ConfigurationError as error:
-            return RunOutcome(False, "", error.exit_code, str(error))
+            return RunOutcome(False, "", error.exit_code, str(error), troubles=(str(error),))
         if not verbose:
             log = stack.enter_context(_log_to(log_file))
             definition = definition.with_logger_defs({"file": log})
@@ -248,13 +251,13 @@ def _outcome(result: dg.ExecuteInProcessResult) -> RunOutcome:
             name = materialization.asset_key.to_user_string()
             results[name] = plain_metadata(materialization.metadata)
         elif event.is_step_failure:
-            code, text = _read_failure(event.step_failure_data)
+            code, texts = _read_failure(event.step_failure_data)
             codes.append(code)
-            errors.append(text)
+            errors += texts
     for metadata in results.values():
         if metadata.get(EXIT_CODE):
             codes.append(metadata[EXIT_CODE])
-            errors.append(str(metadata.get("explanation", "")))
+            errors += str(metadata.get("explanation", "")).splitlines()
     checks = {
         f"{check.asset_key.to_user_string()}:{check.check_name}": check.passed
         for check in result.get_asset_check_evaluations()
@@ -262,17 +265,26 @@ def _outcome(result: dg.ExecuteInProcessResult) -> RunOutcome:
     code = first_exit_code(codes)
     if not result.success and not code:
         code, errors = 1, ["The run failed outside of its steps; its log says where."]
-    error = " ".join(" ".join(dict.fromkeys(errors)).split()) if code else ""
-    return RunOutcome(result.success, result.run_id, code, error, results, checks)
+    troubles = tuple(dict.fromkeys(" ".join(text.split()) for text in errors if text.strip()))
+    return RunOutcome(
+        result.success,
+        result.run_id,
+        code,
+        " ".join(troubles) if code else "",
+        results,
+        checks,
+        troubles if code else (),
+    )
 
 
-def _read_failure(data: Any) -> tuple[int, str]:
-    """Return exit code and text of a failed step: what `running.failure` put there, or less."""
+def _read_failure(data: Any) -> tuple[int, list[str]]:
+    """Return exit code and texts of a failed step: what `running.failure` put there, or less."""
     told = data.user_failure_data
     if told is not None and EXIT_CODE in told.metadata:
-        return int(told.metadata[EXIT_CODE].value), told.description or ""
+        texts = told.metadata[TROUBLES].value if TROUBLES in told.metadata else [told.description]
+        return int(told.metadata[EXIT_CODE].value), [str(text or "") for text in texts]
     kind = data.error.cls_name if data.error else "error"
     if kind in ("KeyboardInterrupt", "DagsterExecutionInterruptedError"):
         # Dagster makes a failed step of Ctrl-C; whoever pressed it means everything, not a step
         raise KeyboardInterrupt
-    return 1, f"A step failed ({kind}); the run's log says where."
+    return 1, [f"A step failed ({kind}); the run's log says where."]

@@ -22,6 +22,8 @@ from mls_assets.passes.site import Progress
 EXIT_CODE, KIND = "exit_code", "kind"
 #: And the one that says how many resources came through although the step failed.
 LANDED = "landed"
+#: And the one that has each trouble as a line of its own.
+TROUBLES = "troubles"
 
 #: Metadata key under which a check of many feeds lists those that it found wrong.
 OFFENDERS = "offenders"
@@ -69,9 +71,11 @@ def failure(troubles: Sequence[Trouble], *, landed: int = 0) -> dg.Failure:
 
     `landed` counts the resources that came through nevertheless.
     """
+    texts = list(dict.fromkeys(trouble.text for trouble in troubles))
     return dg.Failure(
-        " ".join(dict.fromkeys(trouble.text for trouble in troubles)),
+        " ".join(texts),
         metadata={
+            TROUBLES: texts,
             EXIT_CODE: first_exit_code(trouble.exit_code for trouble in troubles),
             KIND: ", ".join(dict.fromkeys(trouble.kind for trouble in troubles)),
             LANDED: landed,

@@ -28,10 +28,13 @@ ListMlses = Callable[[ForgeAccess], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Feeds to work on, in the order asked for, and what is wrong with the others."""
+    """Feeds to work on, in the order asked for, and what is wrong with the others, each by name.
+
+    `forge` is the name where it could not be asked which MLSs there are.
+    """
 
     feeds: tuple[str, ...]
-    problems: tuple[MlsAssetsError, ...] = ()
+    problems: tuple[tuple[str, MlsAssetsError], ...] = ()
 
 
 def choose(
@@ -48,12 +51,12 @@ def choose(
     """
     listed = _Listed(feeds, list_mlses)
     chosen: list[str] = []
-    problems: list[MlsAssetsError] = []
+    problems: list[tuple[str, MlsAssetsError]] = []
     if not names and Source.FORGE in sources and feeds.forge is not None:
         try:
             forge_names = listed.names()
         except MlsAssetsError as error:
-            problems.append(error)
+            problems.append((Source.FORGE, error))
             forge_names = ()
     else:
         forge_names = ()
@@ -62,7 +65,7 @@ def choose(
         try:
             _check(feeds, name, listed)
         except MlsAssetsError as error:
-            problems.append(error)
+            problems.append((name, error))
         else:
             chosen.append(name)
     if not chosen and not problems:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from mls_assets.cli.choosing import NOTHING_CONFIGURED
 from mls_assets.cli.screen import Screen, amount
+from mls_assets.cli.streams import deliver
 from mls_assets.errors import ConfigurationError
 from mls_assets.feeds import load_feeds
 from mls_assets.passes.site import Site, data_folder, database_of
@@ -27,9 +28,11 @@ def show(*, as_json: bool) -> None:
     current = status(site, feeds)
     if as_json:
         print(json.dumps(current.as_json(), indent=2))
+        deliver(whole=True)
         return
     with Screen() as screen:
         _table(screen, current, datetime.now(UTC))
+    deliver()
 
 
 def _table(screen: Screen, current: Status, now: datetime) -> None:

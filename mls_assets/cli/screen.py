@@ -184,7 +184,8 @@ class Screen:
             width=None if terminal else PLAIN_WIDTH,
             soft_wrap=True,
         )
-        self._bars = terminal if bars is None else bars
+        # one that cannot move its cursor (TERM=dumb) gets lines
+        self._bars = terminal and not self._console.is_dumb_terminal if bars is None else bars
         self._display: _Bars | _Lines | None = None
 
     def __enter__(self) -> "Screen":

@@ -6,6 +6,7 @@ says so at the end. How a job does its work is Dagster's and the passes' busines
 
 import getpass
 import os
+import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,8 +31,6 @@ from mls_assets.values import Source
 
 #: Verbs that bring data of a source into the folder.
 _FILLING = ("replicate", "purge")
-#: What Dagster makes of Ctrl-C during a run.
-_INTERRUPTED = "DagsterExecutionInterruptedError"
 _RESOURCES = {**SPARK_PAGES, **FORGE_PAGES}
 
 
@@ -55,11 +54,15 @@ class Session:
         if verb in _FILLING:
             disown(self.site.folder)
         self.codes: list[int] = []
-        self._said: set[str] = set()
+        # what was said of which feeds, and of which it remains to be said
+        self._said: dict[str, list[str]] = {}
+        self._same: dict[str, list[str]] = {}
         self.outcomes: list[jobs.RunOutcome] = []
         self._log = log_path(verb)
 
     def __enter__(self) -> Self:
+        # a terminal that is closed ends the showing, not the work; Ctrl-C is there to end that
+        self._at_hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return self
 
     def __exit__(
@@ -68,35 +71,50 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._tell_the_same()
         self.screen.settle()
+        signal.signal(signal.SIGHUP, self._at_hangup)
 
     def choose(self, names: Sequence[str], sources: Sequence[Source]) -> tuple[str, ...]:
         """Return the feeds meant; what is wrong with the others is said and remembered."""
         choice = choose(self.feeds, names, self._listed_mlses, sources=sources)
-        for problem in choice.problems:
-            self.fail(problem.exit_code, str(problem))
+        for name, problem in choice.problems:
+            self.fail(problem.exit_code, str(problem), name)
         return choice.feeds
 
     def _listed_mlses(self, access: ForgeAccess) -> list[str]:
         settings = ForgeSettings(patience_seconds=self.patience)
         return [mls.key for mls in forge_feeds(access, settings)]
 
-    def fail(self, code: int, text: str) -> None:
+    def fail(self, code: int, text: str, feed: str | None = None) -> None:
         """Say what went wrong, and go on."""
         self.codes.append(code)
-        self.complain(text)
+        self.complain(text, feed)
 
-    def complain(self, text: str) -> None:
-        """Say what went wrong, once: several feeds can meet the same trouble."""
+    def complain(self, text: str, feed: str | None = None) -> None:
+        """Say what went wrong, with the feed that it is about.
+
+        What several feeds meet alike is said once at once, and once at the end with all others.
+        """
         self.screen.settle()
-        if text not in self._said:
-            self._said.add(text)
-            complain(text)
+        if text in self._said:
+            if feed and feed not in self._said[text]:
+                self._said[text].append(feed)
+                self._same.setdefault(text, []).append(feed)
+            return
+        self._said[text] = [feed] if feed else []
+        complain(text if not feed or feed in text else f"{feed}: {text}")
+
+    def _tell_the_same(self) -> None:
+        for text, feeds in self._same.items():
+            self.screen.settle()
+            complain(f"{', '.join(feeds)}: {text}")
+        self._same.clear()
 
     def run(self, job: str, *, feed: str | None = None, **settings: Any) -> jobs.RunOutcome:
         """Run one job (of one feed) and remember what it came to.
 
-        What its sweeps came to is left to the caller to tell; anything else is said here.
+        What its sweeps came to is left to the caller to tell; all other troubles are said here.
         """
         from mls_assets.definitions import defs
 
@@ -109,13 +127,15 @@ class Session:
             log_file=None if self.verbose else self._log,
             on_progress=self.screen.progress,
         )
-        if _INTERRUPTED in outcome.error:
-            raise KeyboardInterrupt
         self.outcomes.append(outcome)
         self.codes.append(outcome.exit_code)
         self.screen.settle()
-        if outcome.exit_code and not _sweeps_of(outcome):
-            self.complain(outcome.error or f"The run {outcome.run_id} of job {job} failed.")
+        verdicts = _sweeps_of(outcome)
+        for trouble in outcome.troubles:
+            if not any(_is_of(entry, trouble) for entry in verdicts):
+                self.complain(trouble, feed)
+        if outcome.exit_code and not outcome.troubles:
+            self.complain(f"The run {outcome.run_id} of job {job} failed.", feed)
         return outcome
 
     @contextmanager
@@ -129,6 +149,7 @@ class Session:
 
     def finish(self, *, publish: bool = False) -> int:
         """Publish if that was asked for and there is something, name the log, return the code."""
+        self._tell_the_same()
         landed = any(outcome.results for outcome in self.outcomes)
         if publish and (landed or (self.outcomes and self.site.published.exists())):
             _publish(self, only_if_changed=True)
@@ -211,7 +232,7 @@ def _person() -> str:
     """Return who sits at this machine, for the record of an approval."""
     try:
         name = getpass.getuser()
-    except OSError:
+    except (OSError, KeyError):  # a user without a name here: KeyError before Python 3.13
         name = f"user {os.getuid()}"
     return f"{name}@{socket.gethostname()}"
 
@@ -247,6 +268,14 @@ def _told(entry: Mapping[str, Any]) -> str:
     name = f"{entry['feed']} {entry['resource']}"
     text = str(entry["explanation"])
     return text if text.startswith(name) else f"{name}: {entry['verdict']}: {text}"
+
+
+def _is_of(entry: Mapping[str, Any], trouble: str) -> bool:
+    """Tell whether a trouble is the verdict on this sweep, which is told with the table."""
+    text = " ".join(str(entry["explanation"]).split())
+    return trouble == text or (
+        trouble.startswith(f"{entry['feed']} {entry['resource']}: ") and trouble.endswith(text)
+    )
 
 
 def _sweeps_of(outcome: jobs.RunOutcome) -> list[Mapping[str, Any]]:

@@ -43,19 +43,20 @@ def test_without_names_a_purge_means_spark_alone_and_does_not_ask_forge():
 def test_a_silent_forge_does_not_hold_spark_back():
     choice = choose(FEEDS, (), unreachable)
     assert choice.feeds == ("spark/default",)
-    assert [error.exit_code for error in choice.problems] == [1]
+    assert [(name, error.exit_code) for name, error in choice.problems] == [("forge", 1)]
 
 
 def test_an_unknown_feed_is_named_with_the_known_ones_and_the_others_are_still_tried():
     choice = choose(FEEDS, ("spark/nope", "spark/default"), never_asked)
     assert choice.feeds == ("spark/default",)
-    (problem,) = choice.problems
+    ((_, problem),) = choice.problems
     assert problem.exit_code == 2
     assert "spark/default" in str(problem)
 
 
 def test_an_unknown_mls_is_named_with_those_that_forge_lists():
-    (problem,) = choose(FEEDS, ("forge/zzz",), listing("armls", "rmls")).problems
+    ((name, problem),) = choose(FEEDS, ("forge/zzz",), listing("armls", "rmls")).problems
+    assert name == "forge/zzz"
     assert problem.exit_code == 2
     assert "forge/armls, forge/rmls" in str(problem)
 
@@ -72,7 +73,7 @@ def test_a_feed_named_twice_is_meant_once():
 
 def test_a_feed_without_its_token_is_a_problem_of_configuration(monkeypatch):
     monkeypatch.delenv("SPARK_ACCESS_TOKEN")
-    (problem,) = choose(FEEDS, ("spark/default",), never_asked).problems
+    ((_, problem),) = choose(FEEDS, ("spark/default",), never_asked).problems
     assert problem.exit_code == 2
     assert "SPARK_ACCESS_TOKEN" in str(problem)
 
