@@ -8,8 +8,9 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -76,8 +77,20 @@ class SparkFeed(_Fed):
     def question(self, resource: Resource) -> str:
         """What is asked of the source; when it changes, what is stored no longer answers it."""
         if resource is Resource.PROPERTY:
-            return f"select={','.join(sorted(self.select))};relations={','.join(self.relations)}"
+            return self._question(sorted(self.relations))
         return ""
+
+    def same_questions(self, resource: Resource) -> tuple[str, ...]:
+        """Return other texts of the same question, as earlier versions wrote it down.
+
+        They kept the order in which the feeds file names the relations.
+        """
+        if resource is not Resource.PROPERTY:
+            return ()
+        return tuple(self._question(order) for order in permutations(self.relations))
+
+    def _question(self, relations: Iterable[str]) -> str:
+        return f"select={','.join(sorted(self.select))};relations={','.join(relations)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +222,8 @@ def _spark(name: str, table: dict[str, Any], where: str) -> SparkFeed:
                 f"{where}: relation {relation!r} is unknown; there are {', '.join(SPARK_RELATIONS)}"
                 " (open houses come from their own resource)."
             )
+    if "relations" in options:  # one name twice is one relation, and few have few orders
+        options["relations"] = tuple(dict.fromkeys(options["relations"]))
     feed = SparkFeed(name=f"{Source.SPARK}/{name}", **options)
     checked_url(feed.base_url, where)
     _at_least(feed.page_size, 1, "page_size", where)

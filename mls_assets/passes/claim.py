@@ -10,17 +10,25 @@ from mls_assets.warehouse import FeedState, cursors, origins, replaying
 
 
 def claim(
-    site: Site, feed: str, source: Source, origin: str, resource: Resource, question: str
+    site: Site,
+    feed: str,
+    source: Source,
+    origin: str,
+    resource: Resource,
+    question: str,
+    same_questions: tuple[str, ...] = (),
 ) -> tuple[FeedState, tuple[str, ...]]:
     """Hold the feed to the source it was first filled from, and notice a changed question.
 
     Returns the state to go on from, and what the user should be told. What a replay that was
-    killed had staged is dropped: nobody will ever land it.
+    killed had staged is dropped: nobody will ever land it. `same_questions` ask the same in
+    other words.
     """
-    sha = hashlib.sha256(question.encode()).hexdigest()
     with site.warehouse.write() as con:
         replaying.drop(con, feed, resource)
-        claimed = origins.claim(con, feed, source, origin, resource, sha)
+        claimed = origins.claim(
+            con, feed, source, origin, resource, _sha(question), {*map(_sha, same_questions)}
+        )
         state = cursors.state_of(con, feed, resource)
         if claimed != "asked_otherwise" or state.state == "new":
             return state, ()
@@ -37,3 +45,7 @@ def resync_note(state: FeedState, why: str, more: str = "") -> str:
         f"{state.feed} {state.resource}: {why}, so it is downloaded afresh (about {pages:,} "
         f"requests for records{more}); old rows stay until that ends"
     )
+
+
+def _sha(question: str) -> str:
+    return hashlib.sha256(question.encode()).hexdigest()

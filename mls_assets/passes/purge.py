@@ -43,7 +43,15 @@ def purge(
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
         with site.warehouse.read() as con:
             resource = sweeps.row(con, sweep_id).resource
-        claim(site, feed.name, Source.SPARK, feed.base_url, resource, feed.question(resource))
+        claim(
+            site,
+            feed.name,
+            Source.SPARK,
+            feed.base_url,
+            resource,
+            feed.question(resource),
+            feed.same_questions(resource),
+        )
         return judge(
             site,
             sweep_id,

@@ -35,7 +35,13 @@ def replicate_spark(
     """
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
         state, notes = claim(
-            site, feed.name, Source.SPARK, feed.base_url, resource, feed.question(resource)
+            site,
+            feed.name,
+            Source.SPARK,
+            feed.base_url,
+            resource,
+            feed.question(resource),
+            feed.same_questions(resource),
         )
         if resource is Resource.PROPERTY:
             # a removal takes along the open houses that it finds in the table, and a history
@@ -45,6 +51,7 @@ def replicate_spark(
             done = download.download(site, client, feed, resource, settings)
         else:
             done = update.update(site, client, feed, resource, settings, state)
+        notes += tuple(client.notes)
     return done.noting(notes)
 
 

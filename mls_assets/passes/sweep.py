@@ -62,7 +62,13 @@ def sweep_keys(
     """
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
         state, notes = claim(
-            site, feed.name, Source.SPARK, feed.base_url, resource, feed.question(resource)
+            site,
+            feed.name,
+            Source.SPARK,
+            feed.base_url,
+            resource,
+            feed.question(resource),
+            feed.same_questions(resource),
         )
         with site.warehouse.read() as con:
             keyless_approved = (

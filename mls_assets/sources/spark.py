@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 
-from mls_assets.errors import AnswerBroken
+from mls_assets.errors import AnswerBroken, SourceRefused
 from mls_assets.sources.csdl import declaration_of
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets.sources.links import follow, place
@@ -25,6 +25,7 @@ from mls_assets.sources.odata import (
     pages_by_skip,
     url_of,
 )
+from mls_assets.sources.signals import SIGNAL_FIELDS
 from mls_assets.sources.spark_answers import (
     LOOKUP_MEMBERS,
     MODIFIED,
@@ -54,15 +55,16 @@ log = logging.getLogger(__name__)
 
 _NOT_IN_SYNC = "/1024"
 
-#: Always asked for with a configured `select`: key, timestamps, and the status that can say
-#: "Delete".
-_ALWAYS_SELECTED = ("ListingKey", MODIFIED, STATUS, "PhotosChangeTimestamp")
+#: Always asked for with a configured `select`: key, timestamp and the status that can say
+#: "Delete"; further what tells that media moved, so far as the source declares it.
+_ALWAYS_SELECTED = ("ListingKey", MODIFIED, STATUS)
 
 
 class SparkClient:
     """One Spark feed. Use it as a context manager; it is safe for several threads.
 
-    `select` names the Property fields to ask for (none: all); key and timestamps are added.
+    `select` names the Property fields to ask for (none: all); key, timestamps and what else tells
+    of media are added. `notes` collects what the user should be told.
     Raises ConfigurationError for an unusable address or token, and everything that
     `HttpSession` raises; walks raise PagingLoop and LinkExpired too. A page that raises was
     not yielded, so the link of the page before it is still the one to resume from.
@@ -87,7 +89,9 @@ class SparkClient:
         self.page_size = page_size
         self._relations_page_size = relations_page_size
         self._select = select
+        self._selectable: tuple[str, ...] | None = None
         self._with_in = True
+        self.notes: list[str] = []
 
     def __repr__(self) -> str:
         return f"SparkClient({self.feed!r}, {self._base!r})"
@@ -329,7 +333,37 @@ class SparkClient:
     def _selected(self, resource: Resource) -> tuple[str, ...]:
         if resource is not Resource.PROPERTY or not self._select:
             return ()
-        return tuple(dict.fromkeys((*_ALWAYS_SELECTED, *self._select)))
+        if self._selectable is None:
+            self._selectable = self._signals()
+        return tuple(dict.fromkeys((*_ALWAYS_SELECTED, *self._selectable, *self._select)))
+
+    def _signals(self) -> tuple[str, ...]:
+        """Those of the fields that tell of media which the source lets us select.
+
+        One small question finds out; where it is refused, `$metadata` says which are declared.
+        """
+        everything = (*_ALWAYS_SELECTED, *SIGNAL_FIELDS)
+        try:
+            self._get(self._url(Resource.PROPERTY, top=1, select=everything), Resource.PROPERTY)
+        except QuestionRefused:
+            pass
+        else:
+            return SIGNAL_FIELDS
+        try:
+            declared = {
+                field.name
+                for field in self.declared().fields
+                if field.resource is Resource.PROPERTY
+            }
+        except (SourceRefused, AnswerBroken):
+            declared = set()
+        found = tuple(name for name in SIGNAL_FIELDS if name in declared)
+        left_out = [name for name in SIGNAL_FIELDS if name not in declared]
+        self.notes.append(
+            f"{self.feed}: the source refuses a `select` with {', '.join(left_out) or 'these'}, so "
+            "it is asked without. Media of each changed listing are asked for."
+        )
+        return found
 
     def _get(self, url: str, resource: str, *, continuation: bool = False) -> Answer[Envelope]:
         read = partial(envelope_of, resource=resource)

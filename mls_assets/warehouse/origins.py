@@ -1,5 +1,6 @@
 """Which source a feed was first filled from, and what it was asked: a feed is its source."""
 
+from collections.abc import Collection
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,13 +13,20 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def claim(
-    con: Connection, feed: str, source: Source, origin: str, resource: Resource, question_sha: str
+    con: Connection,
+    feed: str,
+    source: Source,
+    origin: str,
+    resource: Resource,
+    question_sha: str,
+    same_shas: Collection[str] = (),
 ) -> Literal["new", "same", "asked_otherwise"]:
     """Hold a feed to the origin that answered it first, and note what is asked of it now.
 
     `asked_otherwise` is said once: the new question is stored in this transaction, in which the
     caller marks the resource `needs_resync`. An origin that never answered gives way to another:
-    it was mistyped. Raises ConfigurationError for another origin than the one that did answer.
+    it was mistyped. `same_shas` are those of the same question in other words. Raises
+    ConfigurationError for another origin than the one that did answer.
     """
     origin = _normalised(origin)
     known = scalar(con, "select origin from raw.origins where feed = ?", [feed])
@@ -44,6 +52,8 @@ def claim(
         return "same"
     con.execute("delete from raw.questions where feed = ? and resource = ?", [feed, resource])
     con.execute("insert into raw.questions values (?, ?, ?)", [feed, resource, question_sha])
+    if asked in same_shas:
+        return "same"
     return "new" if asked is None else "asked_otherwise"
 
 

@@ -1,5 +1,6 @@
 """A feed is the source it was first filled from; an address that never answered binds nobody."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -92,3 +93,23 @@ def test_two_data_folders_with_one_warehouse_have_one_lock_a_feed(tmp_path):
     waiting.wait = 0
     with first.feed_lock(SPARK), pytest.raises(FeedBusy, match="first"), waiting:
         pass
+
+
+def test_relations_in_another_order_are_the_same_question(place):
+    place.feeds.spark[SPARK] = replace(place.spark, relations=("Unit", "Media", "Room"))
+    place.replicate(Resource.PROPERTY)
+    place.feeds.spark[SPARK] = replace(place.spark, relations=("Room", "Unit", "Media"))
+    (done,) = place.replicate(Resource.PROPERTY)
+    assert (done.kind, done.notes) == ("update", ())
+
+
+def test_a_question_that_was_written_down_in_the_files_order_is_still_the_same(place):
+    place.feeds.spark[SPARK] = replace(place.spark, relations=("Unit", "Media"))
+    place.replicate(Resource.PROPERTY)
+    written = hashlib.sha256(b"select=;relations=Unit,Media").hexdigest()
+    with place.site.warehouse.write() as con:
+        con.execute("update raw.questions set question_sha = ?", [written])
+    for relations in (("Media", "Unit"), ("Unit", "Media")):
+        place.feeds.spark[SPARK] = replace(place.spark, relations=relations)
+        (done,) = place.replicate(Resource.PROPERTY)
+        assert (done.kind, done.notes) == ("update", ())

@@ -78,8 +78,17 @@ def test_an_update_brings_changes_additions_and_their_children(place):
     assert media == [(2,)]
 
 
-def test_media_are_asked_for_only_where_the_change_timestamps_say_so(place, monkeypatch):
-    place.begin(Resource.PROPERTY)
+#: What a listing says that tells of every kind of media, and that tells nothing new.
+TOLD = {
+    **{f"{kind}ChangeTimestamp": "2026-01-01T00:00:00Z" for kind in ("Videos", "Documents")},
+    "FloorPlansChangeTimestamp": "2026-01-01T00:00:00Z",
+    "VirtualTourURLBranded": None,
+}
+
+
+@pytest.fixture
+def questions(monkeypatch):
+    """The questions for collections that are asked, as (listing keys, relations)."""
     asked = []
     children = SparkClient.children
 
@@ -88,17 +97,26 @@ def test_media_are_asked_for_only_where_the_change_timestamps_say_so(place, monk
         return children(self, keys, relations)
 
     monkeypatch.setattr(SparkClient, "children", recording)
-    priced = set(place.control("change", count=2, what="price")["keys"])
-    photographed = set(place.control("change", count=1, what="photos")["keys"]) - priced
+    return asked
+
+
+def test_media_are_not_asked_for_where_every_kind_is_told_and_stands(place, questions):
+    place.begin(Resource.PROPERTY)
+    told = place.control("change", count=5, what="remarks", set=TOLD)["keys"]
     place.replicate(Resource.PROPERTY)
-    with_media = set().union(*(keys for keys, relations in asked if "Media" in relations))
-    without = set().union(*(keys for keys, relations in asked if "Media" not in relations))
+    questions.clear()
+    priced, photographed = set(told[:3]), set(told[3:])
+    place.control("change", keys=sorted(priced), what="price")
+    place.control("change", keys=sorted(photographed), what="photos")
+    place.replicate(Resource.PROPERTY)
+    with_media = set().union(*(keys for keys, relations in questions if "Media" in relations))
+    without = set().union(*(keys for keys, relations in questions if "Media" not in relations))
     assert with_media == photographed
     assert without == priced
     # the overlap returns them again, but nothing of them changed
-    asked.clear()
+    questions.clear()
     place.replicate(Resource.PROPERTY)
-    assert asked == []
+    assert questions == []
 
 
 def test_a_row_that_becomes_visible_late_is_still_found_by_the_overlap(place):

@@ -63,19 +63,49 @@ def test_a_page_carries_its_facts_and_the_records_verbatim(server: Server, spark
     assert len(page.sha256) == 64
 
 
-def test_selected_fields_always_include_key_timestamps_and_status(server: Server, spark: Clients):
+def test_selected_fields_always_include_key_timestamps_and_all_that_tells_of_media(
+    server: Server, spark: Clients
+):
     server.otherwise = lambda asked: records()
     client = spark(select=("ListPrice", "ListingKey"))
     list(client.pages(LISTINGS))
     list(client.pages(Resource.MEMBER))
-    assert server.asked[0].options["$select"].split(",") == [
-        "ListingKey",
-        "ModificationTimestamp",
-        "StandardStatus",
-        "PhotosChangeTimestamp",
-        "ListPrice",
-    ]
-    assert "$select" not in server.asked[1].options
+    probe, pages, members = server.asked
+    assert probe.options["$top"] == "1"
+    assert set(pages.options["$select"].split(",")) == {
+        *("ListingKey", "ModificationTimestamp", "StandardStatus", "ListPrice"),
+        *("PhotosChangeTimestamp", "PhotosCount", "VideosChangeTimestamp", "VideosCount"),
+        *("DocumentsChangeTimestamp", "DocumentsCount", "FloorPlansChangeTimestamp"),
+        *("FloorPlansCount", "VirtualTourURLBranded", "VirtualTourURLUnbranded"),
+    }
+    assert "$select" not in members.options
+    assert client.notes == []
+
+
+@pytest.mark.parametrize("declares", [True, False])
+def test_a_source_that_refuses_a_select_is_asked_for_what_it_declares_and_the_user_is_told(
+    server: Server, spark: Clients, declares: bool
+):
+    schema = (
+        '<Edmx xmlns="http://docs.oasis-open.org/odata/ns/edmx"><EntityType Name="Property">'
+        '<Property Name="PhotosCount" Type="Edm.Int64"/></EntityType></Edmx>'
+    )
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path.endswith("$metadata"):
+            return reply(200, schema, Content_Type="application/xml") if declares else reply(404)
+        unknown = "VideosCount" in asked.options["$select"]
+        refusal = {"error": {"code": 400, "message": "no property VideosCount"}}
+        return as_json(refusal, 400) if unknown else records(listing("1"))
+
+    server.otherwise = answer
+    client = spark(select=("ListPrice",))
+    assert [record.key for page in client.pages(LISTINGS) for record in page.records] == ["1"]
+    selected = server.asked[-1].options["$select"].split(",")
+    base = ["ListingKey", "ModificationTimestamp", "StandardStatus"]
+    assert selected == [*base, *(["PhotosCount"] if declares else []), "ListPrice"]
+    (note,) = client.notes
+    assert "VideosChangeTimestamp" in note
 
 
 @pytest.mark.parametrize("resource", [Resource.MEMBER, Resource.OFFICE, Resource.OPEN_HOUSE])
@@ -316,11 +346,12 @@ def test_an_unreadable_record_in_a_confirmation_proves_no_absence(server: Server
 
 
 def test_records_are_fetched_again_by_key(server: Server, spark: Clients):
+    server.replies = [records(listing("0"))]  # to the question what can be selected
     server.otherwise = answer_by_key
     pages = list(spark(select=("ListPrice",)).records(LISTINGS, [str(n) for n in range(60)]))
     assert [len(page.records) for page in pages] == [50, 10]
-    assert server.asked[0].options["$top"] == "50"
-    assert "ListPrice" in server.asked[0].options["$select"]
+    assert server.asked[1].options["$top"] == "50"
+    assert "ListPrice" in server.asked[1].options["$select"]
 
 
 # Step 3: the key sweep ---------------------------------------------------------------------
