@@ -9,7 +9,14 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from mls_assets.sources import MEDIA_KINDS, RELATIONS, TOUR_FIELDS, TOUR_PREFIX, MediaKind
+from mls_assets.sources import (
+    MEDIA_KINDS,
+    RELATIONS,
+    SIGNAL_FIELDS,
+    TOUR_FIELDS,
+    TOUR_PREFIX,
+    MediaKind,
+)
 from mls_assets.values import Resource
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -58,11 +65,10 @@ def due(
 
 def _signals(body: bytes) -> dict[str, bytes]:
     """The members of a listing that can tell of its media, verbatim."""
-    wanted = {name for kind in MEDIA_KINDS for name in kind}
     return {
         name: bytes(value)
         for name, value in _members(body).items()
-        if name in wanted or name.startswith(TOUR_PREFIX)
+        if name in SIGNAL_FIELDS or name.startswith(TOUR_PREFIX)
     }
 
 

@@ -6,7 +6,13 @@ Nothing here stores, compares or removes anything, and nothing knows DuckDB or D
 from mls_assets.sources.forge import MLSES_A_QUESTION, ForgeClient, Position
 from mls_assets.sources.forge_queries import KINDS, LISTING_FIELDS, ForgeShape, Mls
 from mls_assets.sources.prefetch import ahead
-from mls_assets.sources.signals import MEDIA_KINDS, TOUR_FIELDS, TOUR_PREFIX, MediaKind
+from mls_assets.sources.signals import (
+    MEDIA_KINDS,
+    SIGNAL_FIELDS,
+    TOUR_FIELDS,
+    TOUR_PREFIX,
+    MediaKind,
+)
 from mls_assets.sources.spark import SparkClient
 from mls_assets.sources.spark_answers import RELATIONS
 from mls_assets.sources.transport import Limits
@@ -17,6 +23,7 @@ __all__ = [
     "MEDIA_KINDS",
     "MLSES_A_QUESTION",
     "RELATIONS",
+    "SIGNAL_FIELDS",
     "TOUR_FIELDS",
     "TOUR_PREFIX",
     "ForgeClient",

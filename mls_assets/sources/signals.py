@@ -10,10 +10,11 @@ that the MLS has enabled and filled, and both replace a hidden field by `@Core.P
 field that is absent can be hidden, switched off or empty, and never means "nothing changed".
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class MediaKind(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MediaKind:
     """A kind of media: the timestamp that says that it changed, and how many there are."""
 
     timestamp: str
@@ -32,4 +33,7 @@ TOUR_FIELDS = ("VirtualTourURLBranded", "VirtualTourURLUnbranded")
 TOUR_PREFIX = "VirtualTourURL"
 
 #: All of them, as a `select` asks for them.
-SIGNAL_FIELDS = (*(name for kind in MEDIA_KINDS for name in kind), *TOUR_FIELDS)
+SIGNAL_FIELDS = (
+    *(name for kind in MEDIA_KINDS for name in (kind.timestamp, kind.count)),
+    *TOUR_FIELDS,
+)
