@@ -35,6 +35,7 @@ from mls_assets.sources.split import (
     reject,
     unpack,
     usable_key,
+    without,
 )
 from mls_assets.sources.vendor_errors import Kind, Verdict, classify_graphql
 from mls_assets.values import RawRecord, Reason, Reject, Removal, Resource
@@ -104,11 +105,12 @@ def events_of(body: bytes, shape: ForgeShape) -> EventPage | None:
                 rejects.append(rejected)
             case Removal() as removal:  # the last word on a key in a batch counts
                 records.pop(removal.key, None)
-                rejects = [rejected for rejected in rejects if rejected.key != removal.key]
+                rejects = without(rejects, removal.key)
                 removals[removal.key] = removal
             case RawRecord() as record:
                 removals.pop(record.key, None)
                 records.pop(record.key, None)
+                rejects = without(rejects, record.key)
                 records[record.key] = record
     return EventPage(
         position,

@@ -9,7 +9,15 @@ from datetime import datetime
 
 from mls_assets.sources.http import Answer
 from mls_assets.sources.odata import Envelope
-from mls_assets.sources.split import MODIFIED, REMOVED_STATUS, STATUS, Head, decoded, instant
+from mls_assets.sources.split import (
+    MODIFIED,
+    REMOVED_STATUS,
+    STATUS,
+    Head,
+    decoded,
+    instant,
+    without,
+)
 from mls_assets.values import (
     ChildSet,
     LookupValue,
@@ -62,13 +70,17 @@ def page_of(feed: str, resource: Resource, step: Step) -> Page:
     A listing whose status is RESO's "Delete" is a removal, not a record.
     """
     latest: dict[str, tuple[Head, datetime | None]] = {}
+    rejects: list[Reject] = []
     for head in step.heads:
-        if isinstance(head, Head):
-            modified = instant(head.members.get(MODIFIED))
-            held = latest.get(head.key, (None, None))[1]
-            if held and modified and modified < held:
-                continue
-            latest[head.key] = (head, modified)
+        if isinstance(head, Reject):
+            rejects.append(head)
+            continue
+        modified = instant(head.members.get(MODIFIED))
+        held = latest.get(head.key, (None, None))[1]
+        if held and modified and modified < held:
+            continue
+        rejects = without(rejects, head.key)
+        latest[head.key] = (head, modified)
     records: list[RawRecord] = []
     removals: list[Removal] = []
     children: list[ChildSet] = []
@@ -85,7 +97,7 @@ def page_of(feed: str, resource: Resource, step: Step) -> Page:
         records=tuple(records),
         children=tuple(children),
         removals=tuple(removals),
-        rejects=tuple(step.rejects),
+        rejects=tuple(rejects),
         next=step.next,
         count=step.count,
         size=step.answer.size,

@@ -137,6 +137,11 @@ def reject(problem: str, element: bytes, key: str | None = None) -> Reject:
     return Reject(problem, hashlib.sha256(element).hexdigest(), key)
 
 
+def without(rejects: list[Reject], key: str) -> list[Reject]:
+    """The rejects of a page less those of a key that came well behind them."""
+    return [rejected for rejected in rejects if rejected.key != key] if rejects else rejects
+
+
 @functools.cache
 def _struct(names: tuple[str, ...]) -> type[msgspec.Struct]:
     fields = [

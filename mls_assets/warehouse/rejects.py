@@ -61,8 +61,8 @@ def replace_values(
 ) -> int:
     """Put the rejected values of the merged versions in the place of earlier ones.
 
-    A refusal that a later page brought stays, and of `rejected` only what belongs to a merged
-    version is taken. Returns how many were taken.
+    A refusal that the same page brought behind them, or a later one, stays, and of `rejected` only
+    what belongs to a merged version is taken. Returns how many were taken.
     """
     versions = arrow.table_of(
         resource=arrow.of_texts([version.resource for version in merged]),
@@ -74,7 +74,8 @@ def replace_values(
             "delete from rejected_values where feed = ? and exists (from versions "
             "where versions.resource = rejected_values.resource "
             "and versions.record_key = rejected_values.record_key "
-            "and versions.page_id >= rejected_values.page_id)",
+            "and (versions.page_id > rejected_values.page_id or versions.page_id = "
+            "rejected_values.page_id and rejected_values.value is not null))",
             [feed],
         )
         columns = column_list(REJECTED_VALUES)

@@ -222,6 +222,25 @@ def test_a_result_that_is_no_json_does_not_take_its_page_along(server: Server, f
     assert [reject.key for reject in page.rejects] == ["1"]
 
 
+@pytest.mark.parametrize(
+    ("results", "refused"),
+    [
+        (b'{"ListingKey":"1","ListPrice":NaN},{"ListingKey":"1","ListPrice":5}', []),
+        (b'{"ListingKey":"1","ListPrice":5},{"ListingKey":"1","ListPrice":NaN}', ["1"]),
+        (b'{"ListingKey":"2","ListPrice":NaN},{"ListingKey":"1","ListPrice":5}', ["2"]),
+        (b'{"ListPrice":5},{"ListingKey":"1","ListPrice":5}', [None]),
+    ],
+)
+def test_a_refusal_lasts_until_the_record_comes_well(
+    server: Server, forge: Clients, results: bytes, refused: list[str | None]
+):
+    start = b'{"data":{"mls":{"listings":{"latest_event":7,"remaining":0,"results":['
+    answers(server, reply(200, start + results + b"]}}}}"))
+    (page,) = follow(forge())
+    assert [record.key for record in page.records] == ["1"]
+    assert [reject.key for reject in page.rejects] == refused
+
+
 @pytest.mark.parametrize("deleted", [None, False])
 def test_a_record_is_alive_unless_deleted_is_true(server: Server, forge: Clients, deleted: object):
     answers(server, events(1, 0, live("1", DELETED=deleted)))

@@ -178,6 +178,22 @@ def test_a_bad_record_does_not_take_its_page_along(server: Server, spark: Client
     assert page.records[1].modified_at is None
 
 
+@pytest.mark.parametrize(
+    ("bodies", "refused"),
+    [
+        (b'{"ListingKey":"1","X":NaN},{"ListingKey":"1","X":5}', []),
+        (b'{"ListingKey":"1","X":5},{"ListingKey":"1","X":NaN}', ["1"]),
+    ],
+)
+def test_a_refusal_lasts_until_the_record_comes_well(
+    server: Server, spark: Clients, bodies: bytes, refused: list[str]
+):
+    server.replies = [reply(200, b'{"value":[' + bodies + b"]}")]
+    (page,) = spark().pages(LISTINGS)
+    assert [record.key for record in page.records] == ["1"]
+    assert [reject.key for reject in page.rejects] == refused
+
+
 def test_of_two_versions_in_a_page_the_newer_stays_and_of_equals_the_later(
     server: Server, spark: Clients
 ):

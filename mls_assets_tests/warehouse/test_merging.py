@@ -156,3 +156,20 @@ def test_a_batch_is_merged_as_a_whole_or_not_at_all(warehouse: Warehouse):
         merge_all(con)
         assert json.loads(con.execute("select local_fields from media").fetchall()[0][0])
         assert orphans(con) == {}
+
+
+def test_a_refusal_behind_a_good_version_in_one_page_stays_until_a_later_page(
+    warehouse: Warehouse,
+):
+    refused = Reject("NaN in it", "22bb", key="a")
+    with warehouse.write() as con:
+        land(con, page(record("a", Bad="x"), rejects=(refused,)))
+        merge_all(con)
+        query = "select value, problem from rejected_values order by all"
+        assert con.execute(query).fetchall() == [
+            ("x", "no number"),
+            (None, "NaN in it (sha256 22bb)"),
+        ]
+        land(con, page(record("a", Bad="y")))
+        merge_all(con)
+        assert con.execute(query).fetchall() == [("y", "no number")]
