@@ -117,6 +117,15 @@ def living_run(instance: dg.DagsterInstance, run_id: str) -> Iterator[dict[str, 
         lock.release()
 
 
+def partition_problem(feed: str) -> str:
+    """Say why Dagster takes no partition of this name; empty if it takes it."""
+    try:
+        dg.StaticPartitionsDefinition([feed])
+    except dg.DagsterInvalidDefinitionError as error:
+        return f"Dagster takes no partition of this name ({error}), so it cannot be replicated"
+    return ""
+
+
 def end_dead_runs(instance: dg.DagsterInstance, *, launched_here: bool = False) -> list[str]:
     """Mark runs as failed whose process on this host died without a word; return their ids.
 

@@ -20,6 +20,7 @@ from mls_assets.instance import (
     MODE_TAG,
     end_dead_runs,
     living_run,
+    partition_problem,
     persistent_instance,
 )
 from mls_assets.running import (
@@ -213,6 +214,8 @@ def _ensure_partition(
     if isinstance(partitions, dg.DynamicPartitionsDefinition):
         name = partitions.name
         if name and feed and not instance.has_dynamic_partition(name, feed):
+            if problem := partition_problem(feed):
+                raise ConfigurationError(f"{feed!r}: {problem}. Nothing was asked.")
             instance.add_dynamic_partitions(name, [feed])
     elif partitions is not None and feed not in partitions.get_partition_keys():
         known = ", ".join(partitions.get_partition_keys()) or "none"

@@ -98,13 +98,19 @@ def failing() -> Iterator[None]:
     except dg.Failure:
         raise
     except Exception as error:  # noqa: BLE001 - see above: nothing foreign may pass
-        places = _places(error)
         raise dg.Failure(
-            f"Unexpected {type(error).__name__} at {places[-1]}. Its message is withheld, for it "
-            "may quote a listing; the cursor did not move, and the next run tries again.",
-            metadata={EXIT_CODE: 1, KIND: type(error).__name__, "places": places},
+            f"{unexpected(error)}; the cursor did not move, and the next run tries again.",
+            metadata={EXIT_CODE: 1, KIND: type(error).__name__, "places": _places(error)},
             allow_retries=False,
         ) from None
+
+
+def unexpected(error: BaseException) -> str:
+    """Say of an error that is not ours what may be shown: its type and place."""
+    return (
+        f"Unexpected {type(error).__name__} at {_places(error)[-1]}. Its message is withheld, for "
+        "it may quote a listing"
+    )
 
 
 def _places(error: BaseException) -> list[str]:

@@ -84,7 +84,10 @@ class Session:
 
     def _listed_mlses(self, access: ForgeAccess) -> list[str]:
         settings = ForgeSettings(patience_seconds=self.patience)
-        return [mls.key for mls in forge_feeds(access, settings)]
+        listed = forge_feeds(access, settings)
+        for odd in listed.odd:
+            self.fail(1, f"{odd}.")
+        return [mls.key for mls in listed.mlses]
 
     def fail(self, code: int, text: str, feed: str | None = None) -> None:
         """Say what went wrong, and go on."""

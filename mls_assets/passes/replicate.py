@@ -16,7 +16,7 @@ from mls_assets.passes.selection import settle
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Site
 from mls_assets.reconcile.guard import Thresholds
-from mls_assets.sources import Mls
+from mls_assets.sources import Mls, MlsList
 from mls_assets.values import Resource, Source
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.sweeps.approvals import VALID_FOR
@@ -99,13 +99,15 @@ def replicate_forge(
     return done.noting(notes)
 
 
-def forge_feeds(access: ForgeAccess, settings: ForgeSettings) -> list[Mls]:
+def forge_feeds(access: ForgeAccess, settings: ForgeSettings) -> MlsList:
     """Return the MLSs to replicate: the configured ones, else all that Forge lists now."""
     with forge_client(access, settings) as client:
-        listed = {mls.key: mls for mls in client.mlses()}
+        listed = client.mlses()
     if not access.mlses:
-        return list(listed.values())
-    return [listed.get(key) or Mls(key, key, None, ()) for key in access.mlses]
+        return listed
+    known = {mls.key: mls for mls in listed.mlses}
+    wanted = tuple(known.get(key) or Mls(key, key, None, ()) for key in access.mlses)
+    return MlsList(wanted, listed.odd)
 
 
 def _held_back(site: Site, feed: str, resource: Resource) -> str:

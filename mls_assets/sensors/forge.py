@@ -1,14 +1,14 @@
 """Sensors of Forge: which MLSs have new events, and which MLSs there are."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import dagster as dg
 
 from mls_assets.errors import MlsAssetsError, TokenRefused
 from mls_assets.feeds import ForgeAccess, forge_feed, mls_of, token_of
-from mls_assets.instance import end_dead_runs
+from mls_assets.instance import end_dead_runs, partition_problem
 from mls_assets.partitions import FORGE_PAGES, forge_mls
 from mls_assets.sensors.memory import history, landed
 from mls_assets.sensors.pacing import (
@@ -31,7 +31,7 @@ from mls_assets.sensors.ticking import (
     held,
     missed,
 )
-from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, ForgeShape, Position
+from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, ForgeShape, MlsList, Position
 
 _JOB = "forge_replicate"
 #: A run is made at least so often (seconds): agents have a log of their own that the cheap
@@ -42,6 +42,8 @@ EVENT_FLOOR = 3600.0
 FIRST_RUN_SECONDS = 120.0
 #: In the event sensor's cursor, beside the MLSs without a run: before when nothing is asked.
 _NOT_BEFORE = "not before"
+#: In the cursor of `forge_mls_sensor`, before an MLS that was reported as vanished.
+_REPORTED = "reported "
 #: What each address's schema told, and when, so that a tick is one request and not two; and for
 #: how many seconds that is believed.
 _SHAPES: dict[str, tuple[float, dict[str, ForgeShape | None]]] = {}
@@ -123,7 +125,7 @@ def _look(
         return dg.SkipReason(resting)
     try:
         with _client(access) as client:
-            listed = [forge_feed(mls.key) for mls in client.mlses()]
+            listed = client.mlses()
     except TokenRefused as error:
         times[_NOT_BEFORE] = now + FIRST_WAIT_CONFIGURATION
         return dg.SensorResult(skip_reason=str(error), cursor=write_times(times))
@@ -208,8 +210,8 @@ def _ask(access: ForgeAccess, tick: Tick, quiet: Mapping[str, _Quiet]) -> list[s
                 found = client.positions(list(known), known, resource)
             except TokenRefused:
                 raise
-            except MlsAssetsError as error:
-                tick.reasons.append(f"{asked[0]} to {asked[-1]}: {error}")
+            except Exception as error:  # noqa: BLE001 - the next MLSs are asked about all the same
+                tick.trouble(f"{asked[0]} to {asked[-1]}", error)
                 continue
             for feed in asked:
                 _decide(tick, feed, quiet[feed], found.get(mls_of(feed)))
@@ -218,7 +220,7 @@ def _ask(access: ForgeAccess, tick: Tick, quiet: Mapping[str, _Quiet]) -> list[s
 
 def _decide(tick: Tick, feed: str, quiet: _Quiet, found: Position | Exception | None) -> None:
     if isinstance(found, Exception):
-        tick.reasons.append(f"{feed}: {found}")
+        tick.trouble(feed, found)
     elif found is None or (found.latest_event == quiet.position and not found.remaining):
         tick.reasons.append(f"{mls_of(feed)} is current at event {quiet.position:,}")
     else:
@@ -226,20 +228,26 @@ def _decide(tick: Tick, feed: str, quiet: _Quiet, found: Position | Exception | 
 
 
 def _compare(
-    context: dg.SensorEvaluationContext, access: ForgeAccess, listed: Sequence[str]
+    context: dg.SensorEvaluationContext, access: ForgeAccess, answer: MlsList
 ) -> dg.SensorResult:
+    """Request what new MLSs need, and report those that two answers in a row do not list.
+
+    An answer with entries that cannot be read may mean any MLS by them, so then none vanished.
+    """
     known = context.instance.get_dynamic_partitions(_partitions_name())
-    wanted = [forge_feed(mls) for mls in access.mlses] if access.mlses else list(listed)
+    listed = [forge_feed(mls.key) for mls in answer.mlses]
+    wanted = [forge_feed(mls) for mls in access.mlses] if access.mlses else listed
     if not listed and known:
         return dg.SensorResult(
             skip_reason=f"Forge lists no MLS at all while {len(known)} are known here; nothing "
             "was concluded from that."
         )
-    new = [feed for feed in wanted if feed in listed and feed not in known]
-    vanished = sorted(set(known) - set(listed))
-    reported = read_times(context.cursor)
-    fresh = [feed for feed in vanished if feed not in reported]
+    problems = {feed: partition_problem(feed) for feed in wanted if feed not in known}
+    new = [feed for feed, problem in problems.items() if feed in listed and not problem]
+    vanished = [] if answer.odd else sorted(set(known) - set(listed))
     tick = Tick(reasons=[f"{feed} is not listed any more" for feed in vanished])
+    tick.reasons += answer.odd
+    tick.reasons += [f"{feed!r}: {problem}" for feed, problem in problems.items() if problem]
     tick.reasons += [
         f"{feed} is configured, but Forge does not list it"
         for feed in wanted
@@ -252,11 +260,20 @@ def _compare(
     for feed in new:
         tick.request(_JOB, feed, History(), "a new MLS")
     now = time.time()
+    seen = read_times(context.cursor)
+    missing = {feed: seen.get(feed, now) for feed in vanished}
+    reported = {f"{_REPORTED}{feed}": now for feed in vanished if feed in seen}
+    if answer.odd:
+        missing = {name: at for name, at in seen.items() if name != _NOT_BEFORE}
     return tick.result(
         context,
-        cursor=write_times({feed: reported.get(feed, now) for feed in vanished}),
+        cursor=write_times(missing | reported),
         dynamic_partitions_requests=[forge_mls.build_add_request(new)] if new else [],
-        asset_events=[_vanished(feed) for feed in fresh],
+        asset_events=[
+            _vanished(feed)
+            for feed in vanished
+            if feed in seen and f"{_REPORTED}{feed}" not in seen
+        ],
     )
 
 

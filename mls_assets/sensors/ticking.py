@@ -12,6 +12,7 @@ from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.instance import BECAUSE_TAG, FEED_TAG
 from mls_assets.jobs import run_config
 from mls_assets.passes.site import lock_folder
+from mls_assets.running import unexpected
 from mls_assets.sensors.pacing import History
 from mls_assets.sources import Limits
 from mls_assets.warehouse import locks
@@ -67,6 +68,11 @@ class Tick:
         if self.reasons:
             context.log.info(text)
         return dg.SensorResult(run_requests=self.requests, **more)  # pyright: ignore[reportArgumentType]
+
+    def trouble(self, name: str, error: Exception) -> None:
+        """Tell what went wrong with one feed (or several): that is no other's trouble."""
+        ours = isinstance(error, MlsAssetsError)
+        self.reasons.append(f"{name}: {error if ours else unexpected(error)}")
 
     def request(self, job: str, feed: str, past: History, because: str) -> None:
         """Ask for a run of a job for a feed; one follows each run that ended."""
@@ -130,8 +136,8 @@ def each(
         name = waiting.pop(0)
         try:
             decide(name)
-        except MlsAssetsError as error:
-            tick.reasons.append(f"{name}: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            tick.trouble(name, error)
     return missed(waiting, times)
 
 

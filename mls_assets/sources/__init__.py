@@ -4,7 +4,7 @@ Nothing here stores, compares or removes anything, and nothing knows DuckDB or D
 """
 
 from mls_assets.sources.forge import MLSES_A_QUESTION, ForgeClient, Position
-from mls_assets.sources.forge_queries import KINDS, LISTING_FIELDS, ForgeShape, Mls
+from mls_assets.sources.forge_queries import KINDS, LISTING_FIELDS, ForgeShape, Mls, MlsList
 from mls_assets.sources.prefetch import ahead
 from mls_assets.sources.signals import (
     MEDIA_KINDS,
@@ -31,6 +31,7 @@ __all__ = [
     "Limits",
     "MediaKind",
     "Mls",
+    "MlsList",
     "Position",
     "SparkClient",
     "ahead",

@@ -30,7 +30,7 @@ from mls_assets.sources.forge_queries import (
     LISTING_FIELDS,
     MLSES_QUERY,
     ForgeShape,
-    Mls,
+    MlsList,
 )
 from mls_assets.sources.forge_shapes import ForgeShapes
 from mls_assets.sources.http import Answer, HttpSession
@@ -93,7 +93,7 @@ class ForgeClient:
         """Close the connections; what another thread is still fetching breaks off."""
         self._http.close()
 
-    def mlses(self) -> list[Mls]:
+    def mlses(self) -> MlsList:
         """Every MLS that the token has access to."""
         return self._ask(MLSES_QUERY, {}, mlses_of).content
 
@@ -229,7 +229,7 @@ class ForgeClient:
 
     def _access_lost(self, mls: str) -> AccessLost:
         try:
-            known = ", ".join(shown(found.key, 60) for found in self.mlses()) or "none"
+            known = ", ".join(shown(found.key, 60) for found in self.mlses().mlses) or "none"
         except MlsAssetsError:
             known = "not to be had"
         return AccessLost(

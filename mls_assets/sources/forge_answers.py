@@ -20,7 +20,7 @@ from mls_assets.errors import (
     SourceRefused,
     TokenRefused,
 )
-from mls_assets.sources.forge_queries import DELETED, ForgeShape, Mls
+from mls_assets.sources.forge_queries import DELETED, ForgeShape, Mls, MlsList
 from mls_assets.sources.links import shown
 from mls_assets.sources.split import (
     MODIFIED,
@@ -166,18 +166,22 @@ def _position(latest_event: object, remaining: object) -> Position:
     return Position(latest_event, remaining)
 
 
-def mlses_of(body: bytes) -> list[Mls]:
-    """The MLSs that an answer lists, each key once."""
+def mlses_of(body: bytes) -> MlsList:
+    """The MLSs that an answer lists, each key once.
+
+    An entry without a usable key is no other's trouble. Raises AnsweredErrors, or AnswerBroken for
+    what is no list, and for one of which no entry is usable.
+    """
     listed = data_of(body).get("mlses")
     if not isinstance(listed, list):
         raise AnswerBroken("it lists no MLSs")
     found: dict[str, Mls] = {}
+    odd: list[str] = []
     for entry in listed:
-        if not isinstance(entry, dict):
-            raise AnswerBroken("its list of MLSs holds what is no MLS")
-        key = usable_key(msgspec.json.encode(entry.get("key")))
+        key = _mls_key(entry)
         if isinstance(key, Unusable):
-            raise AnswerBroken(f"an MLS's key {key.problem}")
+            odd.append(f"Forge lists an MLS whose key {key.problem}, so it is left out")
+            continue
         states = entry.get("state") or []
         states = states if isinstance(states, list) else [states]
         name, address = entry.get("name"), entry.get("address")
@@ -187,7 +191,15 @@ def mlses_of(body: bytes) -> list[Mls]:
             address if isinstance(address, str) else None,
             tuple(state for state in states if isinstance(state, str)),
         )
-    return list(found.values())
+    if odd and not found:
+        raise AnswerBroken(f"it lists no MLS with a usable key ({len(odd):,} without)")
+    return MlsList(tuple(found.values()), tuple(odd))
+
+
+def _mls_key(entry: object) -> str | Unusable:
+    if not isinstance(entry, dict):
+        return Unusable("is missing")
+    return usable_key(msgspec.json.encode(entry.get("key")))
 
 
 def positions_of(

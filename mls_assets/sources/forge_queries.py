@@ -59,6 +59,14 @@ class Mls:
 
 
 @dataclass(frozen=True, slots=True)
+class MlsList:
+    """The MLSs that a token has access to; `odd` says what is wrong with entries that are none."""
+
+    mlses: tuple[Mls, ...]
+    odd: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ForgeShape:
     """How one kind of record is asked for.
 

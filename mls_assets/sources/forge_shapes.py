@@ -17,7 +17,7 @@ from mls_assets.sources.forge_queries import (
     AGENT_FIELDS,
     KINDS,
     ForgeShape,
-    Mls,
+    MlsList,
     assumed_shape,
 )
 from mls_assets.sources.forge_schema import (
@@ -67,7 +67,7 @@ class ForgeShapes:
         self,
         where: str,
         ask: Ask,
-        mlses: Callable[[], list[Mls]],
+        mlses: Callable[[], MlsList],
         fields_fallback: tuple[str, ...],
         known: dict[str, ForgeShape | None],
     ) -> None:
@@ -152,7 +152,7 @@ class ForgeShapes:
         Only GraphQL's own refusal of the fields means that there is none. Any other failure is
         raised: it decides nothing.
         """
-        mlses = self._mlses()
+        mlses = self._mlses().mlses
         key_alone = (AGENT_FIELDS[1],)
         for name, fields in product(KINDS[kind][1], (AGENT_FIELDS, key_alone)):
             shape = assumed_shape(kind, name, fields)

@@ -5,6 +5,7 @@ heartbeats. What stands inside a lock file (pid, run, since) is for messages onl
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import time
@@ -19,6 +20,8 @@ from mls_assets.errors import FeedBusy
 
 #: Whoever only looks at a lock holds it for an instant, so a refusal counts after this long (s).
 _GRACE = 0.1
+#: Characters of a feed in a file's name; file systems take 255, some of them 143.
+_LONGEST_NAME = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 
 
@@ -129,7 +132,11 @@ def holder(folder: Path, feed: str) -> Holder | None:
 
 
 def _lock_file(folder: Path, feed: str) -> Path:
-    return folder / f"{quote(feed, safe='')}.lock"
+    """Return a file name of its own for any feed: a long one is cut and told apart by its hash."""
+    name = quote(feed, safe="")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}-{hashlib.sha256(feed.encode()).hexdigest()[:16]}"
+    return folder / f"{name}.lock"
 
 
 def _take(descriptor: int, deadline: float) -> bool:

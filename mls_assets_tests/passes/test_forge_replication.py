@@ -86,7 +86,9 @@ def cities(place):
 
 
 def test_every_mls_that_forge_lists_is_a_feed(place):
-    assert [mls.key for mls in forge_feeds(place.forge, ForgeSettings())] == ["armls", "rmls"]
+    listed = forge_feeds(place.forge, ForgeSettings())
+    assert [mls.key for mls in listed.mlses] == ["armls", "rmls"]
+    assert listed.odd == ()
 
 
 def test_following_from_nothing_brings_every_listing_and_agent(place):

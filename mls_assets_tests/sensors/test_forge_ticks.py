@@ -7,8 +7,8 @@ import pytest
 
 from mls_assets.errors import SourceUnreachable
 from mls_assets.sandbox.server import SandboxServer
-from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, Position
-from mls_assets_tests.sensors.conftest import Memory
+from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, Mls, MlsList, Position
+from mls_assets_tests.sensors.conftest import SPARK, Memory
 
 ARMLS, RMLS = "forge/armls", "forge/rmls"
 
@@ -78,12 +78,15 @@ def test_known_mlss_are_no_news(memory: Memory):
 def test_a_vanished_mls_is_reported_once_and_kept(memory: Memory):
     memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS, "forge/gone"])
     first = memory.tick("forge_mls_sensor")
-    (event,) = first.asset_events
+    assert not first.asset_events, "one answer alone may be an odd one"
+    assert "forge/gone is not listed" in first.skip_reason.skip_message
+    second = memory.tick("forge_mls_sensor", cursor=first.cursor)
+    (event,) = second.asset_events
     assert event.partition == "forge/gone"
     assert "erase forge/gone" in event.description
-    second = memory.tick("forge_mls_sensor", cursor=first.cursor)
-    assert not second.asset_events
-    assert "forge/gone is not listed" in second.skip_reason.skip_message
+    third = memory.tick("forge_mls_sensor", cursor=second.cursor)
+    assert not third.asset_events
+    assert "forge/gone is not listed" in third.skip_reason.skip_message
     assert memory.instance.has_dynamic_partition("forge_mls", "forge/gone")
 
 
@@ -166,3 +169,89 @@ def test_a_partition_that_a_person_added_gets_its_first_run_from_the_events_sens
     later(120)
     second = memory.tick("forge_event_sensor", cursor=first.cursor)
     assert [request.partition_key for request in second.run_requests] == [ARMLS]
+
+
+ODD = [
+    "forge/" + "é" * 50,
+    "forge/" + "x" * 255,
+    "forge/a/b",
+    "forge/..",
+    "forge/🏠",
+    "forge/ARMLS",
+]
+
+
+def test_an_odd_name_of_one_mls_is_no_trouble_of_the_others(memory: Memory, later: Any):
+    memory.instance.add_dynamic_partitions("forge_mls", [*ODD, ARMLS])
+    for feed in (*ODD, ARMLS):
+        memory.landed(feed, complete=False)
+    assert sorted(memory.asked_for("forge_event_sensor")) == sorted([*ODD, ARMLS])
+
+
+@pytest.mark.parametrize("sensor", ["forge_event_sensor", "spark_update_sensor"])
+def test_an_unexpected_error_of_one_feed_is_told_as_its_own(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, sensor: str
+):
+    feeds = [ARMLS, RMLS] if sensor == "forge_event_sensor" else [SPARK]
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
+    for feed in feeds:
+        memory.landed(feed, complete=False)
+
+    def broken(_: object, feed: str) -> None:
+        if feed == feeds[0]:
+            raise OSError(36, "File name too long: 12 Main Street")
+
+    module = "forge" if len(feeds) > 1 else "spark"
+    monkeypatch.setattr(f"mls_assets.sensors.{module}.held", broken)
+    result = memory.tick(sensor)
+    if len(feeds) > 1:
+        assert [request.partition_key for request in result.run_requests] == [RMLS]
+    else:
+        told = result.skip_reason.skip_message
+        assert f"{SPARK}: Unexpected OSError at" in told
+        assert "Main Street" not in told
+
+
+def lists(monkeypatch: pytest.MonkeyPatch, keys: list[str], odd: tuple[str, ...] = ()) -> None:
+    listed = MlsList(tuple(Mls(key, key, None, ()) for key in keys), odd)
+    monkeypatch.setattr(ForgeClient, "mlses", lambda self: listed)
+
+
+def test_an_mls_that_dagster_takes_no_partition_for_is_named_and_the_others_begin(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+):
+    lists(monkeypatch, ["armls", "a...b", "é" * 50])
+    result = memory.tick("forge_mls_sensor")
+    asked = [request.partition_key for request in result.run_requests]
+    assert asked == [ARMLS, "forge/" + "é" * 50]
+    (added,) = result.dynamic_partitions_requests
+    memory.instance.add_dynamic_partitions("forge_mls", list(added.partition_keys))
+    assert "'forge/a...b': Dagster takes no partition" in memory.why_not("forge_mls_sensor")
+
+
+def test_an_answer_with_entries_that_cannot_be_read_makes_no_mls_vanish(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
+    lists(monkeypatch, ["armls"], odd=("an MLS whose key is null",))
+    first = memory.tick("forge_mls_sensor")
+    second = memory.tick("forge_mls_sensor", cursor=first.cursor)
+    assert not second.asset_events
+    assert "not listed" not in second.skip_reason.skip_message
+    assert "whose key is null" in second.skip_reason.skip_message
+    lists(monkeypatch, ["armls"])
+    third = memory.tick("forge_mls_sensor", cursor=second.cursor)
+    assert not third.asset_events
+    assert memory.tick("forge_mls_sensor", cursor=third.cursor).asset_events
+
+
+def test_an_mls_that_one_answer_left_out_is_not_reported(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
+    cursor = None
+    for keys in (["armls"], ["armls", "rmls"], ["armls"], ["armls", "rmls"]):
+        lists(monkeypatch, keys)
+        result = memory.tick("forge_mls_sensor", cursor=cursor)
+        assert not result.asset_events
+        cursor = result.cursor

@@ -432,10 +432,20 @@ def test_the_mlss_of_a_token_are_listed(server: Server, forge: Clients):
             }
         )
     ]
-    assert forge().mlses() == [
+    assert forge().mlses().mlses == (
         Mls("armls", "B", None, ("Ohio",)),
         Mls("rmls", "rmls", "1 St", ()),
-    ]
+    )
+
+
+def test_an_mls_with_an_odd_key_is_no_trouble_of_the_others(server: Server, forge: Clients):
+    keys = ["armls", None, "", " ", 5, "a\nb", "x" * 256, "é" * 50, "a/b", "..", "ARMLS", "🏠"]
+    entries = [*({"key": key, "name": "A"} for key in keys), None, {"name": "no key"}]
+    server.otherwise = lambda asked: as_json({"data": {"mlses": entries}})
+    listed = forge().mlses()
+    assert [mls.key for mls in listed.mlses] == ["armls", "é" * 50, "a/b", "..", "ARMLS", "🏠"]
+    assert len(listed.odd) == 8
+    assert "whose key holds control characters, so it is left out" in listed.odd[4]
 
 
 @pytest.mark.parametrize(

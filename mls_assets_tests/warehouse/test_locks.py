@@ -35,6 +35,28 @@ def test_feeds_do_not_hold_each_other_up(tmp_path: Path):
     assert len(list(tmp_path.iterdir())) == len(names)
 
 
+def test_a_long_or_odd_name_has_a_file_of_its_own_and_an_ordinary_one_its_own_name(tmp_path: Path):
+    names = [
+        f"forge/{'é' * 50}",
+        f"forge/{'é' * 51}",
+        f"forge/{'x' * 255}",
+        "forge/🏠",
+        "forge/a/b",
+    ]
+    for name in names:
+        assert holder(tmp_path, name) is None
+    locks = [FeedLock(tmp_path, name) for name in [*names, "forge/armls"]]
+    for lock in locks:
+        lock.__enter__()
+    assert all(holder(tmp_path, name) for name in names)
+    for lock in locks:
+        lock.__exit__(None, None, None)
+    files = [path.name for path in tmp_path.iterdir()]
+    assert "forge%2Farmls.lock" in files
+    assert len(files) == 6
+    assert max(map(len, files)) < 143
+
+
 def test_one_can_see_who_works_without_taking_the_lock(tmp_path: Path):
     assert holder(tmp_path, "spark/default") is None
     with FeedLock(tmp_path, "spark/default", "run-1"):
