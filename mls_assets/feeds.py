@@ -1,20 +1,19 @@
 """Which MLSs are replicated: from environment variables, or from a TOML feeds file.
 
-Only configuration is read here; no request is made. Tokens are held by the name of their
-variable and looked up at the last moment, so that no object that could be printed has one.
+Only configuration is read here; no request is made. How the file is read stands in `feeds_file`,
+what a token may be in `credentials`.
 """
 
-import ipaddress
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from mls_assets import feeds_file
+from mls_assets.credentials import checked_url, checked_variable
 from mls_assets.errors import ConfigurationError
 from mls_assets.values import KEYED_RESOURCES, Resource, Source
 
@@ -23,23 +22,10 @@ SPARK_RELATIONS = ("Media", "Room", "Unit")
 #: The variables that hold the tokens where no feeds file names others.
 _SPARK_TOKEN, _FORGE_TOKEN = "SPARK_ACCESS_TOKEN", "FORGE_API_TOKEN"
 _ON_BLOCK = ("keep", "hide")
+#: The longest intervals that sensors may be told: a licence asks for twice a day.
+_DAY_MINUTES, _WEEK_HOURS = 24 * 60, 7 * 24
+_MOST_A_PAGE = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-
-
-def token_of(token_env: str, environ: Mapping[str, str] | None = None) -> str:
-    """Return the token that the variable `token_env` holds.
-
-    Raises ConfigurationError when it is not set, or holds what no header may hold.
-    """
-    token = (os.environ if environ is None else environ).get(token_env, "").strip()
-    if not token:
-        raise ConfigurationError(f"The variable {token_env} holds no token. Nothing was asked.")
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigurationError(
-            f"The variable {token_env} holds characters that no token has (blanks, line breaks "
-            "or letters outside ASCII). Nothing was asked; set it again."
-        )
-    return token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +81,12 @@ class SparkFeed(_Fed):
 
 @dataclass(frozen=True, slots=True)
 class ForgeAccess(_Fed):
-    """Access to Forge; its feeds are the MLSs it lists, or those named in `mlses`."""
+    """Access to Forge; its feeds are the MLSs it lists but `exclude`, or those in `mlses`."""
 
     url: str
     token_env: str = _FORGE_TOKEN
     mlses: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     filter: tuple[Any, ...] = ()
     resources: tuple[Resource, ...] = (Resource.PROPERTY, Resource.MEMBER)
     poll_seconds: float = 60
@@ -109,6 +96,10 @@ class ForgeAccess(_Fed):
         """What is asked of the source; a changed filter wants a fresh download."""
         return f"filter={list(self.filter)!r}" if resource is Resource.PROPERTY else ""
 
+    def asks_for(self, mls: str) -> bool:
+        """Whether an MLS is to be replicated, should Forge list it."""
+        return mls not in self.exclude and (not self.mlses or mls in self.mlses)
+
     def filter_for(self, resource: Resource) -> tuple[Any, ...] | None:
         """The query's filter; it speaks of listings, so agents are asked for without."""
         return (self.filter or None) if resource is Resource.PROPERTY else None
@@ -116,15 +107,33 @@ class ForgeAccess(_Fed):
 
 @dataclass(frozen=True, slots=True)
 class Feeds:
-    """Everything that is configured."""
+    """Everything that is configured; `file` is the feeds file, empty with variables alone."""
 
     spark: Mapping[str, SparkFeed] = field(default_factory=dict)
     forge: ForgeAccess | None = None
+    file: str = ""
 
     @property
     def configured(self) -> bool:
         """True if there is anything to replicate."""
         return bool(self.spark) or self.forge is not None
+
+    def asks_for(self, feed: str, resource: Resource | None = None) -> bool:
+        """Whether a feed (a resource of it) is to be replicated."""
+        if feed.startswith(f"{Source.FORGE}/"):
+            access = self.forge
+            asked = access is not None and access.asks_for(mls_of(feed))
+        else:
+            access = self.spark.get(feed)
+            asked = access is not None
+        return asked and (resource is None or access is None or resource in access.resources)
+
+    def expect(self, feed: str) -> None:
+        """Raise ConfigurationError for a feed that is not, or no longer, asked for."""
+        if not self.asks_for(feed):
+            raise ConfigurationError(
+                f"{feed} is not configured (any more). Nothing was asked, and nothing stored."
+            )
 
     def spark_feed(self, name: str) -> SparkFeed:
         """Return a Spark feed by its name, or raise ConfigurationError naming the known ones."""
@@ -177,15 +186,7 @@ def load_feeds(environ: Mapping[str, str] | None = None) -> Feeds:
 
 
 def _from_file(path: Path) -> Feeds:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"The feeds file {path} cannot be read ({error.strerror}). Nothing was done; "
-            "correct MLS_ASSETS_FEEDS."
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The feeds file {path} is no valid TOML: {error}.") from None
+    content = feeds_file.read(path)
     unknown = sorted(set(content) - {"spark", "forge"})
     if unknown:
         raise ConfigurationError(
@@ -193,19 +194,17 @@ def _from_file(path: Path) -> Feeds:
             "[spark.NAME] and [forge]."
         )
     spark = {}
-    for name, table in _table(content.get("spark", {}), f"{path}: [spark]").items():
-        feed = _spark(name, _table(table, f"{path}: [spark.{name}]"), f"{path}: [spark.{name}]")
+    tables = feeds_file.table(content.get("spark", {}), f"{path}: [spark]")
+    feeds_file.named_once(tables, "feeds", f"{path}: [spark]")
+    for name, settings in tables.items():
+        where = f"{path}: [spark.{name}]"
+        feed = _spark(name, feeds_file.table(settings, where), where)
         spark[feed.name] = feed
     forge = None
     if "forge" in content:
-        forge = _forge(_table(content["forge"], f"{path}: [forge]"), f"{path}: [forge]")
-    return Feeds(spark, forge)
-
-
-def _table(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"{where} has to be a table.")
-    return value
+        where = f"{path}: [forge]"
+        forge = _forge(feeds_file.table(content["forge"], where), where)
+    return Feeds(spark, forge, str(path))
 
 
 def _spark(name: str, table: dict[str, Any], where: str) -> SparkFeed:
@@ -226,10 +225,10 @@ def _spark(name: str, table: dict[str, Any], where: str) -> SparkFeed:
         options["relations"] = tuple(dict.fromkeys(options["relations"]))
     feed = SparkFeed(name=f"{Source.SPARK}/{name}", **options)
     checked_url(feed.base_url, where)
-    _at_least(feed.page_size, 1, "page_size", where)
-    _at_least(feed.relations_page_size, 1, "relations_page_size", where)
-    _at_least(feed.update_minutes, 1, "update_minutes", where)
-    _at_least(feed.purge_hours, 0.1, "purge_hours", where)
+    feeds_file.between(feed.page_size, 1, _MOST_A_PAGE, "page_size", where)
+    feeds_file.between(feed.relations_page_size, 1, _MOST_A_PAGE, "relations_page_size", where)
+    feeds_file.between(feed.update_minutes, 1, _DAY_MINUTES, "update_minutes", where)
+    feeds_file.between(feed.purge_hours, 0.1, _WEEK_HOURS, "purge_hours", where)
     return feed
 
 
@@ -241,42 +240,34 @@ def _forge(table: dict[str, Any], where: str) -> ForgeAccess:
     if "resources" in options:
         options["resources"] = _resources(options["resources"], allowed, where)
     access = ForgeAccess(**options)
+    if "mlses" in options and not access.mlses:
+        # else who takes out the last MLS would get every one that Forge lists
+        raise ConfigurationError(
+            f"{where}: `mlses` is empty. Nothing was done; leave it out for every MLS that Forge "
+            "lists, or leave out [forge] for none."
+        )
+    feeds_file.named_once(access.mlses, "MLSs", where)
+    both = sorted(set(access.mlses) & set(access.exclude))
+    if both:
+        raise ConfigurationError(
+            f"{where}: {', '.join(both)} stands in `mlses` and in `exclude`. Nothing was done; "
+            "take it out of one of them."
+        )
     checked_url(access.url, where)
     # the guide: wait at least one minute when current
-    _at_least(access.poll_seconds, 60, "poll_seconds", where)
+    feeds_file.between(access.poll_seconds, 60, _DAY_MINUTES * 60, "poll_seconds", where)
     return access
 
 
 def _options(kind: type, table: dict[str, Any], where: str) -> dict[str, Any]:
-    known = {entry.name: entry for entry in fields(kind) if entry.name != "name"}
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        raise ConfigurationError(
-            f"{where}: unknown setting(s) {', '.join(unknown)}; known are {', '.join(known)}."
-        )
-    options = {}
-    for name, value in table.items():
-        expected = str(known[name].type)
-        if "tuple" in expected:
-            if not isinstance(value, list):
-                raise ConfigurationError(f"{where}: `{name}` has to be a list.")
-            if name != "filter" and not all(isinstance(item, str) and item for item in value):
-                raise ConfigurationError(f"{where}: `{name}` has to be a list of texts.")
-            value = tuple(value)
-        elif "float" in expected:
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ConfigurationError(f"{where}: `{name}` has to be a number.")
-        elif known[name].type is int:
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise ConfigurationError(f"{where}: `{name}` has to be a whole number.")
-        elif not isinstance(value, str) or not value.strip():
-            raise ConfigurationError(f"{where}: `{name}` has to be a text.")
-        options[name] = value
+    options = feeds_file.options(kind, table, where)
     if options.get("on_block", "keep") not in _ON_BLOCK:
         raise ConfigurationError(
             f'{where}: `on_block` is "{options["on_block"]}", but has to be '
             f"{' or '.join(map(repr, _ON_BLOCK))}."
         )
+    if "token_env" in options:
+        checked_variable(options["token_env"], where)
     return options
 
 
@@ -290,43 +281,3 @@ def _resources(
             f"{', '.join(allowed)}."
         )
     return tuple(resource for resource in allowed if resource in names)
-
-
-def _at_least(value: float, least: float, name: str, where: str) -> None:
-    if not value >= least:
-        raise ConfigurationError(f"{where}: `{name}` is {value:g}, but at least {least:g} is due.")
-
-
-def checked_url(url: str, where: str) -> str:
-    """Return the URL if it may carry a token: https, or http to a loopback address.
-
-    Raises ConfigurationError otherwise (CONTRACT section 3).
-    """
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ConfigurationError(f"{where}: the URL cannot be read.") from None
-    host = parts.hostname or ""
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigurationError(
-            f"{where}: the URL has to be scheme, host and path alone; tokens come by variable."
-        )
-    if parts.scheme == "https" and host:
-        return url
-    if parts.scheme == "http" and is_loopback(host):
-        return url
-    raise ConfigurationError(
-        f"{where}: {parts.scheme or 'no scheme'}://{host} is refused: a token travels by https "
-        "only (plain http to loopback addresses alone). Nothing was asked."
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host's name or address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -40,12 +40,14 @@ _groups, _assets = dg.AssetSelection.groups, dg.AssetSelection.assets
 #: Checks that hold after any change; those of a publication and of purges are named by their job.
 _FRESH, _IN_TIME = ("listings", "feeds_fresh"), ("deletion_ledger", "removals_in_time")
 _COUNTS = ("listings", "rows_match_source")
+_CONFIGURED = ("listings", "stored_is_configured")
 _OF_REMOVALS = (("deletion_ledger", "every_removal_explained"), _IN_TIME)
 _ALWAYS = (
     ("listings", "rejected_share"),
     _FRESH,
     _COUNTS,
     ("listings", "fields_drift"),
+    _CONFIGURED,
     *_OF_REMOVALS,
 )
 _BEFORE_PUBLICATION = (("listings", "keys_unique"), ("listings", "no_half_applied_batch"))
@@ -96,7 +98,7 @@ def all_jobs() -> list[Any]:
         dg.define_asset_job(
             "publish",
             tags={MODE_TAG: "publish", FILE_TAG: "whole", **_NEXT},
-            selection=publication | _checks(*_BEFORE_PUBLICATION, _FRESH, _IN_TIME),
+            selection=publication | _checks(*_BEFORE_PUBLICATION, _FRESH, _IN_TIME, _CONFIGURED),
             description="Checks that the tables are whole, then writes the readers' database.",
         ),
     ]

@@ -16,11 +16,13 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from mls_assets.errors import ConfigurationError
+from mls_assets.feeds import load_feeds
 from mls_assets.instance import living_run
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Progress, Site, data_folder, database_of, silent
 from mls_assets.passes.status import REMOVAL_HOURS
 from mls_assets.reconcile.guard import Thresholds
+from mls_assets.values import Resource
 
 Settings = TypeVar("Settings", SparkSettings, ForgeSettings, Thresholds)
 
@@ -81,6 +83,7 @@ class MlsWarehouse(DuckDBResource):
             run_id=run_id,
             progress=progress,
             patience=self.patience_seconds,
+            asks_for=_asked_for_now,
         )
         site.warehouse.memory = self.connection_config.get("memory_limit", site.warehouse.memory)
         return site
@@ -203,6 +206,11 @@ class RemovalTimes(dg.ConfigurableResource):
     fail_hours: float = Field(
         default=REMOVAL_HOURS, description="From then on a removal is overdue."
     )
+
+
+def _asked_for_now(feed: str, resource: Resource | None = None) -> bool:
+    """Tell whether the configuration, read anew, asks for a feed and resource."""
+    return load_feeds().asks_for(feed, resource)
 
 
 def _mirrored(kind: type[Settings], resource: dg.ConfigurableResource) -> Settings:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from mls_assets.credentials import token_of
 from mls_assets.errors import ConfigurationError
-from mls_assets.feeds import SPARK_DEFAULT_URL, ForgeAccess, load_feeds, token_of
+from mls_assets.feeds import SPARK_DEFAULT_URL, ForgeAccess, load_feeds
 from mls_assets.values import Resource
 
 
@@ -76,6 +77,22 @@ def test_a_feeds_file_names_several_feeds(tmp_path):
         ("[spark.a]\nrelations_page_size = true", "whole number"),
         ("[spark.a]\non_block = 'remove'", "'keep' or 'hide'"),
         ("[forge]\nurl = 'https://h/g'\non_block = 'remove'", "'keep' or 'hide'"),
+        ("[spark.a]\npurge_hours = inf", "at most 168"),
+        ("[spark.a]\npurge_hours = nan", "at least 0.1"),
+        ("[spark.a]\npurge_hours = -1", "at least 0.1"),
+        ("[spark.a]\npurge_hours = true", "has to be a number"),
+        ("[spark.a]\nupdate_minutes = 1e300", "at most 1,440"),
+        (f"[spark.a]\nupdate_minutes = 1{'0' * 400}", "at most 1,440"),
+        (f"[spark.a]\npage_size = 1{'0' * 5000}", "no valid TOML"),
+        ("[spark.a]\npage_size = 10000000", "at most 1,000,000"),
+        ("[forge]\nurl = 'https://h/g'\npoll_seconds = inf", "at most 86,400"),
+        ("[forge]\nurl = 'https://h/g'\npoll_seconds = nan", "at least 60"),
+        ("[forge]\nurl = 'https://h/g'\nmlses = []", "`mlses` is empty"),
+        ("[forge]\nurl = 'https://h/g'\nmlses = ['a', 'A']", "differ by case at most"),
+        ("[forge]\nurl = 'https://h/g'\nmlses = ['a']\nexclude = ['a']", "`exclude`"),
+        ("[spark.a]\n[spark.A]", "differ by case at most"),
+        ("[spark.a]\ntoken_env = '1a2b.3c4d'", "not the token itself"),
+        ("a = " + "[" * 5000, "no valid TOML"),
         ("[spark.'a b']", "letters, digits"),
         ("[forge]\nmlses = ['a']", "needs `url`"),
         ("[forge]\nurl = 'https://h/g'\npoll_seconds = 59", "at least 60"),
@@ -88,6 +105,28 @@ def test_a_feeds_file_that_could_not_work_is_refused_in_words(tmp_path, content,
         load_feeds({"MLS_ASSETS_FEEDS": str(path)})
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value).strip()
+
+
+SHORT = "[spark.a]\r\ntoken_env = 'A_TOKEN'\r\n"
+
+
+@pytest.mark.parametrize("data", [SHORT.encode(), SHORT.encode("utf-8-sig")])
+def test_a_feeds_file_that_windows_saved_as_utf_8_is_read(tmp_path, data):
+    path = tmp_path / "feeds.toml"
+    path.write_bytes(data)
+    assert load_feeds({"MLS_ASSETS_FEEDS": str(path)}).spark["spark/a"].token_env == "A_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [("utf-16", "UTF-16"), ("utf-16-be", "UTF-16"), ("utf-32", "UTF-32"), ("cp1252", "UTF-8")],
+)
+def test_a_feeds_file_in_another_encoding_is_refused_by_its_name(tmp_path, encoding, named):
+    path = tmp_path / "feeds.toml"
+    path.write_bytes(f"# caf\u00e9\n{SHORT}".encode(encoding))
+    with pytest.raises(ConfigurationError, match=named) as refusal:
+        load_feeds({"MLS_ASSETS_FEEDS": str(path)})
+    assert "save it as UTF-8" in str(refusal.value)
 
 
 def test_a_missing_feeds_file_is_named(tmp_path):
@@ -120,6 +159,50 @@ def test_a_token_that_no_header_may_hold_is_refused_without_showing_it(value):
     with pytest.raises(ConfigurationError) as refusal:
         token_of("T", {"T": value})
     assert value.strip() == "" or value not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("\ufefftok-1234", "byte order mark"),
+        ('"tok-1234"', "quotation marks"),
+        ("\u201ctok-1234\u201d", "quotation marks"),
+        ("Bearer tok-1234", "the word Bearer"),
+        ("bearer\ttok-1234", "the word Bearer"),
+        ("Authorization: Bearer tok-1234", "Authorization header"),
+    ],
+)
+def test_what_is_wrong_with_a_token_is_named_without_showing_it(value, named):
+    with pytest.raises(ConfigurationError, match=named) as refusal:
+        token_of("T", {"T": value})
+    assert "tok-1234" not in str(refusal.value)
+
+
+def test_a_line_break_behind_a_token_is_no_part_of_it():
+    assert token_of("T", {"T": "tok-1234\r\n"}) == "tok-1234"
+
+
+def test_a_token_in_the_place_of_its_variables_name_is_not_shown():
+    with pytest.raises(ConfigurationError) as refusal:
+        token_of("abcdefghijklmnop0123456789", {})
+    assert "defghijk" not in str(refusal.value)
+
+
+def test_what_is_asked_for_is_what_the_file_names(tmp_path):
+    path = tmp_path / "feeds.toml"
+    path.write_text(
+        "[spark.a]\nresources = ['Property']\n"
+        "[forge]\nurl = 'https://h/g'\nexclude = ['gone']\nresources = ['Property']\n"
+    )
+    feeds = load_feeds({"MLS_ASSETS_FEEDS": str(path)})
+    assert feeds.asks_for("spark/a")
+    assert feeds.asks_for("spark/a", Resource.PROPERTY)
+    assert not feeds.asks_for("spark/a", Resource.MEMBER)
+    assert not feeds.asks_for("spark/b")
+    assert feeds.asks_for("forge/armls", Resource.PROPERTY)
+    assert not feeds.asks_for("forge/armls", Resource.MEMBER)
+    assert not feeds.asks_for("forge/gone")
+    assert not load_feeds({}).asks_for("forge/armls")
 
 
 def test_a_listing_filter_is_not_sent_to_the_agents():

@@ -6,6 +6,8 @@ import dagster as dg
 from pydantic import Field
 
 from mls_assets.assets.describing import OWNERS
+from mls_assets.errors import ConfigurationError
+from mls_assets.feeds import load_feeds
 from mls_assets.passes.publish import publish
 from mls_assets.reso import RESO_TABLES
 from mls_assets.resources import MlsWarehouse
@@ -42,7 +44,13 @@ def published_database(
     """Publish; when nothing changed and that was asked for, the old file stays and counts."""
     with failing():
         site = warehouse.site(context.run.run_id, Narrator(context.log.info))
-        done = publish(site, only_if_changed=config.only_if_changed)
+        try:
+            feeds = load_feeds()
+        except ConfigurationError as error:
+            # what cannot be read says nothing about what is asked for
+            context.log.warning(f"{error} What is told as unconfigured stays as it is.")
+            feeds = None
+        done = publish(site, only_if_changed=config.only_if_changed, feeds=feeds)
         if done is None:
             context.log.info("Nothing changed since the last publication; the file stays.")
             return

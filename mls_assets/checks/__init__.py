@@ -6,6 +6,7 @@ Checks that must look at what a step has just done (`sweep_proven`, `purge_recon
 
 import dagster as dg
 
+from mls_assets.checks.configured import stored_is_configured
 from mls_assets.checks.drift import fields_drift
 from mls_assets.checks.listings import (
     feeds_fresh,
@@ -27,6 +28,7 @@ def all_checks() -> list[dg.AssetChecksDefinition]:
         feeds_fresh,
         rows_match_source,
         fields_drift,
+        stored_is_configured,
         every_removal_explained,
         removals_in_time,
         published_equals_warehouse,

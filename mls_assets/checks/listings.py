@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 
 from mls_assets.checks.plotted import of_each
-from mls_assets.feeds import Feeds, load_feeds, mls_of
+from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import OFFENDERS, failing
 from mls_assets.values import Resource, Source
-from mls_assets.warehouse import FeedState, audit, cursors, invariants
+from mls_assets.warehouse import Connection, FeedState, audit, cursors, invariants, unasked
 
 #: A feed that was not current for so long is worth a look, then a breach (IDX policy 7.58:
 #: refresh at least every 12 hours).
@@ -85,16 +85,16 @@ def rejected_share(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
 
 @dg.asset_check(
     asset="listings",
-    description="Every configured feed was brought to current lately: a warning after "
-    f"{LATE_HOURS:.0f} hours, an error after {STALE_HOURS:.0f} (what licences allow at most). One "
-    "that never was counts from its first page.",
+    description="Every feed that is configured or stored was brought to current lately: a warning "
+    f"after {LATE_HOURS:.0f} hours, an error after {STALE_HOURS:.0f} (what licences allow at "
+    "most). One that never was counts from its first page.",
 )
 def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     """Name the feeds that are late."""
     with failing():
         feeds = load_feeds()
         with warehouse.read() as con:
-            states = [state for state in cursors.states(con) if is_configured(state, feeds)]
+            states = watched(con, feeds)
             first_pages = audit.first_pages(con)
         hours = hours_since_success(states, datetime.now(UTC), first_pages)
     late = {name: age for name, age in hours.items() if age > LATE_HOURS}
@@ -127,7 +127,7 @@ def rows_match_source(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     with failing():
         feeds = load_feeds()
         with warehouse.read() as con:
-            states = [state for state in cursors.states(con) if is_configured(state, feeds)]
+            states = watched(con, feeds)
     counted = {
         f"{state.feed} {state.resource}": (state.rows or 0, state.source_rows)
         for state in states
@@ -168,15 +168,14 @@ def is_near(rows: int, source_rows: int) -> bool:
     return abs(rows - source_rows) <= max(UNPURGED_ROWS, UNPURGED_SHARE * source_rows)
 
 
-def is_configured(state: FeedState, feeds: Feeds) -> bool:
-    """Tell whether a stored feed and resource is still asked for."""
-    if state.feed.startswith(f"{Source.SPARK}/"):
-        feed = feeds.spark.get(state.feed)
-        return feed is not None and state.resource in feed.resources
-    forge = feeds.forge
-    if forge is None or state.resource not in forge.resources:
-        return False
-    return not forge.mlses or mls_of(state.feed) in forge.mlses
+def watched(con: Connection, feeds: Feeds) -> list[FeedState]:
+    """Return the states of all that is asked for, and of all else of which content is stored."""
+    holding = unasked.holding(con)
+    return [
+        state
+        for state in cursors.states(con)
+        if feeds.asks_for(state.feed, state.resource) or (state.feed, state.resource) in holding
+    ]
 
 
 def hours_since_success(

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import dagster as dg
 
-from mls_assets.checks.listings import is_configured
 from mls_assets.checks.plotted import of_each
 from mls_assets.feeds import load_feeds
 from mls_assets.passes.status import REMOVAL_HOURS, FeedStatus, status
@@ -129,8 +128,7 @@ def removals_in_time(warehouse: MlsWarehouse, removal_times: RemovalTimes) -> dg
         site, feeds = warehouse.site("check"), load_feeds()
         with site.warehouse.read() as con:
             done = audit.slowest_removal_hours(con)
-        entries = status(site, feeds).feeds
-        found = latency(done, [entry for entry in entries if is_configured(entry.state, feeds)])
+        found = latency(done, status(site, feeds).feeds)
     late = found.slower_than(removal_times.warn_hours)
     overdue = found.slower_than(removal_times.fail_hours)
     return dg.AssetCheckResult(

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mls_assets.credentials import token_of
 from mls_assets.errors import ConfigurationError, MlsAssetsError, SourceError
-from mls_assets.feeds import Feeds, ForgeAccess, forge_feed, load_feeds, token_of
+from mls_assets.feeds import Feeds, ForgeAccess, forge_feed, load_feeds
 from mls_assets.values import KEYED_RESOURCES, Source
 
 NOTHING_CONFIGURED = (

@@ -4,21 +4,24 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from mls_assets.cli.choosing import NOTHING_CONFIGURED
-from mls_assets.cli.screen import Screen, amount
+from mls_assets.cli.screen import Screen, amount, complain
 from mls_assets.cli.streams import deliver
+from mls_assets.credentials import token_of
 from mls_assets.errors import ConfigurationError
-from mls_assets.feeds import load_feeds
+from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.passes.site import Site, data_folder, database_of
 from mls_assets.passes.status import FeedStatus, Status, status
+from mls_assets.values import Source
 
 _HEADINGS = ("feed", "resource", "state", "rows", "source rows", "last success", "reconciled",
              "newest record", "removal due")  # fmt: skip
 
 
-def show(*, as_json: bool) -> None:
-    """Print the status of everything stored and configured.
+def show(*, as_json: bool) -> int:
+    """Print the status of everything stored and configured; return the exit code.
 
-    Raises ConfigurationError when there is neither.
+    That is 2 where a feed has no usable token, which is said. Raises ConfigurationError when
+    nothing is stored nor configured.
     """
     feeds = load_feeds()
     database = database_of()
@@ -28,11 +31,25 @@ def show(*, as_json: bool) -> None:
     current = status(site, feeds)
     if as_json:
         print(json.dumps(current.as_json(), indent=2))
-        deliver(whole=True)
-        return
-    with Screen() as screen:
-        _table(screen, current, datetime.now(UTC))
-    deliver()
+    else:
+        with Screen() as screen:
+            _table(screen, current, datetime.now(UTC))
+    deliver(whole=as_json)
+    problems = _tokens_wanting(feeds)
+    for problem in problems:
+        complain(problem)
+    return 2 if problems else 0
+
+
+def _tokens_wanting(feeds: Feeds) -> list[str]:
+    """Say which feeds have no usable token, and which variable is to hold it."""
+    problems = []
+    for name, access in (*feeds.spark.items(), *([("forge", feeds.forge)] if feeds.forge else [])):
+        try:
+            token_of(access.token_env)
+        except ConfigurationError as error:
+            problems.append(f"{name}: {error}")
+    return problems
 
 
 def _table(screen: Screen, current: Status, now: datetime) -> None:
@@ -43,18 +60,22 @@ def _table(screen: Screen, current: Status, now: datetime) -> None:
                 f"blocked: {entry.blocked.explanation or entry.blocked.sweep_id} "
                 f"(sweep {entry.blocked.sweep_id})"
             )
-        elif entry.hours_left is not None and entry.hours_left < 0:
+        elif entry.state.state != "unconfigured" and (entry.hours_left or 0) < 0:
             screen.say(
                 f"overdue: {entry.state.feed} {entry.state.resource} has no proof of its removals "
-                f"since {-entry.hours_left:.1f} hours too long; run "
+                f"since {-(entry.hours_left or 0):.1f} hours too long; run "
                 f"`mls-assets {_remedy(entry)} {entry.state.feed}`"
             )
+    for told in (*current.unasked, *current.remarks):
+        screen.say(str(told))
     published = f"{ago(current.published_at, now)} ago" if current.published_at else "never"
     screen.say(f"Published: {published}")
 
 
 def _remedy(entry: FeedStatus) -> str:
-    return "replicate" if entry.state.feed.startswith("forge/") else "purge"
+    downloaded = entry.state.initial_download_complete
+    is_forge = entry.state.feed.startswith(f"{Source.FORGE}/")
+    return "purge" if downloaded and not is_forge else "replicate"
 
 
 def _row(entry: FeedStatus, now: datetime) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import click
 from mls_assets.cli.choosing import configured_feeds
 from mls_assets.errors import ConfigurationError
 from mls_assets.feeds import load_feeds
-from mls_assets.values import Source
+from mls_assets.values import KEYED_RESOURCES, Resource, Source
 
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 failed (the source, a void sweep, a file); 2 usage or configuration; "
@@ -178,34 +178,41 @@ def status(as_json: bool) -> int:
     """
     from mls_assets.cli import overview
 
-    overview.show(as_json=as_json)
-    return 0
+    return overview.show(as_json=as_json)
 
 
 @verbs.command(epilog=_EXIT_CODES)
 @click.argument("feed", metavar="FEED")
+@click.option(
+    "--resource",
+    type=click.Choice([*KEYED_RESOURCES]),
+    help="Remove this resource of the feed only, a listing's media, rooms and units with it.",
+)
 @click.option("--yes", is_flag=True, help="Say that you mean it; there is no way back.")
 @_verbose
-def erase(feed: str, yes: bool, verbose: bool) -> int:
+def erase(feed: str, resource: str | None, yes: bool, verbose: bool) -> int:
     """Remove everything of a feed, everywhere.
 
     For the end of a licence; prints the proof. Rows, raw records and cursors go; the deletion
     ledger and the sweeps (keys, counts and times) stay as proof. Both database files are
-    rewritten, so that their bytes hold nothing of it either.
+    rewritten, so that their bytes hold nothing of it either. Refused while the feed (or the
+    resource) is still configured: the next run would bring it back.
 
     \b
-    Example:
+    Examples:
       mls-assets erase forge/armls --yes
+      mls-assets erase spark/beaches --resource Member --yes
     """
     from mls_assets.cli import work
 
     if not yes:
+        only = f" --resource {resource}" if resource else ""
         raise ConfigurationError(
-            f"Erasing {feed!r} removes everything of it and cannot be undone. Nothing was done; "
-            f"say `mls-assets erase {feed} --yes` if you mean it."
+            f"Erasing {feed!r}{only} removes everything of it and cannot be undone. Nothing was "
+            f"done; say `mls-assets erase {feed}{only} --yes` if you mean it."
         )
     with work.Session("erase", load_feeds(), verbose=verbose) as session:
-        work.erase(session, feed)
+        work.erase(session, feed, Resource(resource) if resource else None)
         return session.finish()
 
 

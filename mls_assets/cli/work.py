@@ -27,7 +27,7 @@ from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Site, data_folder, database_of
 from mls_assets.passes.status import status
 from mls_assets.running import first_exit_code
-from mls_assets.values import Source
+from mls_assets.values import Resource, Source
 
 #: Verbs that bring data of a source into the folder.
 _FILLING = ("replicate", "purge")
@@ -323,15 +323,16 @@ def compact(session: Session) -> None:
         )
 
 
-def erase(session: Session, feed: str) -> None:
-    """Erase a feed here and print the proof; no job does that by itself, on purpose."""
-    done = erase_feed(session.site, feed)
+def erase(session: Session, feed: str, resource: Resource | None = None) -> None:
+    """Erase a feed (or a resource) here and print the proof; on purpose no job does that."""
+    done = erase_feed(session.site, feed, resource, feeds=session.feeds)
     session.screen.table(
         ("table", "rows erased"),
         [(table, amount(rows)) for table, rows in sorted(done.rows.items())],
     )
+    what = f"{feed} {resource}" if resource else feed
     session.screen.say(
-        f"Erased {feed}: {done.ledger_entries:,} ledger entries; published "
+        f"Erased {what}: {done.ledger_entries:,} ledger entries; published "
         f"{done.published.bytes:,} bytes without it; the warehouse shrank from "
         f"{done.compacted.bytes_before:,} to {done.compacted.bytes_after:,} bytes"
     )

@@ -4,6 +4,7 @@ import hashlib
 import math
 from dataclasses import replace
 
+from mls_assets.errors import ConfigurationError
 from mls_assets.passes.site import Site
 from mls_assets.values import Resource, Source
 from mls_assets.warehouse import FeedState, cursors, origins, replaying
@@ -22,19 +23,35 @@ def claim(
 
     Returns the state to go on from, and what the user should be told. What a replay that was
     killed had staged is dropped: nobody will ever land it. `same_questions` ask the same in
-    other words.
+    other words. Raises ConfigurationError for another source, and for a feed or resource that is
+    not configured any more: a run that waited while it was erased must not bring it back.
     """
+    if not site.asks_for(feed, resource):
+        raise ConfigurationError(
+            f"{feed} {resource} is not configured (any more). Nothing was asked or stored."
+        )
     with site.warehouse.write() as con:
         replaying.drop(con, feed, resource)
         claimed = origins.claim(
             con, feed, source, origin, resource, _sha(question), {*map(_sha, same_questions)}
         )
         state = cursors.state_of(con, feed, resource)
+        others = origins.sharing(con, feed) if source is Source.SPARK else []
+        notes = tuple(
+            f"{feed} and {other} were filled from the same address, and {other} is not configured "
+            f"any more. If it was renamed, its listings are here twice: end the old name with "
+            f"`mls-assets erase {other} --yes`, or give the feed its old name back"
+            for other in others
+            if not site.asks_for(other, None)
+        )
         if claimed != "asked_otherwise" or state.state == "new":
-            return state, ()
+            return state, notes
         cursors.needs_resync(con, feed, resource)
     more = ", and more for relations" if source is Source.SPARK else ""
-    return replace(state, state="needs_resync"), (resync_note(state, "the question changed", more),)
+    return replace(state, state="needs_resync"), (
+        *notes,
+        resync_note(state, "the question changed", more),
+    )
 
 
 def resync_note(state: FeedState, why: str, more: str = "") -> str:

@@ -1,6 +1,7 @@
 """How a pass gets a client of a source: the token is read here, at the last moment."""
 
-from mls_assets.feeds import ForgeAccess, SparkFeed, token_of
+from mls_assets.credentials import token_of
+from mls_assets.feeds import ForgeAccess, SparkFeed
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.sources import LISTING_FIELDS, ForgeClient, SparkClient
 

@@ -123,7 +123,8 @@ def _describe(site: Site, feed: str, ask: Callable[[_Told], None]) -> str:
         with _forgiving(told):
             ask(told)
         with site.feed_lock(feed), site.warehouse.write() as con:
-            _take_over(con, feed, told, now)
+            if site.asks_for(feed, None):  # it may have been erased meanwhile
+                _take_over(con, feed, told, now)
     except (FeedBusy, WarehouseBusy) as busy:
         return f"{feed}: what the source declares was not taken over: {busy}"
     if not told.silence:

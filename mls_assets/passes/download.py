@@ -13,13 +13,14 @@ from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.ending import Ending, Window, ending, how_to_widen
 from mls_assets.passes.outcome import Replicated
-from mls_assets.passes.relations import refuse_silence
+from mls_assets.passes.relations import refuse_silence, without_unasked
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
+from mls_assets.passes.unconfigured import children_of
 from mls_assets.reconcile.ending import Came, followed
 from mls_assets.sources import RELATIONS, SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
-from mls_assets.warehouse import Walk, child_sets, cursors, landing
+from mls_assets.warehouse import Walk, child_sets, cursors, landing, unasked
 from mls_assets.warehouse.cursors import ENDED
 
 #: More listings than these are not asked for one by one: the walk itself was cut.
@@ -66,6 +67,9 @@ def download(
     cursor = walk.walk.started_at.isoformat()
     with site.warehouse.write() as con:
         cursors.end_walks(con, feed.name, resource)
+        if resource is Resource.PROPERTY:
+            # what an earlier question asked for stayed until now
+            unasked.drop_children(con, feed.name, children_of(feed))
         cursors.succeed(
             con,
             feed.name,
@@ -128,7 +132,7 @@ def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
         with work.site.warehouse.read() as con:
             records = cursors.keys_seen(con, walk)
     pages = work.client.pages(resource, resume=walk.next_link if walk else None)
-    for page in ahead(pages):
+    for page in (without_unasked(work.feed, page) for page in ahead(pages)):
         with work.site.warehouse.write() as con:
             if walk is None:
                 walk = cursors.begin_walk(

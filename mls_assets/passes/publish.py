@@ -1,12 +1,21 @@
 """Writing the readers' database. The copy itself is the warehouse room's business."""
 
+from mls_assets.feeds import Feeds
+from mls_assets.passes import unconfigured
 from mls_assets.passes.site import Progress, Site
 from mls_assets.warehouse import publication
 from mls_assets.warehouse.publication import Published
 
 
-def publish(site: Site, *, only_if_changed: bool = False) -> Published | None:
-    """Publish; None if `only_if_changed` and nothing changed since the last publication."""
+def publish(
+    site: Site, *, only_if_changed: bool = False, feeds: Feeds | None = None
+) -> Published | None:
+    """Publish; None if `only_if_changed` and nothing changed since the last publication.
+
+    With `feeds` readers are told in `feeds.state` what is stored and not configured any more.
+    """
+    if feeds is not None:
+        unconfigured.mark(site, feeds)
     if only_if_changed:
         with site.warehouse.read() as con:
             if not publication.changed_since_publication(con, site.published):

@@ -7,13 +7,14 @@ from mls_assets.errors import AnswerBroken
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.children import due
 from mls_assets.passes.site import Site
-from mls_assets.sources import SparkClient
+from mls_assets.sources import RELATIONS, SparkClient
 from mls_assets.values import Page, Resource
 from mls_assets.warehouse import child_sets, landing
 
 
 def with_children(site: Site, client: SparkClient, feed: SparkFeed, page: Page) -> Page:
     """Return the page with the child sets that its listings ask for (see `children.due`)."""
+    page = without_unasked(feed, page)
     if page.resource is not Resource.PROPERTY or not feed.relations or not page.records:
         return page
     keys = [record.key for record in page.records]
@@ -37,6 +38,16 @@ def with_children(site: Site, client: SparkClient, feed: SparkFeed, page: Page) 
         refuse_silence(client, feed.name, set(listing_keys) - answered)
         children += found
     return replace(page, children=tuple(children))
+
+
+def without_unasked(feed: SparkFeed, page: Page) -> Page:
+    """Return the page without the child sets of relations that the feed does not ask for.
+
+    Some servers send them along all the same.
+    """
+    asked = {RELATIONS[name] for name in feed.relations}
+    kept = tuple(child for child in page.children if child.resource in asked)
+    return page if len(kept) == len(page.children) else replace(page, children=kept)
 
 
 def refuse_silence(client: SparkClient, feed: str, listing_keys: set[str]) -> None:

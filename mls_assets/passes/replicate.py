@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mls_assets.errors import SweepBlocked, SweepVoid
 from mls_assets.feeds import ForgeAccess, SparkFeed
-from mls_assets.passes import download, events, replay, update
+from mls_assets.passes import download, events, replay, unconfigured, update
 from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client, spark_client
 from mls_assets.passes.normalise import normalise_locked
@@ -18,7 +18,7 @@ from mls_assets.passes.site import Site
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import Mls, MlsList
 from mls_assets.values import Resource, Source
-from mls_assets.warehouse import sweeps
+from mls_assets.warehouse import sweeps, unasked
 from mls_assets.warehouse.sweeps.approvals import VALID_FOR
 
 #: States in which what is stored cannot be brought up to date, but has to be downloaded.
@@ -51,8 +51,20 @@ def replicate_spark(
             done = download.download(site, client, feed, resource, settings)
         else:
             done = update.update(site, client, feed, resource, settings, state)
+            if resource is Resource.PROPERTY:
+                _drop_relations(site, feed)
         notes += tuple(client.notes)
     return done.noting(notes)
+
+
+def _drop_relations(site: Site, feed: SparkFeed) -> None:
+    """Let relations that are not asked for any more go, should a download have left some."""
+    asked = unconfigured.children_of(feed)
+    with site.warehouse.read() as con:
+        held = {child for name, child in unasked.children_held(con) if name == feed.name}
+    if held - asked:
+        with site.warehouse.write() as con:
+            unasked.drop_children(con, feed.name, asked)
 
 
 def replicate_forge(

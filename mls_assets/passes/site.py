@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mls_assets import reso
 from mls_assets.errors import ConfigurationError
+from mls_assets.values import Resource
 from mls_assets.warehouse import FeedLock, Warehouse
 
 #: How long a pass waits for a feed that another run is just finishing with, in seconds.
@@ -62,14 +63,24 @@ def _locks_beside(database: Path) -> Path:
     return database.parent / "locks"
 
 
+def anything(feed: str, resource: Resource | None = None) -> bool:
+    """Say that any feed is asked for: for a place without a configuration."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a run works and to whom it reports."""
+    """Where a run works and to whom it reports.
+
+    `asks_for` tells whether a feed (and resource) is configured now, which may be later than
+    when the run began: whoever erased it meanwhile does not want it back.
+    """
 
     folder: Path
     warehouse: Warehouse
     run_id: str
     progress: Callable[[Progress], None] = silent
+    asks_for: Callable[[str, Resource | None], bool] = anything
 
     @classmethod
     def open(
@@ -80,6 +91,7 @@ class Site:
         run_id: str,
         progress: Callable[[Progress], None] = silent,
         patience: float = 60.0,
+        asks_for: Callable[[str, Resource | None], bool] = anything,
     ) -> "Site":
         """Make the data folder if need be; the warehouse is opened at its first use.
 
@@ -104,7 +116,7 @@ class Site:
             patience=patience,
             holder=run_id,
         )
-        return cls(folder, warehouse, run_id, progress)
+        return cls(folder, warehouse, run_id, progress, asks_for)
 
     @property
     def published(self) -> Path:

@@ -1,13 +1,15 @@
 """How closely each feed matches its source, and how long until a removal is overdue."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mls_assets.feeds import Feeds, forge_feed
+from mls_assets.passes import unconfigured
 from mls_assets.passes.site import Site
+from mls_assets.passes.unconfigured import Unasked
 from mls_assets.values import Source
-from mls_assets.warehouse import cursors, publication, sweeps
+from mls_assets.warehouse import cursors, publication, sweeps, unasked
 from mls_assets.warehouse.cursors import FeedState
 from mls_assets.warehouse.sweeps import SweepRow
 
@@ -20,7 +22,8 @@ class FeedStatus:
     """One feed and resource; `blocked` is the sweep that a guard holds back.
 
     `proof` is as of when removals are proven, `evidence` when what is held back was first seen
-    to be absent; the deadline follows from the earlier of both.
+    to be absent; the deadline follows from the earlier of both. What is stored and not asked for
+    any more has the state `unconfigured`, and what a guard held back of it is nobody's to decide.
     """
 
     state: FeedState
@@ -48,10 +51,16 @@ class FeedStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All feeds, and when the readers' file was last written."""
+    """All feeds, and when the readers' file was last written.
+
+    `unasked` is what is stored and not asked for, with its remedies; `remarks` what else
+    the configuration and what is stored have to do with each other.
+    """
 
     feeds: tuple[FeedStatus, ...]
     published_at: datetime | None
+    unasked: tuple[Unasked, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return what `mls-assets status --json` prints."""
@@ -81,6 +90,17 @@ def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
         evidence = sweeps.oldest_evidence(con)
         downloaded = cursors.first_downloads(con)
         published_at = publication.last_published(con)
+        marked = unasked.since(con)
+        holding = unasked.holding(con)
+        remarks = (*unconfigured.children_unasked(con, feeds), *unconfigured.doubled(con, feeds))
+    unasked_here = {key for key in states if not feeds.asks_for(*key)}
+    for key in unasked_here:
+        states[key] = replace(states[key], state="unconfigured")
+        blocked.pop(key, None)
+        if key in marked:
+            evidence[key] = min(marked[key], evidence.get(key, marked[key]))
+    # of what holds nothing, nothing has to be removed
+    idle = unasked_here - holding
     for feed, resource in _configured(feeds):
         states.setdefault((feed, resource), FeedState(feed=feed, resource=resource))
     return Status(
@@ -88,13 +108,15 @@ def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
             FeedStatus(
                 states[key],
                 blocked.get(key),
-                last_proof(states[key], downloaded.get(key)),
-                evidence.get(key),
+                None if key in idle else last_proof(states[key], downloaded.get(key)),
+                None if key in idle else evidence.get(key),
                 now,
             )
             for key in sorted(states)
         ),
         published_at,
+        tuple(unconfigured.unasked_of(feeds, unasked_here | holding)),
+        remarks,
     )
 
 
@@ -104,6 +126,7 @@ def _configured(feeds: Feeds) -> list[tuple[str, Any]]:
         pairs += [
             (forge_feed(mls), resource)
             for mls in feeds.forge.mlses
+            if feeds.forge.asks_for(mls)
             for resource in feeds.forge.resources
         ]
     return pairs

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from mls_assets.credentials import token_of
 from mls_assets.errors import MlsAssetsError, TokenRefused
-from mls_assets.feeds import ForgeAccess, forge_feed, mls_of, token_of
+from mls_assets.feeds import ForgeAccess, forge_feed, mls_of
 from mls_assets.instance import end_dead_runs, partition_problem
 from mls_assets.partitions import FORGE_PAGES, forge_mls
 from mls_assets.sensors.memory import history, landed

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from mls_assets.credentials import is_loopback
 from mls_assets.errors import ConfigurationError
-from mls_assets.feeds import is_loopback
 
 #: Names the command or webhook.
 HOOK_VARIABLE = "MLS_ASSETS_ALERT"

@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping
 
 import dagster as dg
 
+from mls_assets.credentials import token_of
 from mls_assets.errors import TokenRefused
-from mls_assets.feeds import Feeds, SparkFeed, token_of
+from mls_assets.feeds import Feeds, SparkFeed
 from mls_assets.instance import end_dead_runs
 from mls_assets.partitions import SPARK_PAGES
 from mls_assets.sensors.memory import history, landed, moment

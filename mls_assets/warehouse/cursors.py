@@ -16,7 +16,8 @@ from mls_assets.warehouse.queries import Connection, rows, scalar
 from mls_assets.warehouse.raw_schema import RAW_TABLES
 from mls_assets.warehouse.schema import FEEDS
 
-State = Literal["new", "downloading", "current", "needs_resync", "blocked"]
+#: `unconfigured` is what the configuration says (see `unasked`); no row of `feeds` here has it.
+State = Literal["new", "downloading", "current", "needs_resync", "blocked", "unconfigured"]
 WalkKind = Literal["download", "update", "relations"]
 
 #: The `next_link` of a walk whose last page is stored.

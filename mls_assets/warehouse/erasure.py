@@ -1,15 +1,23 @@
-"""The end of a licence: everything of one feed leaves all tables; the ledger says that it did."""
+"""The end of a licence: all of a feed (or resource) leaves all tables; the ledger says so."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Reason, Resource, Source
+from mls_assets.values import (
+    CHILD_RESOURCES,
+    KEY_FIELDS,
+    KEYED_RESOURCES,
+    TABLES,
+    Reason,
+    Resource,
+    Source,
+)
 from mls_assets.warehouse import counters, ledger, origins, sweeps
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, rows, scalar
 from mls_assets.warehouse.raw_schema import RAW_TABLES
-from mls_assets.warehouse.schema import PIPELINE_TABLES
+from mls_assets.warehouse.schema import LISTING_EVENTS, PIPELINE_TABLES
 
 #: What outlives its feed: proofs, which hold keys, counts, hashes and times only.
 _KEPT = ("deletion_ledger", "sweeps")
@@ -24,46 +32,49 @@ class Erased:
     ledger_entries: int
 
 
-def erase(con: Connection, feed: str, run_id: str) -> Erased:
+def erase(con: Connection, feed: str, run_id: str, resource: Resource | None = None) -> Erased:
     """Remove everything of a feed in the caller's transaction; the feed's name is free then.
 
-    The bytes are gone after the next compaction and publication. A feed that is unknown here
-    erases nothing and says so by empty counts.
+    With `resource` only that goes, a listing's children with it. The bytes are gone after the
+    next compaction and publication. A feed that is unknown here erases nothing and says so by
+    empty counts.
     """
-    _end_sweeps(con, feed)
+    _end_sweeps(con, feed, resource)
     source = origins.source_of(con, feed)
-    entries = sum(_enter(con, feed, source, resource, run_id) for resource in KEYED_RESOURCES)
-    gone = {name: _delete(con, name, feed) for name in _tables_with_feed()}
+    entries = sum(
+        _enter(con, feed, source, entered, run_id)
+        for entered in KEYED_RESOURCES
+        if resource in (None, entered)
+    )
+    gone = {name: _delete(con, name, feed, resource) for name in _tables_of(resource)}
     counters.changed(con)
     return Erased({name: count for name, count in gone.items() if count}, entries)
 
 
-def _end_sweeps(con: Connection, feed: str) -> None:
-    """Void the sweeps that still run, and drop the keys that any sweep of the feed holds."""
+def _end_sweeps(con: Connection, feed: str, resource: Resource | None) -> None:
+    """Void the sweeps that still run, and drop the keys that any of these sweeps holds."""
+    of_it = "feed = ? and resource = coalesce(?, resource)"
+    which = [feed, resource]
     for (running,) in rows(
-        con, "select sweep_id from sweeps where feed = ? and verdict = 'running'", [feed]
+        con, f"select sweep_id from sweeps where {of_it} and verdict = 'running'", which
     ):
         sweeps.close(con, running, verdict="void", explanation=_CLOSED)
     con.execute(
-        "delete from raw.sweep_keys where sweep_id in (select sweep_id from sweeps where feed = ? "
-        "union all select sweep_id || ? from sweeps where feed = ?)",
-        [feed, sweeps.SECOND_WALK, feed],
+        f"delete from raw.sweep_keys where sweep_id in (select sweep_id from sweeps where {of_it} "
+        f"union all select sweep_id || ? from sweeps where {of_it})",
+        [*which, sweeps.SECOND_WALK, *which],
     )
-    con.execute(
-        "delete from raw.suspects where sweep_id in (select sweep_id from sweeps where feed = ?)",
-        [feed],
-    )
-    con.execute("update sweeps set changed_keys = [] where feed = ?", [feed])
+    for table in ("raw.suspects", "raw.sweep_marks"):
+        con.execute(
+            f"delete from {table} where sweep_id in (select sweep_id from sweeps where {of_it})",
+            which,
+        )
+    con.execute(f"update sweeps set changed_keys = [] where {of_it}", which)
     # what was held back went with the feed: nobody has to decide it any more
     con.execute(
-        "update sweeps set verdict = 'void', explanation = ? where feed = ? "
+        f"update sweeps set verdict = 'void', explanation = ? where {of_it} "
         "and verdict in ('blocked', 'planned')",
-        [_CLOSED, feed],
-    )
-    con.execute(
-        "delete from raw.sweep_marks where sweep_id in (select sweep_id from sweeps "
-        "where feed = ?)",
-        [feed],
+        [_CLOSED, *which],
     )
 
 
@@ -87,34 +98,55 @@ def _enter(con: Connection, feed: str, source: Source, resource: Resource, run_i
     )
 
 
-def _tables_with_feed() -> list[str]:
-    raw = [table.name for table in RAW_TABLES if "feed" in table.column_names]
-    own = [table.name for table in PIPELINE_TABLES if table.name not in _KEPT]
-    return [*TABLES.values(), *own, *raw]
+def _tables_of(resource: Resource | None) -> list[str]:
+    """Return the tables in which something of a feed (of a resource of it) can stand."""
+    owned = [*TABLES] if resource is None else _owned(resource)
+    own = [table for table in PIPELINE_TABLES if table.name not in _KEPT]
+    noted = [table for table in (*own, *RAW_TABLES) if "feed" in table.column_names]
+    if resource is not None:
+        noted = [table for table in noted if "resource" in table.column_names]
+        if resource is Resource.PROPERTY:
+            noted.append(LISTING_EVENTS)
+    return [*(TABLES[each] for each in owned), *(table.name for table in noted)]
 
 
-def _rows_of(con: Connection, table: str, feed: str) -> int:
-    return scalar(con, f"select count(*) from {table} where feed = ?", [feed])
+def _owned(resource: Resource) -> list[Resource]:
+    """Return a resource, with a listing's children."""
+    return [resource, *(CHILD_RESOURCES if resource is Resource.PROPERTY else ())]
 
 
-def _delete(con: Connection, table: str, feed: str) -> int:
-    count = _rows_of(con, table, feed)
+def _where(table: str, feed: str, resource: Resource | None) -> tuple[str, list[object]]:
+    if resource is None or table in TABLES.values() or table == LISTING_EVENTS.name:
+        return "feed = ?", [feed]
+    owned = _owned(resource)
+    return f"feed = ? and resource in ({', '.join('?' * len(owned))})", [feed, *owned]
+
+
+def _rows_of(con: Connection, table: str, feed: str, resource: Resource | None) -> int:
+    where, params = _where(table, feed, resource)
+    return scalar(con, f"select count(*) from {table} where {where}", params)
+
+
+def _delete(con: Connection, table: str, feed: str, resource: Resource | None) -> int:
+    count = _rows_of(con, table, feed, resource)
     if count:
-        con.execute(f"delete from {table} where feed = ?", [feed])
+        where, params = _where(table, feed, resource)
+        con.execute(f"delete from {table} where {where}", params)
     return count
 
 
-def left_of(con: Connection, feed: str) -> dict[str, int]:
+def left_of(con: Connection, feed: str, resource: Resource | None = None) -> dict[str, int]:
     """Return the tables in which rows of a feed are left, with how many: the proof is `{}`."""
-    left = {table: _rows_of(con, table, feed) for table in _tables_with_feed()}
+    left = {table: _rows_of(con, table, feed, resource) for table in _tables_of(resource)}
     return {table: count for table, count in left.items() if count}
 
 
-def unproven(con: Connection, feed: str) -> int:
-    """Count the removals of a feed whose bytes a publication or a compaction has yet to drop."""
+def unproven(con: Connection, feed: str, resource: Resource | None = None) -> int:
+    """Count a feed's (or resource's) removals whose bytes a publication or compaction keeps yet."""
     return scalar(
         con,
         "select count(*) from deletion_ledger where feed = ? and event = 'removed' "
+        "and resource = coalesce(?, resource) "
         "and (published_at is null or raw_scrubbed_at is null)",
-        [feed],
+        [feed, resource],
     )

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from mls_assets.errors import ConfigurationError
 from mls_assets.values import Resource, Source
 from mls_assets.warehouse import selections
-from mls_assets.warehouse.queries import Connection, scalar
+from mls_assets.warehouse.queries import Connection, rows, scalar
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -55,6 +55,17 @@ def claim(
     if asked in same_shas:
         return "same"
     return "new" if asked is None else "asked_otherwise"
+
+
+def sharing(con: Connection, feed: str) -> list[str]:
+    """Return the other feeds that were filled from the same address as this one, in order."""
+    found = rows(
+        con,
+        "select other.feed from raw.origins mine join raw.origins other using (source, origin) "
+        "where mine.feed = ? and other.feed <> mine.feed order by other.feed",
+        [feed],
+    )
+    return [other for (other,) in found]
 
 
 def source_of(con: Connection, feed: str) -> Source:

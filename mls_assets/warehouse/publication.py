@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Table
-from mls_assets.warehouse import counters, ddl, open_houses
+from mls_assets.warehouse import counters, ddl, open_houses, unasked
 from mls_assets.warehouse.connection import Warehouse
 from mls_assets.warehouse.ddl import STORAGE_VERSION, column_list, literal, quoted
 from mls_assets.warehouse.files import discard, ensure_space, replace
 from mls_assets.warehouse.hiding import visible
 from mls_assets.warehouse.queries import Connection, rows, scalar, transaction
-from mls_assets.warehouse.schema import LEDGER
+from mls_assets.warehouse.schema import FEEDS, LEDGER
 from mls_assets.warehouse.views import create_views
 
 _CATALOG = "published"
@@ -163,6 +163,9 @@ def _select(table: Table) -> str:
             f"select {columns} from deletion_ledger entry left join raw.publishing going "
             "using (entry_id) order by entry_id"
         )
+    if table is FEEDS:
+        columns = unasked.told_state(column_list(table))
+        return f"select {columns} from feeds held"
     return f"select {column_list(table)} from main.{table.name} held where {visible(table.name)}"
 
 

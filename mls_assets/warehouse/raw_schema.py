@@ -149,6 +149,16 @@ RAW_TABLES = (
         ("feed", "resource"),
     ),
     Table(
+        "raw.unconfigured",
+        "resource of a feed that is stored, and that the configuration does not ask for any more",
+        (
+            FEED,
+            RESOURCE,
+            Column("since", "TIMESTAMPTZ", "Since when that is known, by the local clock."),
+        ),
+        ("feed", "resource"),
+    ),
+    Table(
         "raw.schemas",
         "text in which a source declares its fields, each time that it was another",
         (

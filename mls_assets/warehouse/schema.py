@@ -76,7 +76,12 @@ FEEDS = Table(
     (
         FEED,
         RESOURCE,
-        Column("state", "VARCHAR", "new, downloading, current, needs_resync, or blocked."),
+        Column(
+            "state",
+            "VARCHAR",
+            "new, downloading, current, needs_resync, blocked, or unconfigured (stored, but not "
+            "asked for any more).",
+        ),
         Column("cursor", "VARCHAR", "Spark: start of the last retrieval (UTC); Forge: event id."),
         Column("initial_download_complete", "BOOLEAN", "True once everything was downloaded."),
         Column("last_poll_at", "TIMESTAMPTZ", "When the source was last asked."),

@@ -8,14 +8,12 @@ import pytest
 from mls_assets.checks.listings import (
     feeds_fresh,
     hours_since_success,
-    is_configured,
     keys_unique,
     no_half_applied_batch,
     rejected_share,
     rows_match_source,
 )
 from mls_assets.checks.plotted import MOST, of_each
-from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed
 from mls_assets.values import Resource
 from mls_assets.warehouse import FeedState
 from mls_assets_tests.checks.conftest import Filled
@@ -173,31 +171,26 @@ def test_forges_rows_are_not_held_against_the_count_of_an_old_replay(filled: Fil
     assert filled.asks(rows_match_source).passed
 
 
-def test_a_feed_that_is_not_configured_any_more_is_not_late(filled: Filled):
+def _gone(filled: Filled, feed: str = "spark/gone") -> None:
     filled.insert(
         "feeds",
-        feed="spark/gone",
+        feed=feed,
         resource="Property",
         state="current",
         last_success_at=NOW - timedelta(days=9),
     )
+
+
+def test_a_feed_that_left_the_configuration_is_late_as_long_as_anything_of_it_is_stored(
+    filled: Filled,
+):
+    _gone(filled)
     assert filled.asks(feeds_fresh).passed
-
-
-def test_a_feed_counts_as_configured_by_name_resource_and_mls():
-    feeds = Feeds(
-        {"spark/a": SparkFeed("spark/a", resources=(Resource.PROPERTY,))},
-        ForgeAccess("https://forge.example", mlses=("armls",)),
-    )
-    expected = {
-        ("spark/a", Resource.PROPERTY): True,
-        ("spark/a", Resource.OFFICE): False,
-        ("spark/b", Resource.PROPERTY): False,
-        ("forge/armls", Resource.MEMBER): True,
-        ("forge/rmls", Resource.MEMBER): False,
-    }
-    for (feed, resource), configured in expected.items():
-        assert is_configured(FeedState(feed, resource), feeds) is configured
+    filled.listing("1", feed="spark/gone")
+    result = filled.asks(feeds_fresh)
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.ERROR
+    assert "spark/gone Property" in result.description
 
 
 def test_a_feed_that_was_never_current_is_as_late_as_its_first_page_is_old(filled: Filled):

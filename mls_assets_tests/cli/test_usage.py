@@ -1,5 +1,6 @@
 """Wrong usage and configuration: one clear line, the right exit code, nothing done."""
 
+import json
 import socket
 
 import pytest
@@ -99,6 +100,18 @@ def test_erase_wants_to_be_told_twice(configured):
     result = configured("erase", "spark/default")
     assert result.returncode == 2
     assert "--yes" in one_line(result)
+
+
+def test_a_feed_without_its_token_is_named_by_the_status_with_the_variable(script, tmp_path):
+    feeds = tmp_path / "feeds.toml"
+    feeds.write_text('[spark.beaches]\ntoken_env = "BEACHES_TOKEN"\n')
+    result = script("status", MLS_ASSETS_FEEDS=str(feeds))
+    assert result.returncode == 2
+    assert "spark/beaches" in result.stdout
+    assert "spark/beaches: The variable BEACHES_TOKEN holds no token" in one_line(result)
+    told = script("status", "--json", MLS_ASSETS_FEEDS=str(feeds))
+    assert told.returncode == 2
+    assert json.loads(told.stdout)["feeds"][0]["state"] == "new"
 
 
 def test_an_unknown_approval_is_refused(configured):

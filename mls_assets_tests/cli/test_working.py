@@ -95,6 +95,13 @@ def test_a_purge_removes_what_is_gone_and_an_approval_releases_a_blocked_one(spa
 @pytest.mark.long
 def test_erase_leaves_nothing_of_a_feed_but_its_ledger(spark_only):
     assert spark_only("replicate").returncode == 0
+    refused = spark_only("erase", "spark/default", "--yes")
+    assert refused.returncode == 2
+    assert "unset SPARK_ACCESS_TOKEN" in refused.stderr
+    del spark_only.env["SPARK_ACCESS_TOKEN"]
+    told = spark_only("status")
+    assert told.returncode == 0
+    assert "`mls-assets erase spark/default --yes` ends it" in " ".join(told.stdout.split())
     result = spark_only("erase", "spark/default", "--yes")
     assert result.returncode == 0, result.stderr
     assert "Ledger digest" in result.stdout

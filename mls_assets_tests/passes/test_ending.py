@@ -29,7 +29,7 @@ def unproven(place):
 
 
 def failing(error):
-    def step(site):
+    def step(site, **_):
         raise error
 
     return step

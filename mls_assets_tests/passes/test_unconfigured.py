@@ -1,0 +1,212 @@
+"""What left the configuration is told until it is erased; what is configured is not erased."""
+
+from dataclasses import replace
+
+import pytest
+
+from mls_assets.errors import ConfigurationError
+from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed, load_feeds
+from mls_assets.passes.erase import erase
+from mls_assets.passes.publish import publish
+from mls_assets.passes.replicate import replicate_forge, replicate_spark
+from mls_assets.passes.site import Site
+from mls_assets.passes.status import status
+from mls_assets.passes.unconfigured import line_to_remove
+from mls_assets.values import Resource
+from mls_assets_tests.passes.place import ARMLS, SPARK
+from mls_assets_tests.passes.test_ending import published
+
+NOTHING = Feeds()
+ONE_LESS = tuple(each for each in SparkFeed("x").resources if each is not Resource.MEMBER)
+
+
+def states(place, feeds):
+    return {
+        (entry.state.feed, entry.state.resource): entry.state.state
+        for entry in status(place.site, feeds).feeds
+    }
+
+
+def test_a_feed_that_left_the_configuration_is_told_with_its_deadline_and_its_remedy(place):
+    place.begin(Resource.PROPERTY)
+    told = status(place.site, NOTHING)
+    (entry,) = told.feeds
+    assert entry.state.state == "unconfigured"
+    assert entry.state.rows == 60
+    assert entry.hours_left is not None
+    (unasked,) = told.unasked
+    assert "mls-assets erase spark/default --yes" in str(unasked)
+    assert "SPARK_ACCESS_TOKEN" in str(unasked)
+    # and it is as before when it is configured again
+    assert states(place, place.feeds)[SPARK, Resource.PROPERTY] == "current"
+
+
+def test_readers_are_told_too_although_nothing_else_has_changed(place):
+    place.begin(Resource.PROPERTY)
+    asked = "select state from feeds where resource = 'Property'"
+    publish(place.site, feeds=place.feeds)
+    assert published(place, asked) == [("current",)]
+    assert publish(place.site, only_if_changed=True, feeds=place.feeds) is None
+    assert publish(place.site, only_if_changed=True, feeds=NOTHING) is not None
+    assert published(place, asked) == [("unconfigured",)]
+    assert publish(place.site, only_if_changed=True, feeds=place.feeds) is not None
+    assert published(place, asked) == [("current",)]
+
+
+def test_what_a_guard_held_back_of_it_is_nobodys_to_decide(place):
+    place.begin(Resource.PROPERTY)
+    place.control("remove", count=30)
+    assert place.purge().verdict == "blocked"
+    (entry,) = status(place.site, NOTHING).feeds
+    assert entry.state.state == "unconfigured"
+    assert entry.blocked is None
+
+
+def test_an_erasure_of_a_configured_feed_is_refused_with_the_line_to_take_out(place):
+    place.begin(Resource.PROPERTY)
+    with pytest.raises(ConfigurationError, match="unset SPARK_ACCESS_TOKEN"):
+        erase(place.site, SPARK, feeds=place.feeds)
+    assert len(place.keys()) == 60
+    assert place.ledger() == []
+    assert erase(place.site, SPARK, feeds=NOTHING).ledger_entries == 60
+
+
+def test_one_resource_is_erased_with_an_entry_for_each_key_and_the_others_stay(place):
+    place.replicate(Resource.PROPERTY, Resource.MEMBER)
+    listings, members = place.keys(), place.keys(Resource.MEMBER)
+    with pytest.raises(ConfigurationError, match="resources"):
+        erase(place.site, SPARK, Resource.MEMBER, feeds=place.feeds)
+    narrowed = replace(place.feeds, spark={SPARK: replace(place.spark, resources=ONE_LESS)})
+    assert states(place, narrowed)[SPARK, Resource.MEMBER] == "unconfigured"
+    (unasked,) = status(place.site, narrowed).unasked
+    assert "mls-assets erase spark/default --resource Member --yes" in str(unasked)
+    done = erase(place.site, SPARK, Resource.MEMBER, feeds=narrowed)
+    assert done.ledger_entries == len(members)
+    assert done.rows["members"] == len(members)
+    assert place.keys() == listings
+    assert place.keys(Resource.MEMBER) == set()
+    assert place.state(Resource.MEMBER) == {}
+    assert {key for key, _, reason in place.ledger(resource="Member")} == members
+    assert place.ledger(resource="Property") == []
+    assert status(place.site, narrowed).unasked == ()
+    with pytest.raises(ConfigurationError, match="Nothing is stored"):
+        erase(place.site, SPARK, Resource.MEMBER, feeds=narrowed)
+    # widened again it is downloaded like a new one, and its keys have returned
+    (again,) = place.replicate(Resource.MEMBER)
+    assert again.restored == len(members)
+    assert place.keys(Resource.MEMBER) == members
+
+
+def test_erasing_the_listings_takes_their_children_and_leaves_the_members(place):
+    place.replicate(Resource.PROPERTY, Resource.MEMBER)
+    assert place.rows("select count(*) > 0 from media") == [(True,)]
+    erase(place.site, SPARK, Resource.PROPERTY, feeds=NOTHING)
+    for table in ("listings", "media", "rooms", "unit_types", "raw.children", "listing_events"):
+        assert place.rows(f"select count(*) from {table}") == [(0,)], table
+    assert place.keys(Resource.MEMBER) == place.truth(Resource.MEMBER)
+    place.replicate(Resource.MEMBER)
+
+
+@pytest.mark.parametrize("feed", [SPARK, ARMLS])
+def test_a_run_that_waited_while_its_feed_was_erased_does_not_bring_it_back(place, feed):
+    site = Site.open(place.folder, run_id="waited", asks_for=NOTHING.asks_for)
+    with pytest.raises(ConfigurationError, match="not configured"):
+        if feed == SPARK:
+            replicate_spark(site, place.spark, Resource.PROPERTY, place.settings)
+        else:
+            replicate_forge(site, feed, place.forge, Resource.PROPERTY, place.forge_settings)
+    assert place.rows("select count(*) from raw.origins") == [(0,)]
+
+
+def test_relations_that_are_not_asked_for_any_more_leave_when_the_fresh_download_ends(place):
+    place.begin(Resource.PROPERTY)
+    assert place.rows("select count(*) > 0 from rooms") == [(True,)]
+    place.feeds.spark[SPARK] = replace(place.spark, relations=("Media",))
+    (told,) = status(place.site, place.feeds).remarks
+    assert "PropertyRooms" in told
+    place.replicate(Resource.PROPERTY, settings=replace(place.settings, page_budget=1))
+    assert place.rows("select count(*) > 0 from rooms") == [(True,)], "until that ends"
+    for _ in range(9):
+        place.replicate(Resource.PROPERTY)
+    for table in ("rooms", "unit_types"):
+        assert place.rows(f"select count(*) from {table}") == [(0,)]
+    assert place.rows("select distinct resource from raw.children") == [("Media",)]
+    assert place.rows("select count(*) > 0 from media") == [(True,)]
+    assert status(place.site, place.feeds).remarks == ()
+    # and come back when they are asked for again
+    place.feeds.spark[SPARK] = replace(place.spark, relations=("Media", "Room"))
+    place.replicate(Resource.PROPERTY)
+    assert place.rows("select count(*) > 0 from rooms") == [(True,)]
+
+
+def test_a_feed_under_another_name_is_told_of_with_both_names_and_the_way_out(place):
+    place.begin(Resource.PROPERTY)
+    renamed = replace(place.spark, name="spark/other")
+    feeds = replace(place.feeds, spark={"spark/other": renamed})
+    site = Site.open(place.folder, run_id="renamed", asks_for=feeds.asks_for)
+    done = replicate_spark(site, renamed, Resource.PROPERTY, place.settings)
+    (note,) = done.notes
+    assert "spark/other and spark/default" in note
+    assert "mls-assets erase spark/default --yes" in note
+    (told,) = status(site, feeds).remarks
+    assert "60 listings are here twice" in told
+
+
+def test_two_feeds_of_one_address_with_tokens_of_their_own_are_no_slip(place):
+    place.begin(Resource.PROPERTY)
+    second = replace(place.spark, name="spark/other", token_env="OTHER_TOKEN")
+    feeds = replace(place.feeds, spark={SPARK: place.spark, "spark/other": second})
+    replicate_spark(
+        place.site, replace(second, token_env=place.spark.token_env), Resource.PROPERTY,
+        place.settings,
+    )  # fmt: skip
+    assert status(place.site, feeds).remarks == ()
+
+
+FILE = "feeds.toml"
+TWO = Feeds(
+    {"spark/a": SparkFeed("spark/a", resources=(Resource.PROPERTY, Resource.MEMBER))},
+    ForgeAccess("https://h/g", mlses=("armls", "rmls")),
+    FILE,
+)
+ALL = Feeds({}, ForgeAccess("https://h/g"), FILE)
+VARIABLES = load_feeds(
+    {"SPARK_ACCESS_TOKEN": "t", "FORGE_API_TOKEN": "t", "FORGE_URL": "https://h/g"}
+)
+
+
+@pytest.mark.parametrize(
+    ("feeds", "feed", "resource", "line"),
+    [
+        (TWO, "spark/a", None, "take the table [spark.a] out of feeds.toml"),
+        (
+            TWO,
+            "spark/a",
+            Resource.MEMBER,
+            'set resources = ["Property"] in [spark.a] of feeds.toml',
+        ),
+        (TWO, "forge/armls", None, 'take "armls" out of `mlses` in [forge] of feeds.toml'),
+        (ALL, "forge/armls", None, 'set exclude = ["armls"] in [forge] of feeds.toml'),
+        (
+            ALL,
+            "forge/armls",
+            Resource.MEMBER,
+            'set resources = ["Property"] in [forge] of feeds.toml (for every MLS)',
+        ),
+        (VARIABLES, SPARK, None, "unset SPARK_ACCESS_TOKEN"),
+    ],
+)
+def test_the_line_that_asks_for_a_feed_is_named(feeds, feed, resource, line):
+    assert line_to_remove(feeds, feed, resource) == line
+
+
+@pytest.mark.parametrize(("feed", "resource"), [("forge/armls", None), (SPARK, Resource.MEMBER)])
+def test_what_variables_cannot_say_is_told_as_a_file_that_says_it(tmp_path, feed, resource):
+    lines = line_to_remove(VARIABLES, feed, resource).split("`")[1::2]
+    path = tmp_path / "feeds.toml"
+    path.write_text("\n".join(lines))
+    feeds = load_feeds({"MLS_ASSETS_FEEDS": str(path)})
+    assert not feeds.asks_for(feed, resource)
+    assert feeds.asks_for(SPARK)
+    assert feeds.asks_for("forge/rmls")
+    assert feeds.spark[SPARK].base_url == VARIABLES.spark[SPARK].base_url
