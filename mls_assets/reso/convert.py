@@ -7,38 +7,43 @@ list field are all misfits. Columns and tables are not known here.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from mls_assets import moments
 from mls_assets.reso.dictionary import Field, FieldType, Lookup
 
 Value = str | int | float | bool | datetime | date | list[str]
 
-#: Years that a date or moment may lie in; anything else is a typing error or a stand-in.
-YEARS = range(1800, 2201)
-
 _BIGINT = range(-(2**63), 2**63)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_DATE = r"(\d{4})-(\d\d)-(\d\d)"
-_ZONE = r"([Zz]|[+-]\d\d(?::?[0-5]\d)?)?"
-_TIMESTAMP = re.compile(_DATE + r"[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?" + _ZONE, re.ASCII)
-_PLAIN_DATE = re.compile(_DATE, re.ASCII)
-_MIDNIGHT = re.compile(_DATE + r"[Tt ]00:00(?::00(?:\.0+)?)?" + _ZONE, re.ASCII)
+#: Every whole number below has a DOUBLE of its own; the least size that keeps all its digits.
+_ALL_EXACT, _SMALLEST = 2.0**53, sys.float_info.min
+_PLAIN_DATE = re.compile(moments.DATE, re.ASCII)
+_MIDNIGHT = re.compile(moments.DATE + r"[Tt ]00:00(?::00(?:\.0+)?)?" + moments.ZONE, re.ASCII)
 _BOOLEANS = {"y": True, "true": True, "1": True, "n": False, "false": False, "0": False}
 
 
 class Misfit(ValueError):
-    """A value that its field cannot hold; the text says why, and never holds the value."""
+    """A value that its field cannot hold; the text says why, and never holds the value.
+
+    `kept` is what the field holds of it all the same, None for nothing.
+    """
+
+    def __init__(self, problem: str, kept: Value | None = None) -> None:
+        super().__init__(problem)
+        self.kept = kept
 
 
 def convert(field: Field, token: bytes) -> Value | None:
     """Return the value of one token (valid JSON) in this field; None for `null`.
 
-    Raises Misfit where the value doesn't fit.
+    Raises Misfit where the value doesn't fit, with what the field holds of it.
     """
     kind, value = _read(token)
     if kind == "null":
@@ -84,14 +89,29 @@ def integer(text: str, _: Lookup | None = None) -> int:
 
 
 def double(text: str, _: Lookup | None = None) -> float:
-    """The DOUBLE that prints as the same decimal value; others would be a silent rounding."""
+    """The DOUBLE nearest to the number that was sent, as any reader of JSON takes it.
+
+    So `33.448400000000003`, which some programs print for the double 33.4484, is that double.
+    What such a rounding may not do: change a number of 2^53 or more (unless the text is one of
+    the ways to print that very double), make a number 0 or infinite, or lose digits at the edge
+    of 0. A coordinate outside the globe is a number all the same, and stays.
+    """
     number = _number(text)
-    value = float(text)
+    value = float(text) if text.strip("+-0") else 0.0  # a whole 0 has no sign
     if value in (float("inf"), float("-inf")):
         raise Misfit("outside the range of DOUBLE")
-    if Decimal(repr(value)) != number:
-        raise Misfit("more digits than a DOUBLE holds")
-    return value
+    if _SMALLEST <= abs(value) < _ALL_EXACT or number in _printed(value):
+        return value
+    if abs(value) < _SMALLEST:
+        raise Misfit("closer to 0 than a DOUBLE can be")
+    raise Misfit("more digits than a DOUBLE holds")
+
+
+def _printed(value: float) -> Iterator[Decimal]:
+    """The numbers as which a double is printed: shortest, with 17 digits, and in full."""
+    yield Decimal(repr(value))
+    yield Decimal(f"{value:.16e}")
+    yield Decimal(value)
 
 
 def _number(text: str) -> Decimal:
@@ -112,56 +132,32 @@ def boolean(text: str, _: Lookup | None = None) -> bool:
 
 
 def timestamp(text: str, _: Lookup | None = None) -> datetime:
-    """The moment in UTC. A text without zone is UTC; digits finer than a microsecond must be 0."""
-    found = _TIMESTAMP.fullmatch(text)
-    if not found:
-        raise Misfit("not a timestamp")
-    year, month, day, hour, minute, second, fraction, zone = found.groups()
-    fraction = fraction or ""
-    if fraction[6:].strip("0"):
-        raise Misfit("finer than a microsecond")
+    """The moment in UTC. A text without zone is UTC; what is finer than a microsecond is cut off.
+
+    Raises Misfit with the moment kept where digits other than 0 were cut.
+    """
     try:
-        moment = datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour),
-            int(minute),
-            int(second or 0),
-            int(fraction[:6].ljust(6, "0")),
-            UTC,
-        )
-        moment -= _offset(zone)
-    except (ValueError, OverflowError):
-        raise Misfit("no moment of the calendar (a leap second and 24:00 are none)") from None
-    if moment.year not in YEARS:
-        raise Misfit(f"a year outside {YEARS.start} to {YEARS.stop - 1}")
-    return moment
-
-
-def _offset(zone: str | None) -> timedelta:
-    if not zone or zone in "Zz":
-        return timedelta(0)
-    hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > 3 else 0
-    if hours > 23:
-        raise ValueError(zone)
-    offset = timedelta(hours=hours, minutes=minutes)
-    return -offset if zone[0] == "-" else offset
+        moment = moments.read(text)
+    except moments.NoMoment as error:
+        raise Misfit(str(error)) from None
+    if moment.cut:
+        raise Misfit("finer than a microsecond; kept to the microsecond", kept=moment.at)
+    return moment.at
 
 
 def calendar_date(text: str, _: Lookup | None = None) -> date:
     """A date, also one that was sent as its own midnight (of whatever zone)."""
     found = _PLAIN_DATE.fullmatch(text) or _MIDNIGHT.fullmatch(text)
     if not found:
-        if _TIMESTAMP.fullmatch(text):
+        if moments.looks_like_one(text):
             raise Misfit("a time other than midnight where a date is due")
         raise Misfit("not a date")
     try:
         day = date(int(found[1]), int(found[2]), int(found[3]))
     except ValueError:
         raise Misfit("no day of the calendar") from None
-    if day.year not in YEARS:
-        raise Misfit(f"a year outside {YEARS.start} to {YEARS.stop - 1}")
+    if day.year not in moments.YEARS:
+        raise Misfit(f"a year outside {moments.YEARS.start} to {moments.YEARS.stop - 1}")
     return day
 
 

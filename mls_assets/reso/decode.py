@@ -54,8 +54,11 @@ _DECODERS: Mapping[FieldType, msgspec.json.Decoder[Any]] = {
     FieldType.LIST: msgspec.json.Decoder(list[list[str] | None]),
 }
 
-#: A decimal of at most 15 digits always survives a DOUBLE; what may have more goes cell by cell.
-_LONG_DECIMAL = re.compile(rb"[0-9.]{16}|[eE]")
+#: A decimal of at most 15 digits has a DOUBLE of its own. One of more is read alike by both ways
+#: if it is of a usual size; what an exponent or 300 digits can make of it goes cell by cell.
+_LONG_DECIMAL = re.compile(rb"[0-9.]{16}")
+_ODD_DECIMAL = re.compile(rb"[0-9.]{300}|[eE]")
+_USUAL_SIZE = 2.0**53
 _NULL = Raw(b"null")
 
 
@@ -78,7 +81,8 @@ def _one_null(column_type: str) -> pl.Series:
 
 
 def column(field: Field, tokens: Sequence[Raw | None]) -> tuple[pl.Series, list[tuple[int, str]]]:
-    """Decode one column; None stands for an absent field. Misfits are NULL, listed with reason.
+    """Decode one column; None stands for an absent field. Misfits are listed with reason, and are
+    NULL, but for what their field can hold of them.
 
     Every token must be one JSON value. Answers the series and (position, problem) of misfits.
     """
@@ -97,10 +101,13 @@ def column(field: Field, tokens: Sequence[Raw | None]) -> tuple[pl.Series, list[
 
 def _together(field: Field, text: bytes) -> Sequence[Any] | None:
     """Decode a whole column, or None where a token of it doesn't fit its type as it stands."""
-    if field.type is FieldType.DECIMAL and _LONG_DECIMAL.search(text):
+    if field.type is FieldType.DECIMAL and _ODD_DECIMAL.search(text):
         return None
     try:
         values = _DECODERS[field.type].decode(text)
+        if field.type is FieldType.DECIMAL and _LONG_DECIMAL.search(text):
+            usual = all(value is None or -_USUAL_SIZE < value < _USUAL_SIZE for value in values)
+            return values if usual else None
         if field.type is FieldType.TIMESTAMP:
             return [value if value is None else timestamp(value) for value in values]
         if field.type is FieldType.DATE:
@@ -131,6 +138,7 @@ def _one_by_one(
             try:
                 value = convert(field, bytes(token))
             except Misfit as misfit:
+                value = misfit.kept
                 misfits.append((position, str(misfit)))
         values.append(value)
     return values, misfits

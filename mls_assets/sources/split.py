@@ -10,12 +10,13 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from mls_assets import moments
 from mls_assets.errors import AnswerBroken
 from mls_assets.sources.brackets import isolate, text_member
 from mls_assets.values import Reject
@@ -193,18 +194,11 @@ def decoded(token: bytes | Raw) -> Any:
 
 
 def instant(token: bytes | None) -> datetime | None:
-    """A JSON timestamp as an aware UTC instant (no zone means UTC), None where unreadable."""
+    """A JSON timestamp as an aware UTC instant, None where the tables would have none either."""
     text = decoded(token) if token is not None else None
     if not isinstance(text, str):
         return None
     try:
-        moment = msgspec.convert(text, type=datetime)
-    except msgspec.ValidationError:
-        try:
-            moment = datetime.fromisoformat(text.strip())
-        except ValueError:
-            return None
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:
+        return moments.read(text).at
+    except moments.NoMoment:
         return None

@@ -15,6 +15,8 @@ from mls_assets.reso.dictionary import Field, FieldType
 from mls_assets.values import KEY_FIELDS, Resource
 
 Members = Sequence[tuple[str, str]]
+#: Digits of a timestamp beyond the microsecond that say something.
+_FINER = re.compile(r"\.\d{6}0*[1-9]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder()
 
@@ -75,6 +77,8 @@ def unexplained(
                 agrees = noted(name, token)
             else:
                 agrees = _agree(fields[name], token, cell)
+                if fields[name].type is FieldType.TIMESTAMP and _FINER.search(token):
+                    agrees = agrees and noted(name, token)
             if not agrees:
                 faults.append(f"{name!r}: {token[:60]} became {cell!r}")
         elif name.endswith("@Core.Permissions") and token == '"None"':
@@ -126,12 +130,12 @@ def _agree(field: Field, token: str, cell: Any) -> bool:
         case FieldType.INTEGER:
             return isinstance(cell, int) and Decimal(text) == cell
         case FieldType.DECIMAL:
-            return isinstance(cell, float) and Decimal(text) == Decimal(repr(cell))
+            return isinstance(cell, float) and float(text) == cell
         case FieldType.BOOLEAN:
             return text.lower() in (("y", "true", "1") if cell else ("n", "false", "0"))
         case FieldType.DATE:
             return cell.isoformat() == text[:10]
-    moment = datetime.fromisoformat(re.sub(r"(\.\d{6})0+", r"\1", text.upper()))
+    moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.upper()))
     return cell == (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
