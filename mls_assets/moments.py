@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 YEARS = range(1800, 2201)
 
 DATE = r"(\d{4})-(\d\d)-(\d\d)"
+#: What is said of a timestamp that was kept but for its last digits.
+CUT = "finer than a microsecond; kept to the microsecond"
 ZONE = r"([Zz]|[+-]\d\d(?::?[0-5]\d)?)?"
 _TIMESTAMP = re.compile(DATE + r"[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?" + ZONE, re.ASCII)
 

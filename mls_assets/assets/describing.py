@@ -91,13 +91,25 @@ def state_metadata(site: Site, feed: str, resource: Resource) -> dict[str, Any]:
 
 
 def tables_metadata(site: Site, done: Normalised, feed: str | None) -> dict[str, dict[str, int]]:
-    """Return per table its rows, and how many of them this run wrote, under its feed's name."""
-    name = f"written {feed or 'all'}"
+    """Return per table its rows, and how many rows and rejected values this run wrote.
+
+    What a run wrote stands under its feed's name.
+    """
+    whose = feed or "all"
     with site.warehouse.read() as con:
         return {
-            table: {"dagster/row_count": len(con.table(table)), name: done.rows[table]}
+            table: {
+                "dagster/row_count": len(con.table(table)),
+                f"written {whose}": done.rows[table],
+                rejected_values(whose): done.rejected[table],
+            }
             for table in TABLES.values()
         }
+
+
+def rejected_values(feed: str) -> str:
+    """Return the name under which a table's metadata count the values rejected of a feed."""
+    return f"rejected values {feed}"
 
 
 def told(**values: Any) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def rejected_share(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     with failing(), warehouse.read() as con:
         shares = audit.rejected_shares(con)
         fields = audit.rejected_fields(con)
+        values = audit.rejected_count(con)
     high = [entry for entry in shares if entry[3] > REJECTED_SHARE]
     text = "; ".join(
         f"{feed} {resource}: {count:,} records ({share:.1%}) have a rejected value"
@@ -73,9 +74,10 @@ def rejected_share(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not high,
         severity=dg.AssetCheckSeverity.WARN,
-        description=text or "Rejected values are rare.",
+        description=text or f"Rejected values are rare: {values:,} stand in rejected_values.",
         metadata={
             "records": sum(entry[2] for entry in shares),
+            "values": values,
             OFFENDERS: [f"{feed} {resource}" for feed, resource, _, _ in high],
             "highest_share": round(max((entry[3] for entry in shares), default=0.0), 6),
             "fields": _table(("feed", "resource", "field", "count"), fields),

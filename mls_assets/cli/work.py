@@ -8,12 +8,14 @@ import getpass
 import os
 import signal
 import socket
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from mls_assets import jobs
+from mls_assets.assets.describing import rejected_values
 from mls_assets.assets.forge import PAGES as FORGE_PAGES
 from mls_assets.assets.spark import PAGES as SPARK_PAGES
 from mls_assets.cli.choosing import choose, swept_feed
@@ -27,7 +29,7 @@ from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Site, data_folder, database_of
 from mls_assets.passes.status import status
 from mls_assets.running import first_exit_code
-from mls_assets.values import Resource, Source
+from mls_assets.values import CHILD_RESOURCES, RESOURCES, Resource, Source
 
 #: Verbs that bring data of a source into the folder.
 _FILLING = ("replicate", "purge")
@@ -165,6 +167,7 @@ def replicate(session: Session, names: Sequence[str], *, accept_fields: bool = F
     """Bring feeds from their cursor to current, each in a run of its own."""
     feeds = session.choose(names, (Source.SPARK, Source.FORGE))
     done: dict[tuple[str, str], Mapping[str, Any]] = {}
+    bad: Counter[tuple[str, str]] = Counter()
     for feed in feeds:
         job = "forge_replicate" if feed.startswith(f"{Source.FORGE}/") else "spark_replicate"
         outcome = session.run(
@@ -173,38 +176,59 @@ def replicate(session: Session, names: Sequence[str], *, accept_fields: bool = F
         for asset, facts in outcome.results.items():
             if asset in _RESOURCES:
                 done[feed, _RESOURCES[asset]] = facts
+            elif asset in RESOURCES:
+                parent = _counted_with(RESOURCES[asset])
+                bad[feed, parent] += facts.get(rejected_values(feed), 0)
                 if facts.get("notes"):
                     session.screen.say(f"Note: {facts['notes']}")
     if feeds:
         with session.reading():
-            _replicated(session, feeds, done)
+            _replicated(session, feeds, done, bad)
 
 
-_COUNTS = ("new", "changed", "removed", "restored", "rejected")
+_COUNTS = ("new", "changed", "removed", "restored")
+
+
+def _counted_with(resource: Resource) -> Resource:
+    """Return the resource in whose line a table's rejected values are counted."""
+    return Resource.PROPERTY if resource in CHILD_RESOURCES else resource
 
 
 def _replicated(
-    session: Session, feeds: Sequence[str], done: Mapping[tuple[str, str], Mapping[str, Any]]
+    session: Session,
+    feeds: Sequence[str],
+    done: Mapping[tuple[str, str], Mapping[str, Any]],
+    bad: Mapping[tuple[str, str], int],
 ) -> None:
+    """Show what became of each resource; `bad` are its rejected values beside whole records."""
     rows = []
     for entry in status(session.site, session.feeds).feeds:
         state = entry.state
         if state.feed not in feeds:
             continue
-        facts = done.get((state.feed, state.resource), {})
+        whose = (state.feed, state.resource)
+        facts = done.get(whose, {})
         rows.append(
             (
                 state.feed,
                 state.resource,
                 str(facts.get("kind", "-" if facts else "failed")),
                 *(amount(facts.get(name)) for name in _COUNTS),
+                amount(facts["rejected"] + bad.get(whose, 0) if "rejected" in facts else None),
                 amount(state.rows),
                 amount(state.source_rows),
                 state.state,
             )
         )
-    headings = ("feed", "resource", "pass", *_COUNTS, "rows", "source rows", "state")
+    headings = ("feed", "resource", "pass", *_COUNTS, "rejected", "rows", "source rows", "state")
     session.screen.table(headings, rows)
+    count = sum(bad.values())
+    if count:
+        session.screen.say(
+            f"{count:,} {'value' if count == 1 else 'values'} did not fit as sent and "
+            f"{'stands' if count == 1 else 'stand'} in rejected_values, each with its reason: "
+            'mls-assets sql "select * from rejected_values".'
+        )
 
 
 def purge(session: Session, names: Sequence[str], *, dry_run: bool, approve: str) -> None:

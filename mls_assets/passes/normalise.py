@@ -18,10 +18,10 @@ from mls_assets.warehouse.merging import Pending
 
 @dataclass(slots=True)
 class Normalised:
-    """How many rows were written per table, and how many values were rejected."""
+    """How many rows were written per table, and how many values were rejected for each."""
 
     rows: Counter[str] = field(default_factory=Counter)
-    rejected: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
 
 
 def normalise(
@@ -81,7 +81,7 @@ def normalise_locked(
                     con, feed, RESOURCES[table], frame, label=partial(reso.label_of, source)
                 )
         done.rows.update(merged.rows)
-        done.rejected += merged.rejected
+        done.rejected.update(merged.rejected)
         batches += 1
         records += len(pending.records)
         site.progress(Progress(feed, resource, "normalise", batches, records))

@@ -141,7 +141,7 @@ def timestamp(text: str, _: Lookup | None = None) -> datetime:
     except moments.NoMoment as error:
         raise Misfit(str(error)) from None
     if moment.cut:
-        raise Misfit("finer than a microsecond; kept to the microsecond", kept=moment.at)
+        raise Misfit(moments.CUT, kept=moment.at)
     return moment.at
 
 

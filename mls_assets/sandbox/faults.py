@@ -44,6 +44,7 @@ SPARK_FAULTS: Mapping[str, Stage] = {
     "top_limits_all": "page",  # params: count ("missing" or "page": of the page's records)
     "order_broken": "page",
     "nan_value": "page",
+    "odd_value": "page",  # params: field, text (the JSON that stands there in every record)
     "truncated_body": "wire",
     "truncated_gzip": "wire",
     "slow_drip": "wire",  # params: seconds (between pieces)

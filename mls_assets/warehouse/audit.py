@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from mls_assets import moments
 from mls_assets.values import (
     CHILD_RESOURCES,
     KEY_FIELDS,
@@ -90,13 +91,23 @@ def half_applied(con: Connection) -> dict[str, int]:
 
 
 def rejected_shares(con: Connection) -> list[tuple[str, str, int, float]]:
-    """Return per feed and resource: records with a rejected value, and their share of the rows."""
+    """Return per feed and resource: records with a rejected value, and their share of the rows.
+
+    A timestamp that was kept to the microsecond is none of them.
+    """
     return rows(
         con,
         "select feed, resource, count(distinct record_key), count(distinct record_key) "
         "/ greatest(coalesce(any_value(state.rows), 0), 1)::double from rejected_values "
-        "left join feeds state using (feed, resource) group by feed, resource order by all",
+        "left join feeds state using (feed, resource) where problem is distinct from ? "
+        "group by feed, resource order by all",
+        [moments.CUT],
     )
+
+
+def rejected_count(con: Connection) -> int:
+    """Count the values and records that stand in rejected_values."""
+    return scalar(con, "select count(*) from rejected_values")
 
 
 def rejected_fields(con: Connection, limit: int = 20) -> list[tuple[str, str, str, int]]:

@@ -39,10 +39,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """How many rows were written per table, and how many rejected values."""
+    """How many rows were written per table, and how many values were rejected for each."""
 
     rows: Mapping[str, int]
-    rejected: int
+    rejected: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +169,11 @@ def merge(
             new = history.note(con, feed, pending.records, kept)
         merged[table] = _replace(con, feed, table, key, kept[key].to_list(), kept)
         history.note_relisted(con, feed, new)
-    count = rejects.replace_values(con, feed, alive.versions(resource, pending), rejected)
+    counts = rejects.replace_values(con, feed, alive.versions(resource, pending), rejected)
     _advance(con, feed, resource, pending.through)
     cursors.recount(con, feed, resource)
     counters.changed(con)
-    return Merged(merged, count)
+    return Merged(merged, {TABLES[each]: count for each, count in counts.items()})
 
 
 def renormalise(con: Connection, feed: str | None = None) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from mls_assets.values import Page, Resource
 from mls_assets.warehouse import arrow
 from mls_assets.warehouse.ddl import column_list
-from mls_assets.warehouse.queries import Connection, framed, scalar
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.schema import REJECTED_VALUES
 
 
@@ -58,11 +58,11 @@ class Version:
 
 def replace_values(
     con: Connection, feed: str, merged: Collection[Version], rejected: pl.DataFrame
-) -> int:
+) -> dict[Resource, int]:
     """Put the rejected values of the merged versions in the place of earlier ones.
 
     A refusal that the same page brought behind them, or a later one, stays, and of `rejected` only
-    what belongs to a merged version is taken. Returns how many were taken.
+    what belongs to a merged version is taken. Returns how many were taken, per resource.
     """
     versions = arrow.table_of(
         resource=arrow.of_texts([version.resource for version in merged]),
@@ -81,7 +81,8 @@ def replace_values(
         columns = column_list(REJECTED_VALUES)
         taken = "from rejected semi join versions using (resource, record_key)"
         con.execute(f"insert into rejected_values ({columns}) select {columns} {taken}")
-        return scalar(con, f"select count(*) {taken}")
+        counts = rows(con, f"select resource, count(*) {taken} group by resource")
+    return {Resource(resource): count for resource, count in counts}
 
 
 def refused(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> int:

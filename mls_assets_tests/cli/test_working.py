@@ -61,6 +61,20 @@ def test_replicate_fills_every_feed_and_a_purge_of_too_much_is_blocked(configure
     assert entry["source_rows"] == 20
 
 
+def test_values_that_did_not_fit_are_counted_where_the_run_ends(spark_only, sandbox):
+    fault = {"name": "odd_value", "resource": "Property", "match": "$count", "times": 0}
+    odd = {"field": "ModificationTimestamp", "text": '"2026-07-01T10:00:00.1234567Z"'}
+    requests.post(f"{sandbox.control_url}/faults", json={**fault, **odd}, timeout=30)
+    result = spark_only("replicate")
+    assert result.returncode == 0, result.stderr
+    assert "80 values did not fit as sent and stand in rejected_values" in result.stdout
+    (line,) = [row for row in result.stdout.splitlines() if "Property" in row and "current" in row]
+    assert line.split()[2:8] == ["download", "80", "0", "0", "0", "80"]
+    assert published(
+        spark_only, 'SELECT DISTINCT epoch_us("ModificationTimestamp") % 1000000 FROM listings'
+    ) == [(123456,)]
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_purge_removes_what_is_gone_and_an_approval_releases_a_blocked_one(spark_only, sandbox):

@@ -205,6 +205,13 @@ def test_the_order_can_be_broken_without_losing_a_record(site: Site):
     assert pages == [[keys[1], keys[0]], [keys[2], keys[3]]]
 
 
+def test_an_odd_value_stands_to_the_letter_in_every_record(site: Site):
+    site.market.add_listings(2)
+    site.faults.add("odd_value", field="Latitude", text="33.448400000000003")
+    text = site.ask("/Property?$top=2").text
+    assert text.count('"Latitude":33.448400000000003') == 2
+
+
 def test_a_number_can_be_none(site: Site):
     site.market.add("Property", "1", ListPrice=2.5)
     site.faults.add("nan_value")

@@ -141,6 +141,9 @@ def disturb(fault: Fault, draft: Draft) -> Draft:
             return replace(draft, next_link=None, count=count)
         case "order_broken":
             return replace(draft, records=draft.records[::-1])
+        case "odd_value":
+            odd = {str(params["field"]): msgspec.Raw(str(params["text"]).encode())}
+            return replace(draft, records=[_with_members(each, odd) for each in draft.records])
     change = _RECORD_CHANGES.get(fault.name)
     if change is None or not draft.records:
         return draft
@@ -149,6 +152,13 @@ def disturb(fault: Fault, draft: Draft) -> Draft:
     change(record, draft.key_field)
     changed = msgspec.json.encode(record)
     return replace(draft, records=[*draft.records[:at], changed, *draft.records[at + 1 :]])
+
+
+def _with_members(record: bytes, members: Mapping[str, msgspec.Raw]) -> bytes:
+    """A record with some members in the place of its own, all others to the letter."""
+    return msgspec.json.encode(
+        {**msgspec.json.decode(record, type=dict[str, msgspec.Raw]), **members}
+    )
 
 
 def _without_key(record: dict[str, Any], key_field: str) -> None:
