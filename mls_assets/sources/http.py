@@ -28,7 +28,7 @@ from mls_assets.errors import (
     SourceUnreachable,
 )
 from mls_assets.sources.effort import RATE_LIMIT_PAUSE, Effort, TryAgain, failure_for
-from mls_assets.sources.links import Origin, is_loopback, place, shown
+from mls_assets.sources.links import Origin, is_loopback, place, sendable, shown
 from mls_assets.sources.transport import (
     MIB,
     BodyTruncated,
@@ -153,7 +153,10 @@ class HttpSession:
         accept: str = "application/json",
         continuation: bool = False,
     ) -> Answer[T]:
-        """GET `url` verbatim. With `continuation`, 400, 409 and 410 raise LinkExpired."""
+        """GET `url`, byte for byte where it is valid.
+
+        With `continuation`, 400, 409 and 410 raise LinkExpired.
+        """
         return self._ask(_Question("GET", url, accept, continuation=continuation), read)
 
     def post(self, url: str, payload: dict[str, Any], read: Callable[[bytes], T]) -> Answer[T]:
@@ -237,16 +240,18 @@ class HttpSession:
         return Answer(content, began_at, len(body), digest, tuple(retried))
 
     def _send(self, question: _Question) -> requests.Response:
-        """Send the request to exactly the URL given, if the origin permits it."""
-        self.origin.permit(question.url)
+        """Send the request to exactly the URL given (see `sendable`), if the origin permits it."""
+        url = self.origin.permit(sendable(question.url))
         headers = {"Accept": question.accept}
         if question.payload is not None:
             headers["Content-Type"] = "application/json"
         session = self._session()
         request = session.prepare_request(
-            requests.Request(question.method, question.url, headers=headers, data=question.payload)
+            requests.Request(
+                question.method, str(self.origin), headers=headers, data=question.payload
+            )
         )
-        request.url = question.url  # verbatim: `requests` re-encodes what it prepares
+        request.url = url  # verbatim: `requests` re-encodes what it prepares
         request.headers["Authorization"] = f"Bearer {self._token}"
         return session.send(
             request,

@@ -13,8 +13,14 @@ from mls_assets.errors import ConfigurationError, SourceRefused
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 # Characters that URL readers disagree about: whitespace, controls, and the backslash that
-# browsers take for a slash. No honest link holds one.
-_AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
+# browsers take for a slash. Nothing that is sent holds one.
+_AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
+_UP_TO_HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*")
+# What RFC 3986 lets stand neither in a path nor in a query, a "%" without its two digits
+# included, and "#", which would end them. Controls are left for `permit` to refuse.
+_INVALID = re.compile(
+    r"%(?![0-9A-Fa-f]{2})|[^%\x00-\x1f\x7f\ud800-\udfffA-Za-z0-9\-._~!$&'()*+,;=:@/?]"
+)
 _QUERY_IN_TEXT = re.compile(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]*")
 
 
@@ -56,9 +62,7 @@ class Origin:
         """
         parts = _split(url)
         if isinstance(parts, str):
-            raise SourceRefused(
-                f"A link of {self} {parts}; it was not followed, and nothing was sent."
-            )
+            raise self._refused(parts)
         found = Origin(parts.scheme, parts.hostname or "", _port(parts))
         if found != self:
             raise SourceRefused(
@@ -66,6 +70,16 @@ class Origin:
                 "nothing was sent there. If the source has moved, configure its new address."
             )
         return url
+
+    def resolve(self, link: str, asked: str) -> str:
+        """The absolute form of a relative link in the answer to `asked`, permitted or refused."""
+        if problem := _ambiguity(link):  # `urljoin` would drop line ends and tabs unseen
+            raise self._refused(problem)
+        return self.permit(urljoin(asked, link))
+
+    def _refused(self, problem: str) -> SourceRefused:
+        text = f"A link of {self} {problem}; it was not followed, and nothing was sent."
+        return SourceRefused(text)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -75,8 +89,8 @@ class Origin:
 
 def _split(url: str) -> SplitResult | str:
     """Take a URL apart, or say in words why it can't be trusted to mean one thing."""
-    if _AMBIGUOUS.search(url):
-        return "holds a space, a control character or a backslash"
+    if problem := _ambiguity(url):
+        return problem
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, _port(parts)
@@ -93,6 +107,14 @@ def _split(url: str) -> SplitResult | str:
     if not 0 < port < 65536:
         return "has no usable port"
     return parts
+
+
+def _ambiguity(text: str) -> str:
+    found = _AMBIGUOUS.search(text)
+    if not found:
+        return ""
+    what = {" ": "a space", "\\": "a backslash"}.get(found[0], "a control character")
+    return f"holds {what} where none may be"
 
 
 def _port(parts: SplitResult) -> int:
@@ -112,10 +134,43 @@ def is_loopback(host: str) -> bool:
 def follow(link: str, asked: str, origin: Origin) -> str:
     """The absolute form of a link found in the answer to `asked`, permitted or refused.
 
-    An absolute link stays verbatim (no decoding, no re-encoding). A relative one is resolved
-    against the request's URL; for a collection that is the same as against the service root.
+    An absolute link stays verbatim but for what cannot be sent, see `sendable`. A relative one is
+    resolved against the request's URL; for a collection that is the same as against the service
+    root.
     """
-    return origin.permit(link if "://" in link.split("?", 1)[0] else urljoin(asked, link))
+    absolute = "://" in link.split("?", 1)[0]
+    link = sendable(link)
+    return origin.permit(link) if absolute else origin.resolve(link, asked)
+
+
+def sendable(url: str) -> str:
+    """A URL or relative link with nothing in it that no request can carry.
+
+    What is valid stays byte for byte, existing escapes and their case included; each byte that
+    is not (a space, `é`, `|`, a "%" that begins no escape) becomes its own escape. So does a "#":
+    no fragment is ever sent, so in a link it can only be a value's own. A backslash before the
+    query stays, for `permit` to refuse: some take it for a slash. What comes out goes in again
+    unchanged.
+    """
+    host = _UP_TO_HOST.match(url)
+    begin = host.end() if host else 0
+    path, mark, query = url[begin:].partition("?")
+    if host and path and not path.startswith("/"):
+        path = f"/{path}"
+    if "\\" not in path:
+        path = _INVALID.sub(_escaped, path)
+    return url[:begin] + path + mark + _INVALID.sub(_escaped, query)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode())
+
+
+def target_of(url: str) -> str:
+    """What a request line has of an absolute URL: all behind the host."""
+    host = _UP_TO_HOST.match(url)
+    target = url[host.end() :] if host else url
+    return target if target.startswith("/") else f"/{target}"
 
 
 def place(url: str) -> str:

@@ -25,6 +25,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from mls_assets.errors import AnswerBroken, ConfigurationError
+from mls_assets.sources.links import target_of
 
 MIB = 1024 * 1024
 _PIECE = 64 * 1024
@@ -101,7 +102,12 @@ class Deadline:
 
 
 class _Punctual(HTTPConnection):
-    """A connection that tells the running deadline which socket it reads from."""
+    """A connection that asks for exactly the target that the adapter was given, and tells the
+    running deadline which socket it reads from.
+    """
+
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        super().putrequest(method, getattr(_CURRENT, "target", None) or url, *args, **kwargs)
 
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
         deadline: Deadline | None = getattr(_CURRENT, "deadline", None)
@@ -123,9 +129,21 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class PunctualAdapter(HTTPAdapter):
-    """The adapter of `requests` with connections that obey `Deadline`; retries nothing itself."""
+    """The adapter of `requests` with connections that obey `Deadline`; retries nothing itself.
+
+    What it asks for is what stands in the request's URL, byte for byte: on the way down urllib3
+    would change the case of escapes, escape anew what is escaped, and cut at a "#".
+    """
 
     _POOLS: ClassVar = {"http": _Pool, "https": _TlsPool}
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        """As the base class, for exactly this target."""
+        _CURRENT.target = target_of(request.url or "")
+        try:
+            return super().send(request, *args, **kwargs)
+        finally:
+            _CURRENT.target = None
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """As the base class, with our connections."""

@@ -35,6 +35,32 @@ def whole(body: bytes) -> bytes:
     return body
 
 
+# The address -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "asked"),
+    [
+        ("/a/../b?t=1", "/a/../b?t=1"),
+        ("/a/./b?t=1", "/a/./b?t=1"),
+        ("/a%2fB?t=%e9%2F&x=1+1", "/a%2fB?t=%e9%2F&x=1+1"),
+        ("/a?%24skiptoken=50%&%24filter=x%20eq%201", "/a?%24skiptoken=50%25&%24filter=x%20eq%201"),
+        ("/a?$skiptoken=UNIT#12&x=%2f", "/a?$skiptoken=UNIT%2312&x=%2f"),
+        ("/a?x=a b&y=S\u00fcd", "/a?x=a%20b&y=S%C3%BCd"),
+        ("?x=1", "/Reso/OData?x=1"),
+    ],
+)
+def test_what_goes_over_the_wire_is_the_address_to_the_byte(
+    server: Server, session: Sessions, sent: str, asked: str
+):
+    server.replies = [reply(200, BODY)] * 2
+    client = session()
+    for _ in range(2):  # on a new connection, and on one that is used again
+        client.get(server.origin + sent if sent[0] == "/" else server.root + sent, read=whole)
+    assert [each.target for each in server.asked] == [asked] * 2
+    assert server.asked[0].headers["host"] == f"127.0.0.1:{server.port}"
+
+
 # The token ---------------------------------------------------------------------------------
 
 

@@ -1,9 +1,13 @@
 """Where a token may go: origins, links, and what messages show of an address."""
 
+from urllib.parse import unquote
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mls_assets.errors import ConfigurationError, SourceRefused
-from mls_assets.sources.links import Origin, follow, place, shown
+from mls_assets.sources.links import Origin, follow, place, sendable, shown, target_of
 
 ROOT = "https://replication.example.com/Reso/OData"
 ASKED = f"{ROOT}/Property?$top=2"
@@ -75,6 +79,72 @@ def test_the_same_origin_is_permitted_however_it_is_written(url: str):
 )
 def test_a_link_is_resolved_against_the_request(link: str, expected: str):
     assert follow(link, ASKED, Origin.of(ROOT)) == expected
+
+
+#: A link's query as sent by a source, and as it is asked for.
+FORMS = [
+    ("%24skiptoken=ab%2fcd%3D&x=%e9", "%24skiptoken=ab%2fcd%3D&x=%e9"),
+    ("since=2024-05-29T08:48:29+01:00", "since=2024-05-29T08:48:29+01:00"),
+    ("$filter=in('a','b');c=1&d=/?@!*~", "$filter=in('a','b');c=1&d=/?@!*~"),
+    ("%24top=5&state=50%off&x=%zz", "%24top=5&state=50%25off&x=%25zz"),
+    ("state=100%", "state=100%25"),
+    ("$skiptoken=UNIT#00012", "$skiptoken=UNIT%2300012"),
+    ("x=a b", "x=a%20b"),
+    ("state=S\u00fcd\U0001f600", "state=S%C3%BCd%F0%9F%98%80"),
+    ('t="<a>\\b^c`{d|e}[f]', "t=%22%3Ca%3E%5Cb%5Ec%60%7Bd%7Ce%7D%5Bf%5D"),
+]
+
+
+@pytest.mark.parametrize(("sent", "asked"), FORMS)
+def test_a_link_keeps_every_byte_that_can_be_sent(sent: str, asked: str):
+    for link in (f"{ROOT}/Property?{sent}", f"Property?{sent}", f"?{sent}"):
+        assert follow(link, ASKED, Origin.of(ROOT)) == f"{ROOT}/Property?{asked}"
+    assert sendable(asked) == asked
+
+
+def test_an_absolute_link_keeps_its_path():
+    for path in ("/a/../b?t=1", "/a/./b//c?t=1", "/a%2Fb?t=1", "//b?t=1"):
+        url = f"https://replication.example.com{path}"
+        assert follow(url, ASKED, Origin.of(ROOT)) == url
+        assert target_of(url) == path
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"])))
+def test_what_is_sendable_means_what_was_written(query: str):
+    asked = sendable(f"{ROOT}/Property?{query}")
+    assert sendable(asked) == asked
+    assert Origin.of(ROOT).permit(asked) == asked
+    assert asked.isascii()
+    assert unquote(asked.partition("?")[2]) == unquote(query)
+
+
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [
+        ("Property?x=a\nb", "a control character"),
+        ("Property?x=\x7f", "a control character"),
+        ("Prop\terty?x=1", "a control character"),
+        ("\\\\evil.example.com/Reso", "a backslash"),
+        ("https://replication.example.com\\@evil.example.com/", "a backslash"),
+        ("https://replication.example.com .evil.com/", "a space"),
+    ],
+)
+def test_a_link_that_readers_disagree_about_is_refused_for_the_true_reason(link: str, why: str):
+    with pytest.raises(SourceRefused, match=f"holds {why} where none may be; it was not followed"):
+        follow(link, ASKED, Origin.of(ROOT))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://replication.example.com#@evil.example.com/",
+        "https://replication.example.com?@evil.example.com/",
+    ],
+)
+def test_a_host_ends_where_the_path_query_or_fragment_begins(link: str):
+    found = follow(link, ASKED, Origin.of(ROOT))
+    assert Origin.of(ROOT).permit(found) == found
+    assert target_of(found).startswith("/")
 
 
 @pytest.mark.parametrize("link", ["//evil.example.com/Reso", "https://evil.example.com/?a=b"])

@@ -90,6 +90,26 @@ def test_a_link_that_is_no_text_is_a_broken_answer(server: Server, spark: Client
         walked(spark())
 
 
+def test_a_link_with_half_a_surrogate_pair_is_no_end(server: Server, spark: Clients):
+    text = b'{"value":[{"ListingKey":"1"}],"@odata.nextLink":"Property?x=\\ud800"}'
+    server.otherwise = lambda asked: reply(200, text)
+    with pytest.raises(AnswerBroken, match="it is no proper JSON"):
+        walked(spark())
+
+
+def test_a_walk_goes_on_over_links_that_are_no_proper_addresses(server: Server, spark: Clients):
+    server.replies = [
+        records(listing("1"), next="Property?$skiptoken=UNIT#1&x=%2f"),
+        records(listing("2"), next=f"{server.root}/Property?$skiptoken=2&state=50%off&y=a b"),
+        records(listing("3")),
+    ]
+    assert walked(spark(page_size=1000)) == ["1", "2", "3"]
+    assert [asked.target for asked in server.asked[1:]] == [
+        "/Reso/OData/Property?$skiptoken=UNIT%231&x=%2f",
+        "/Reso/OData/Property?$skiptoken=2&state=50%25off&y=a%20b",
+    ]
+
+
 def test_empty_and_short_pages_with_a_link_are_followed(server: Server, spark: Clients):
     server.replies = [
         records(next="Property?$skiptoken=a"),

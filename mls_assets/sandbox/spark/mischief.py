@@ -141,17 +141,23 @@ def disturb(fault: Fault, draft: Draft) -> Draft:
             return replace(draft, next_link=None, count=count)
         case "order_broken":
             return replace(draft, records=draft.records[::-1])
-        case "odd_value":
-            odd = {str(params["field"]): msgspec.Raw(str(params["text"]).encode())}
-            return replace(draft, records=[_with_members(each, odd) for each in draft.records])
+    return replace(draft, records=_odd_records(fault, draft))
+
+
+def _odd_records(fault: Fault, draft: Draft) -> list[bytes]:
+    """The records of a page with what a fault makes of one of them, or of all."""
+    params = fault.params
+    if fault.name == "odd_value":
+        odd = {str(params["field"]): msgspec.Raw(str(params["text"]).encode())}
+        return [_with_members(each, odd) for each in draft.records]
     change = _RECORD_CHANGES.get(fault.name)
     if change is None or not draft.records:
-        return draft
+        return draft.records
     at = int(params.get("index", 0)) % len(draft.records)
     record = msgspec.json.decode(draft.records[at])
     change(record, draft.key_field)
     changed = msgspec.json.encode(record)
-    return replace(draft, records=[*draft.records[:at], changed, *draft.records[at + 1 :]])
+    return [*draft.records[:at], changed, *draft.records[at + 1 :]]
 
 
 def _with_members(record: bytes, members: Mapping[str, msgspec.Raw]) -> bytes:
