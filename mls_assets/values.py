@@ -6,7 +6,7 @@ in `sources`, `warehouse`, `reso` and `reconcile`, which know this module but no
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -65,6 +65,10 @@ OF_LISTINGS = (*CHILD_RESOURCES, Resource.OPEN_HOUSE)
 
 #: Names of fields that one feed's records of a resource may have; a real feed has 1,500.
 MOST_NAMES = 6_000
+
+
+#: A record dated so much later than now tells nothing about how new others are.
+IN_THE_FUTURE = timedelta(hours=1)
 
 
 class Reason(StrEnum):

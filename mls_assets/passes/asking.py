@@ -54,7 +54,8 @@ def confirmed(case: Case, suspects: Sequence[str]) -> list[str]:
         # an open house that ended while we walked is history, not removed
         with site.warehouse.read() as con:
             elapsed = datetime.now(UTC) - sweeps.began_here_at(con, row.sweep_id)
-            over = open_houses.over_by(con, row.feed, gone, row.started_at + elapsed + _MARGIN)
+            began = sweeps.source_at(con, row.sweep_id)
+            over = open_houses.over_by(con, row.feed, gone, began + elapsed + _MARGIN)
         case.changed.update(over)
         gone = [key for key in gone if key not in over]
     case.facts["confirmed_absent"] = len(gone)

@@ -11,6 +11,7 @@ from itertools import count as numbers
 
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
+from mls_assets.passes.clocks import is_ahead
 from mls_assets.passes.ending import Ending, Window, ending, how_to_widen
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.relations import refuse_silence, without_unasked
@@ -26,6 +27,11 @@ from mls_assets.warehouse.cursors import ENDED
 #: More listings than these are not asked for one by one: the walk itself was cut.
 MOST_ASKED_BY_KEY = 1_000
 CHILDREN_BATCH = 50
+
+_BEGUN_IN_THE_FUTURE = (
+    "the download had begun by a clock that ran ahead, so it was not known which changes came "
+    "after its start; it began again"
+)
 
 
 @dataclass(slots=True)
@@ -64,7 +70,8 @@ def download(
     seen, source_rows = walk.seen, walk.source_rows
     if resource is Resource.PROPERTY and feed.relations and not _walk_relations(work, seen):
         return replace(work.done, complete=False)
-    cursor = walk.walk.started_at.isoformat()
+    began = min(walk.walk.started_at, client.clock or walk.walk.started_at)
+    cursor = began.isoformat()
     with site.warehouse.write() as con:
         cursors.end_walks(con, feed.name, resource)
         if resource is Resource.PROPERTY:
@@ -79,6 +86,7 @@ def download(
             initial_complete=True,
             source_rows=source_rows,
         )
+        cursors.remember(con, feed.name, resource, began)
     return replace(work.done, cursor=cursor, source_rows=source_rows)
 
 
@@ -96,6 +104,12 @@ def _walk_records(work: _Download) -> _Proven | None:
     for attempt in numbers():
         with work.site.warehouse.read() as con:
             walk = cursors.open_walk(con, work.feed.name, work.resource, "download")
+        if walk is not None and is_ahead(walk.started_at, datetime.now(UTC)):
+            # by a clock that ran ahead: when it really began, and so its cursor, is not known
+            with work.site.warehouse.write() as con:
+                cursors.end_walks(con, work.feed.name, work.resource)
+            work.done = work.done.noting((_BEGUN_IN_THE_FUTURE,))
+            walk = None
         try:
             return _follow_to_the_end(work, walk)
         except LinkExpired:

@@ -10,6 +10,7 @@ from mls_assets.feeds import ForgeAccess, SparkFeed
 from mls_assets.passes import download, events, replay, unconfigured, update
 from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client, spark_client
+from mls_assets.passes.clocks import about_skew
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.selection import settle
@@ -53,7 +54,7 @@ def replicate_spark(
             done = update.update(site, client, feed, resource, settings, state)
             if resource is Resource.PROPERTY:
                 _drop_relations(site, feed)
-        notes += tuple(client.notes)
+        notes += (*client.notes, *about_skew(client.skew))
     return done.noting(notes)
 
 

@@ -5,7 +5,7 @@ Only keys are staged here; what follows from them is decided and done in `judge`
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mls_assets.errors import MlsAssetsError, NotDownloaded
 from mls_assets.feeds import SparkFeed
@@ -21,6 +21,7 @@ from mls_assets.warehouse import sweeps
 
 #: Keys that wait in memory to be staged together: opening the warehouse takes longer than them.
 KEYS_A_WRITE = 50_000
+NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,10 @@ def _walk(
     for page in ahead(client.key_pages(resource)):
         if proof.pages == 0:
             with site.warehouse.write() as con:
-                # the source's clock, not ours, says as of when removals will be proven
+                # the earlier of both clocks says as of when removals will be proven
                 sweeps.note(con, sweep_id, started_at=page.fetched_at)
+                lead = max(-(client.skew or NO_TIME), NO_TIME)
+                sweeps.note_source_at(con, sweep_id, page.fetched_at + lead)
         proof.take(page)
         waiting = _staged(site, sweep_id, [*waiting, *page.keys])
         site.progress(

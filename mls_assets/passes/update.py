@@ -8,10 +8,11 @@ fetched before their page is stored and land in its transaction.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
+from mls_assets.passes.clocks import CLOCK_GRAIN, about_return, is_ahead, last_sane
 from mls_assets.passes.ending import Ending, Window, ending, how_to_widen
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.relations import with_children
@@ -22,15 +23,13 @@ from mls_assets.sources import SparkClient, ahead
 from mls_assets.values import KeyOrder, Page, Resource, Source
 from mls_assets.warehouse import FeedState, Walk, cursors, landing
 
-#: What a Date header cannot tell apart.
-_CLOCK_GRAIN = timedelta(seconds=1)
-
 
 @dataclass(frozen=True, slots=True)
 class _Update:
     """One update under way; `cursor` is the stored one that it started from.
 
-    `since` is the lower bound that is asked for, `until` the upper one of a two-sided window.
+    `since` is the lower bound that is asked for, `until` the upper one of a two-sided window;
+    `notes` say why the lower one is not the cursor's.
     """
 
     site: Site
@@ -41,6 +40,7 @@ class _Update:
     cursor: str
     since: datetime
     source_rows: int | None
+    notes: tuple[str, ...] = ()
     until: datetime | None = None
 
 
@@ -60,18 +60,27 @@ def update(
         raise ValueError("an update starts from a cursor")
     with site.warehouse.read() as con:
         walk = cursors.open_walk(con, feed.name, resource, "update")
-    overlap = timedelta(minutes=settings.overlap_minutes)
-    since = datetime.fromisoformat(state.cursor) - overlap
+        before = cursors.remembered(con, feed.name, resource)
     source_rows = client.count(resource)
-    work = _Update(site, client, feed, resource, settings, state.cursor, since, source_rows)
+    now = client.clock or datetime.now(UTC)
+    cursor, notes = datetime.fromisoformat(state.cursor), ()
+    from_then = cursor
+    if is_ahead(cursor, now):
+        from_then = last_sane([*before, cursor] if cursor not in before else before, now)
+        notes = (about_return(cursor, now, from_then),)
+    since = from_then - timedelta(minutes=settings.overlap_minutes)
+    work = _Update(site, client, feed, resource, settings, state.cursor, since, source_rows, notes)
     if walk is not None and walk.since is not None:
         resumed = replace(work, since=walk.since, until=walk.until)
+        # one that a clock began which ran ahead asks for too little
+        is_sound = not notes and not is_ahead(walk.started_at, now)
         try:
-            return _follow(resumed, walk, client.pages(resource, resume=walk.next_link))
+            if is_sound:
+                return _follow(resumed, walk, client.pages(resource, resume=walk.next_link))
         except LinkExpired:
-            # the source forgot where we were: ask the whole window again
-            with site.warehouse.write() as con:
-                cursors.end_walks(con, feed.name, resource)
+            pass  # the source forgot where we were: ask the whole window again
+        with site.warehouse.write() as con:
+            cursors.end_walks(con, feed.name, resource)
     work = replace(work, until=client.clock if settings.two_sided_window else None)
     return _follow(work, None, client.pages(resource, since=since, until=work.until))
 
@@ -111,11 +120,13 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
                 else:
                     cursors.end_walks(con, feed, resource)
                 if not page.next and not fault:
+                    cursor = _next_cursor(work, walk)
+                    cursors.remember(con, feed, resource, datetime.fromisoformat(cursor))
                     cursors.succeed(
                         con,
                         feed,
                         resource,
-                        cursor=_next_cursor(work, walk),
+                        cursor=cursor,
                         at=page.fetched_at,
                         source_rows=work.source_rows,
                     )
@@ -135,7 +146,7 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
         raise AssertionError("a walk has at least one page")
     cursor = _next_cursor(work, walk)
     done = replace(done, cursor=cursor, source_rows=work.source_rows)
-    return done.noting(_went_back(work.cursor, cursor))
+    return done.noting(work.notes)
 
 
 def _prove_complete(
@@ -170,9 +181,9 @@ def _prove_complete(
 
 
 def _next_cursor(work: _Update, walk: Walk) -> str:
-    """Return the cursor after this walk: nothing later than what it asked for."""
-    began = min(walk.started_at, walk.until) if walk.until else walk.started_at
-    return next_cursor(work.cursor, began)
+    """Return the cursor after this walk: never later than what it asked for, nor than a clock."""
+    bounds = (walk.started_at, walk.until, work.client.clock)
+    return next_cursor(work.cursor, min(moment for moment in bounds if moment is not None))
 
 
 def _told_with_children(work: _Update, pages: Iterator[Page]) -> Iterator[Page]:
@@ -187,14 +198,4 @@ def next_cursor(before: str, started_at: datetime) -> str:
     before it: that moves nothing back.
     """
     back = datetime.fromisoformat(before) - started_at
-    return before if timedelta(0) < back < _CLOCK_GRAIN else started_at.isoformat()
-
-
-def _went_back(before: str, after: str) -> tuple[str, ...]:
-    back = datetime.fromisoformat(before) - datetime.fromisoformat(after)
-    if back <= timedelta(0):
-        return ()
-    return (
-        f"the source's clock is {back.total_seconds():.0f} s behind its clock of the last update; "
-        "the cursor follows it, so that nothing is missed",
-    )
+    return before if timedelta(0) < back < CLOCK_GRAIN else started_at.isoformat()

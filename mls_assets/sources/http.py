@@ -60,10 +60,10 @@ class Answer(Generic[T]):
     """A proper answer (status 200), read.
 
     `content` is what the caller's `read` made of the body; `size` (bytes, inflated) and
-    `sha256` are the body's. `began_at` is when the request began by the server's clock: its
-    Date header less the time until the header came, so never too late; the local clock where
-    there is no such header. `retried` holds the reasons of the failures before this answer,
-    such as "503/1024" or "timeout".
+    `sha256` are the body's. `began_at` is when the request began, by the earlier of two clocks: the
+    server's Date header and ours, less the time until the header came; so it is never too late,
+    whichever of them runs ahead. Ours alone counts where there is no usable header.
+    `retried` holds the reasons of the failures before this answer, such as "503/1024" or "timeout".
     """
 
     content: T
@@ -124,7 +124,8 @@ class HttpSession:
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
         self._running: set[Deadline] = set()
-        self.clock: datetime | None = None  # of the newest answer's request, by the server
+        self.clock: datetime | None = None  # `began_at` of the newest answer
+        self.skew: timedelta | None = None  # by how much our clock was ahead of the server's then
 
     def __repr__(self) -> str:
         return f"HttpSession({str(self.origin)!r})"
@@ -207,8 +208,10 @@ class HttpSession:
             self._enlist(deadline)
             try:
                 with self._send(question) as response:
-                    answered_at = server_date(response) or self._now()
-                    began_at = answered_at - timedelta(seconds=self._clock() - began)
+                    told, here = server_date(response), self._now()
+                    answered_at = told or here
+                    elapsed = timedelta(seconds=self._clock() - began)
+                    began_at = min(answered_at, here) - elapsed
                     status = response.status_code
                     if 300 <= status < 400:
                         raise SourceRefused(self._redirected(response, where))
@@ -224,8 +227,8 @@ class HttpSession:
         digest = hashlib.sha256(body).hexdigest()
         verdict = classify(status, body, continuation=question.continuation)
         if verdict is not None:
-            told = pause_told(response.headers, answered_at, self.limits.retry_after_seconds)
-            self.judge(verdict, where, pause=told, digest=digest)
+            pause = pause_told(response.headers, answered_at, self.limits.retry_after_seconds)
+            self.judge(verdict, where, pause=pause, digest=digest)
         try:
             content = read(body)
         except AnswerBroken as error:
@@ -237,6 +240,7 @@ class HttpSession:
             )
             raise TryAgain("broken", AnswerBroken(text), digest=digest) from None
         self.clock = began_at
+        self.skew = here - told if told else None
         return Answer(content, began_at, len(body), digest, tuple(retried))
 
     def _send(self, question: _Question) -> requests.Response:

@@ -9,12 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from mls_assets.errors import AnswerBroken, PagingLoop
 from mls_assets.sources.links import place
 from mls_assets.sources.split import Unpacked, unpack
+from mls_assets.values import IN_THE_FUTURE
 
 KEYS_A_QUESTION = 50
 URL_BYTES = 7_000
@@ -38,7 +39,7 @@ def url_of(base: str, resource: str, options: Mapping[str, str | None]) -> str:
 
 def timestamp(moment: datetime) -> str:
     """An OData literal: UTC, whole seconds (rounded down), unquoted, as in all vendor samples."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def changed_between(since: datetime, until: datetime | None) -> str:
@@ -47,6 +48,20 @@ def changed_between(since: datetime, until: datetime | None) -> str:
     if until is not None and timestamp(until) > timestamp(since):
         clause += f" and ModificationTimestamp lt {timestamp(until)}"
     return clause
+
+
+def news_since(newest: datetime, now: datetime) -> str:
+    """The filter for what is newer than the newest record here, by whole seconds.
+
+    Fractions of its second are no news: a source may keep more of them than it tells. Neither is
+    what is dated in the future, or the same record would be news at each question.
+    """
+    since = min(newest, now).replace(microsecond=0) + timedelta(seconds=1)
+    until = now + IN_THE_FUTURE
+    return (
+        f"ModificationTimestamp ge {timestamp(since)} and ModificationTimestamp lt "
+        f"{timestamp(until)}"
+    )
 
 
 def behind(key_field: str, key: str) -> str:

@@ -7,7 +7,7 @@ nothing here stores, compares or removes. One client serves one feed.
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from mls_assets.errors import AnswerBroken, SourceRefused
@@ -22,6 +22,7 @@ from mls_assets.sources.odata import (
     changed_between,
     envelope_of,
     keys_filter,
+    news_since,
     pages_by_skip,
     url_of,
 )
@@ -108,8 +109,16 @@ class SparkClient:
 
     @property
     def clock(self) -> datetime | None:
-        """When the request of the newest answer began, by the source's clock; None before any."""
+        """When the request of the newest answer began; None before any.
+
+        By the source's clock, but never later than by ours.
+        """
         return self._http.clock
+
+    @property
+    def skew(self) -> timedelta | None:
+        """By how much our clock is ahead of the source's; None where it tells none."""
+        return self._http.skew
 
     # Walks ------------------------------------------------------------------------------
 
@@ -292,10 +301,12 @@ class SparkClient:
         return [head.key if isinstance(head, Head) else "" for head in heads]
 
     def newest_than(self, resource: Resource, since: datetime) -> bool:
-        """Whether anything was modified after `since`; one small request."""
-        url = self._url(
-            resource, top=1, select=(KEY_FIELDS[resource],), where=changed_between(since, None)
-        )
+        """Whether anything was modified after the second of `since`; one small request.
+
+        What is dated further in the future than any clock errs is no news, however often asked.
+        """
+        where = news_since(since, datetime.now(UTC))
+        url = self._url(resource, top=1, select=(KEY_FIELDS[resource],), where=where)
         return bool(self._get(url, resource).content.elements)
 
     # ------------------------------------------------------------------------------------

@@ -270,13 +270,18 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         todo.extend(item for item in inner if isinstance(item, BaseException))
 
 
+#: The years that a server can mean by its Date header.
+_YEARS = (2000, 2199)
+
+
 def server_date(response: requests.Response) -> datetime | None:
-    """The answer's Date header as an aware UTC instant, None where unusable."""
+    """The answer's Date header as an aware UTC instant, None where unusable or out of our time."""
     try:
         moment = parsedate_to_datetime(response.headers.get("Date", ""))
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment if _YEARS[0] <= moment.year <= _YEARS[1] else None
 
 
 def certificates() -> str | bool:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from mls_assets.errors import FeedBusy
-from mls_assets.values import TABLES, KeyOrder, Resource
+from mls_assets.values import IN_THE_FUTURE, TABLES, KeyOrder, Resource
 from mls_assets.warehouse import counters, status_deletes
 from mls_assets.warehouse.ddl import column_list
 from mls_assets.warehouse.queries import Connection, rows, scalar
@@ -22,6 +22,9 @@ WalkKind = Literal["download", "update", "relations"]
 
 #: The `next_link` of a walk whose last page is stored.
 ENDED = ""
+
+#: How many time cursors of a resource are remembered: a week of one each twenty minutes.
+CURSORS_KEPT = 500
 
 _WALKS = next(table for table in RAW_TABLES if table.name == "raw.walks")
 
@@ -98,10 +101,39 @@ def save(con: Connection, state: FeedState) -> None:
 def note_modification(
     con: Connection, feed: str, resource: Resource, modified_at: Iterable[datetime | None]
 ) -> None:
-    """Note how new the newest record is that came."""
+    """Note how new the newest record is that came; a date in the future tells nothing of that."""
     state = state_of(con, feed, resource)
-    known = [moment for moment in (*modified_at, state.newest_modification) if moment]
+    latest = datetime.now(UTC) + IN_THE_FUTURE
+    moments = (*modified_at, state.newest_modification)
+    known = [moment for moment in moments if moment and moment <= latest]
     save(con, replace(state, newest_modification=max(known, default=None)))
+
+
+def remember(con: Connection, feed: str, resource: Resource, cursor: datetime) -> None:
+    """Keep a time cursor among the last ones; those after it belong to a clock that ran ahead."""
+    where = "where feed = ? and resource = ?"
+    con.execute(f"delete from raw.cursors {where} and cursor > ?", [feed, resource, cursor])
+    number = scalar(
+        con, f"select coalesce(max(number), 0) + 1 from raw.cursors {where}", [feed, resource]
+    )
+    con.execute(
+        "insert into raw.cursors (feed, resource, number, cursor) values (?, ?, ?, ?)",
+        [feed, resource, number, cursor],
+    )
+    con.execute(
+        f"delete from raw.cursors {where} and number <= ?",
+        [feed, resource, number - CURSORS_KEPT],
+    )
+
+
+def remembered(con: Connection, feed: str, resource: Resource) -> list[datetime]:
+    """Return the time cursors that a resource had last, oldest first."""
+    found = rows(
+        con,
+        "select cursor from raw.cursors where feed = ? and resource = ? order by number",
+        [feed, resource],
+    )
+    return [cursor for (cursor,) in found]
 
 
 def unblock(con: Connection, feed: str, resource: Resource) -> None:

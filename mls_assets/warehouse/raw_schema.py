@@ -113,6 +113,17 @@ RAW_TABLES = (
         ("walk_id",),
     ),
     Table(
+        "raw.cursors",
+        "cursor that a resource had, of the last few hundred",
+        (
+            FEED,
+            RESOURCE,
+            Column("number", "BIGINT", "Its place in the order in which they were stored."),
+            Column("cursor", "TIMESTAMPTZ", "The cursor."),
+        ),
+        ("feed", "resource", "number"),
+    ),
+    Table(
         "raw.origins",
         "feed, with the source that it was first filled from",
         (
@@ -182,6 +193,7 @@ RAW_TABLES = (
             Column("keyless_passed", "VARCHAR", "The void sweep whose approval passed such here."),
             Column("keyless_passed_by", "VARCHAR", "Who approved that."),
             Column("run_id", "VARCHAR", "The run that began it."),
+            Column("source_at", "TIMESTAMPTZ", "When it began, by the source's clock alone."),
         ),
         ("sweep_id",),
     ),

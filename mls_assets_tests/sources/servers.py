@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 TOKEN = "S3CR3T-CANARY-0123456789"
-DATE = "Mon, 03 Aug 2026 12:00:00 GMT"
+DATE = "Sat, 03 Aug 2024 12:00:00 GMT"
 
 
 @dataclass(frozen=True)

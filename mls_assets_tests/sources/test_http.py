@@ -1,7 +1,7 @@
 """What a session sends and to whom, what it tells about it, and whose clock it goes by."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -186,19 +186,25 @@ def test_an_error_text_has_neither_query_nor_payload(server: Server, session: Se
 
 
 @pytest.mark.parametrize(
-    ("date", "expected"),
+    ("date", "expected", "skew"),
     [
-        ("Mon, 03 Aug 2026 12:00:00 GMT", "2026-08-03T11:59:58+00:00"),
-        ("Mon, 03 Aug 2026 14:00:00 +0200", "2026-08-03T11:59:58+00:00"),
-        ("yesterday", "2020-01-01T00:00:00+00:00"),
-        ("", "2020-01-01T00:00:00+00:00"),
+        ("Mon, 03 Aug 2026 12:00:00 GMT", "2026-08-03T11:59:58+00:00", timedelta(hours=1)),
+        ("Mon, 03 Aug 2026 14:00:00 +0200", "2026-08-03T11:59:58+00:00", timedelta(hours=1)),
+        ("Mon, 03 Aug 2026 14:00:00 GMT", "2026-08-03T12:59:58+00:00", timedelta(hours=-1)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", "2026-08-03T12:59:58+00:00", None),
+        ("Mon, 03 Aug 0099 12:00:00 GMT", "2026-08-03T12:59:58+00:00", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", "2026-08-03T12:59:58+00:00", None),
+        ("yesterday", "2026-08-03T12:59:58+00:00", None),
+        ("", "2026-08-03T12:59:58+00:00", None),
     ],
 )
-def test_a_request_began_when_the_server_says_less_the_time_it_took(
-    server: Server, session: Sessions, date: str, expected: str
+def test_a_request_began_by_the_earlier_of_both_clocks_less_the_time_it_took(
+    server: Server, session: Sessions, date: str, expected: str, skew: timedelta | None
 ):
     ticks = iter([0.0, 5.0, 7.0])
-    local = datetime(2020, 1, 1, 0, 0, 2, tzinfo=UTC)
+    local = datetime(2026, 8, 3, 13, tzinfo=UTC)
     server.replies = [reply(200, BODY, Date=date)]
-    answer = ask(session(clock=lambda: next(ticks), now=lambda: local), server)
+    http = session(clock=lambda: next(ticks), now=lambda: local)
+    answer = ask(http, server)
     assert answer.began_at.isoformat() == expected
+    assert http.skew == skew

@@ -11,6 +11,7 @@ from mls_assets.errors import (
     SourceRefused,
     SourceUnreachable,
 )
+from mls_assets.sources.odata import news_since, timestamp
 from mls_assets.sources.spark import SparkClient
 from mls_assets.values import ChildSet, LookupValue, Reason, Removal, Resource
 from mls_assets_tests.sources.servers import (
@@ -59,7 +60,7 @@ def test_a_page_carries_its_facts_and_the_records_verbatim(server: Server, spark
     (page,) = spark().pages(LISTINGS)
     assert page.records[0].body == b'{"ListingKey":"1", "Price": 1.10}'
     assert (page.feed, page.resource, page.size) == ("spark/test", LISTINGS, len(body))
-    assert page.fetched_at == datetime(2026, 8, 3, 12, tzinfo=UTC)
+    assert page.fetched_at == datetime(2024, 8, 3, 12, tzinfo=UTC)
     assert len(page.sha256) == 64
 
 
@@ -435,6 +436,22 @@ def test_a_sensor_asks_whether_anything_is_newer(
     assert server.asked[0].options["$top"] == "1"
 
 
+def test_fractions_of_the_newest_second_and_dates_in_the_future_are_no_news():
+    now = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    until = " and ModificationTimestamp lt 2026-05-01T13:00:00Z"
+    for newest in (
+        datetime(2026, 5, 1, 11, 7, 9, 123456, UTC),
+        datetime(2026, 5, 1, 11, 7, 9, 0, UTC),
+    ):
+        assert news_since(newest, now) == f"ModificationTimestamp ge 2026-05-01T11:07:10Z{until}"
+    ahead = news_since(datetime(2099, 1, 1, tzinfo=UTC), now)
+    assert ahead == f"ModificationTimestamp ge 2026-05-01T12:00:01Z{until}"
+
+
+def test_a_timestamp_has_four_digits_of_a_year():
+    assert timestamp(datetime(99, 1, 1, tzinfo=UTC)) == "0099-01-01T00:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("members", "count"),
     [
@@ -467,7 +484,7 @@ def test_the_clock_of_the_source_is_that_of_the_newest_answer(server: Server, sp
     client = spark()
     assert client.clock is None
     client.count(LISTINGS)
-    assert client.clock == datetime(2026, 8, 3, 12, tzinfo=UTC)
+    assert client.clock == datetime(2024, 8, 3, 12, tzinfo=UTC)
 
 
 def test_lookups_are_walked_by_offset(server: Server, spark: Clients):

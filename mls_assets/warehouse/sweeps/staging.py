@@ -12,7 +12,7 @@ from mls_assets.warehouse import arrow, status_deletes
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.open_houses import OVER
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
-from mls_assets.warehouse.sweeps.verdicts import about
+from mls_assets.warehouse.sweeps.verdicts import about, source_at
 
 _BATCH = 100_000
 
@@ -183,7 +183,7 @@ def _local(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
             f" and (({OVER}) is not true or held.{key} in "
             "(select record_key from raw.sweep_keys where sweep_id = ?))"
         )
-        params += [whose.started_at, sweep_id]
+        params += [source_at(con, sweep_id), sweep_id]
     return query, params
 
 

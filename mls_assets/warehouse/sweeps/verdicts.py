@@ -225,6 +225,21 @@ def began_here_at(con: Connection, sweep_id: str) -> datetime:
     return scalar(con, "select began_here_at from raw.sweep_marks where sweep_id = ?", [sweep_id])
 
 
+def note_source_at(con: Connection, sweep_id: str, moment: datetime) -> None:
+    """Store when a sweep began by the source's clock alone, by which its open houses end."""
+    con.execute("update raw.sweep_marks set source_at = ? where sweep_id = ?", [moment, sweep_id])
+
+
+def source_at(con: Connection, sweep_id: str) -> datetime:
+    """Return when a sweep began by the source's clock, so far as that is known."""
+    return scalar(
+        con,
+        "select coalesce(source_at, started_at) from sweeps left join raw.sweep_marks "
+        "using (sweep_id) where sweep_id = ?",
+        [sweep_id],
+    )
+
+
 def removed_since(con: Connection, feed: str, resource: Resource, since: datetime) -> int:
     """Count the keys that sweeps of this resource removed since a time, but for released ones.
 
