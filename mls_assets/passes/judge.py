@@ -262,7 +262,8 @@ def _verdict(case: Case) -> Judged:
         if refused:
             text += f". Of these, {refused:,} stand in rejected_values: they cannot be stored"
     if along:
-        text += f"; {along:,} open houses went with their listings"
+        many = f"{along:,} open houses went with their listings"
+        text += f"; {many if along > 1 else '1 open house went with its listing'}"
     verdict = "reconciled" if equal else "unequal"
     with case.site.warehouse.write() as con:
         _spend_keyless(case, con)

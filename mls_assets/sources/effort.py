@@ -20,6 +20,8 @@ from mls_assets.sources.transport import Limits
 from mls_assets.sources.vendor_errors import Kind, QuestionRefused, Verdict
 
 RATE_LIMIT_PAUSE = 30.0  # Spark documents no Retry-After; its window is five minutes long
+#: What becomes of an answer that was no proper one; what a source told before is not its matter.
+NOT_APPLIED = "That answer was not applied; what landed before it stays."
 _BACKOFF_LIMIT = 60.0
 _BROKEN_TRIES = 3
 _JITTER = random.Random()  # noqa: S311 - spreads clients over time, guards nothing
@@ -103,7 +105,7 @@ class Effort:
         tries = f"{len(self.reasons)} tries" if len(self.reasons) > 1 else "1 try"
         return SourceUnreachable(
             f"{where} gave no proper answer in {self._clock() - self._began:,.0f} s and {tries}; "
-            f"at last {last.error}. Nothing of it was applied; run again when it answers."
+            f"at last {last.error}. What landed before stays; run again when it answers."
         )
 
     def _told(self, failure: TryAgain) -> bool:
@@ -126,7 +128,7 @@ def failure_for(
     verdict: Verdict, where: str, sentence: str, pause: float | None, digest: str
 ) -> SourceError | TokenRefused | TryAgain:
     """The error that a verdict on an answer calls for; `sentence` is the verdict, scrubbed."""
-    text = f"{where} answered {sentence}. Nothing of it was applied."
+    text = f"{where} answered {sentence}. {NOT_APPLIED}"
     match verdict.kind:
         case Kind.ACCESS:
             return TokenRefused(text)

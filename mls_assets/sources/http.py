@@ -6,10 +6,11 @@ what a good body is, its caller says with a `read` function, which raises Answer
 
 import hashlib
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Generic, NoReturn, TypeVar
@@ -27,7 +28,7 @@ from mls_assets.errors import (
     SourceRefused,
     SourceUnreachable,
 )
-from mls_assets.sources.effort import RATE_LIMIT_PAUSE, Effort, TryAgain, failure_for
+from mls_assets.sources.effort import NOT_APPLIED, RATE_LIMIT_PAUSE, Effort, TryAgain, failure_for
 from mls_assets.sources.links import Origin, is_loopback, place, sendable, shown
 from mls_assets.sources.transport import (
     MIB,
@@ -47,6 +48,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _ERROR_BODY = Limits(body_bytes=MIB)
+#: Tokens of fewer characters stand in a text by chance.
+_SHORT_TOKEN = 8
 _BROKEN_OFF = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -166,8 +169,21 @@ class HttpSession:
         return self._ask(_Question("POST", url, "application/json", body), read)
 
     def scrub(self, text: str) -> str:
-        """`text` without the token, should a server have sent it back to us."""
-        return text.replace(self._token, "***").replace(quote(self._token, safe=""), "***")
+        """`text` without the token, should a server have sent it back to us, whole or cut off.
+
+        A token so short that words hold it by chance is told by what stands beside it.
+        """
+        for secret in {self._token, quote(self._token, safe="")}:
+            if len(secret) < _SHORT_TOKEN:
+                text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", "***", text)
+                continue
+            text = text.replace(secret, "***")
+            for size in range(len(secret) - 1, _SHORT_TOKEN - 1, -1):
+                text = text.replace(f"{secret[:size]}...", "***...")
+        return text
+
+    def _place(self, url: str) -> str:
+        return self.scrub(place(url))
 
     def _ask(self, question: _Question, read: Callable[[bytes], T]) -> Answer[T]:
         effort = Effort(self.patience, self.limits, self._clock)
@@ -181,7 +197,7 @@ class HttpSession:
         try:
             return retrying(self._once, question, read, effort)
         except TryAgain as last:
-            raise effort.given_up(last, place(question.url)) from None
+            raise effort.given_up(last, self._place(question.url)) from None
 
     def _wait(self, seconds: float) -> None:
         if seconds >= RATE_LIMIT_PAUSE:
@@ -193,7 +209,7 @@ class HttpSession:
             return self._exchange(question, read, effort.reasons)
         except TryAgain as failure:
             if self._closed.is_set():
-                text = f"{place(question.url)}: broken off, since the session was closed."
+                text = f"{self._place(question.url)}: broken off, since the session was closed."
                 raise SourceError(text) from None
             effort.note(failure)
             raise
@@ -202,7 +218,7 @@ class HttpSession:
         self, question: _Question, read: Callable[[bytes], T], retried: list[str]
     ) -> Answer[T]:
         """One try. Raises TryAgain for what may pass, and lasting errors as they are."""
-        where = place(question.url)
+        where = self._place(question.url)
         began = self._clock()
         with Deadline(self.limits.total_seconds) as deadline:
             self._enlist(deadline)
@@ -236,7 +252,7 @@ class HttpSession:
             text = (
                 f"{where} answered with what is no proper answer: {self.scrub(str(error))} "
                 f"({len(body):,} bytes, {shown(media, 60)}, sha256 {digest[:12]}). "
-                "Nothing of it was applied."
+                f"{NOT_APPLIED}"
             )
             raise TryAgain("broken", AnswerBroken(text), digest=digest) from None
         self.clock = began_at
@@ -293,7 +309,7 @@ class HttpSession:
         except AnswerBroken as error:
             if status != 200:
                 return b""  # the status says enough
-            raise AnswerBroken(f"{where}: {error}. Nothing of it was applied.") from None
+            raise AnswerBroken(f"{where}: {error}. {NOT_APPLIED}") from None
 
     def _failed(self, error: BaseException, deadline: Deadline, where: str) -> NoReturn:
         failure = failure_of(error)
@@ -321,4 +337,5 @@ class HttpSession:
         self, verdict: Verdict, where: str, *, pause: float | None = None, digest: str = ""
     ) -> NoReturn:
         """Raise what a verdict calls for; also for verdicts that a `read` function reached."""
-        raise failure_for(verdict, where, self.scrub(verdict.sentence()), pause, digest)
+        told = replace(verdict, reason=self.scrub(verdict.reason), said=self.scrub(verdict.said))
+        raise failure_for(told, where, told.sentence(), pause, digest)

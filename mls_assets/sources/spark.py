@@ -12,6 +12,7 @@ from functools import partial
 
 from mls_assets.errors import AnswerBroken, SourceRefused
 from mls_assets.sources.csdl import declaration_of
+from mls_assets.sources.effort import NOT_APPLIED
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets.sources.links import follow, place
 from mls_assets.sources.odata import (
@@ -448,7 +449,7 @@ class SparkClient:
             if strangers := len(set(step.keys) - keys):
                 raise AnswerBroken(
                     f"{place(url)} answered {strangers:,} records that were not asked for, so "
-                    "it ignores $filter. Nothing of it was applied."
+                    f"it ignores $filter. {NOT_APPLIED}"
                 )
             steps.append(step)
         return steps

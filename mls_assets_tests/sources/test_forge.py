@@ -350,7 +350,9 @@ def test_of_an_answer_that_is_none_nothing_is_given_out(
     answers(server, events(5, 1, live("0")), answer, answer)
     pages = forge().pages("forge/armls", "armls", Resource.PROPERTY, after=0)
     assert next(pages).position == 5
-    with pytest.raises(AnswerBroken, match="Nothing of it was applied"):
+    with pytest.raises(
+        AnswerBroken, match="That answer was not applied; what landed before it stays"
+    ):
         next(pages)
 
 

@@ -10,6 +10,7 @@ from mls_assets.errors import (
     AnswerBroken,
     ConfigurationError,
     SourceRefused,
+    SourceUnreachable,
 )
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets_tests.sources.servers import (
@@ -140,6 +141,36 @@ def test_cookies_are_not_kept(server: Server, session: Sessions):
     ask(one, server)
     ask(one, server)
     assert "cookie" not in server.asked[1].headers
+
+
+@pytest.mark.parametrize("length", [24, 150, 1500])
+def test_a_token_that_a_message_cuts_off_is_not_shown_either(
+    server: Server, session: Sessions, length: int
+):
+    token = "eyJhbGciOi" + "aB3-" * (length // 4)
+    echo = f'{{"error":{{"code":400,"message":"{"x" * 80} {token} is not valid"}}}}'
+    server.otherwise = lambda asked: reply(400, echo)
+    with pytest.raises(SourceRefused) as refused:
+        ask(HttpSession(server.origin, token), server)
+    assert "eyJhbGci" not in str(refused.value)
+    assert "***" in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["a", "e", "5", "tok", "not"])
+def test_a_short_token_is_not_cut_out_of_words(server: Server, token: str):
+    said = f'"the value {token}, it says: Bearer {token}"'
+    server.otherwise = lambda asked: reply(
+        500, f'{{"error":{{"code":1026,"message":{said}}}}}'.encode()
+    )
+    with (
+        HttpSession(server.origin, token, patience=0, sleep=lambda _: None) as one,
+        pytest.raises(SourceUnreachable) as failed,
+    ):
+        ask(one, server)
+    text = str(failed.value)
+    assert "500/1026: the source has a problem with these data" in text
+    assert "the value ***, it says: Bearer ***" in text
+    assert f"127.0.0.1:{server.port}/Reso/OData/Property gave no proper answer" in text
 
 
 def test_a_token_that_the_server_sends_back_is_not_shown(server: Server, session: Sessions):
