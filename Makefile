@@ -10,7 +10,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-PIP := -m pip --disable-pip-version-check --no-cache-dir --quiet
+PIP_LOUD := -m pip --disable-pip-version-check --no-cache-dir
+PIP := $(PIP_LOUD) --quiet
+# what a person is told meanwhile, of pip's hundreds of lines
+PROGRESS = /^Collecting/ && ++n % 20 == 0 { print "  " n " of about " all " packages are here" } \
+	/^Installing collected/ { print "  all are here; unpacking them takes about as long again" } \
+	{ fflush() }
 PREPARE = $(BIN)/python -m mls_assets.cli.checkout "$(CURDIR)"
 # what the tools would otherwise keep in the home folder
 export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/$(VENV)/pyright
@@ -28,9 +33,10 @@ $(READY): pyproject.toml setup.cfg constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
 	    "Name another: make PYTHON=/path/to/python3.12 install" >&2; exit 2; }
-	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (a minute or two)"
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version): one minute, or more on a slow network"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python $(PIP) install --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python $(PIP_LOUD) install --constraint constraints.txt --editable '.[test]' \
+	  | awk -v all="$$(grep -c == constraints.txt)" '$(PROGRESS)'
 	@$(PREPARE)
 	@touch $@
 
@@ -59,8 +65,12 @@ mutants: $(READY) ## mutation testing of plan, guard, digest and sweep proof (ha
 	@PYTHONPATH=. $(BIN)/mutmut run --max-children 2
 	@$(BIN)/mutmut results
 
-dev: $(READY) ## sandbox and Dagster UI on 127.0.0.1:3000, all sensors running; Ctrl-C stops both
-	@exec $(BIN)/python -m mls_assets.cli.dev
+# of `make dev`, on 127.0.0.1
+PORT ?= 3000
+SANDBOX_PORT ?= 8400
+
+dev: $(READY) ## sandbox and Dagster UI (PORT=3000 SANDBOX_PORT=8400), sensors on, data begun afresh
+	@exec $(BIN)/python -m mls_assets.cli.dev --port "$(PORT)" --sandbox-port "$(SANDBOX_PORT)"
 
 lint: $(READY) ## style, types, and the one-way imports between rooms
 	@$(BIN)/ruff check .

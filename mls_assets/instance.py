@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
+from mls_assets.errors import ConfigurationError
 from mls_assets.passes.site import data_folder
 from mls_assets.warehouse.locks import KernelLock
 
@@ -57,17 +58,20 @@ def make_dagster_home(home: Path) -> Path:
 def dagster_home(environ: MutableMapping[str, str] | None = None) -> Path:
     """Return Dagster's folder and see to it that it exists and that DAGSTER_HOME names it.
 
-    A DAGSTER_HOME that is set is used as given, but that a new one gets the project's settings:
-    Dagster's own would send telemetry. Else it is `dagster_home` in the data folder.
+    A DAGSTER_HOME that is set is used as given, but that one without settings gets the project's:
+    Dagster's own know no limits and would send telemetry. Else it is `dagster_home` in the data
+    folder. Raises ConfigurationError when the folder cannot be made or written.
     """
     environ = os.environ if environ is None else environ
     given = environ.get("DAGSTER_HOME", "").strip()
-    if given:
-        home = Path(given).expanduser().resolve()
-        if not home.is_dir() or not any(home.iterdir()):
-            make_dagster_home(home)
-    else:
-        home = make_dagster_home(data_folder(environ) / "dagster_home")
+    home = Path(given).expanduser().resolve() if given else data_folder(environ) / "dagster_home"
+    try:
+        make_dagster_home(home)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Dagster's folder {home} cannot be made or written ({error.strerror}). Nothing was "
+            "done; set DAGSTER_HOME to a folder of yours, or unset it."
+        ) from None
     environ["DAGSTER_HOME"] = str(home)
     return home
 

@@ -201,20 +201,28 @@ def test_dagsters_folder_is_made_with_our_settings_in_the_data_folder(tmp_path: 
 
 
 def test_a_dagster_home_that_is_set_is_used_as_given(tmp_path: Path):
-    environ = {"MLS_ASSETS_DATA": str(tmp_path / "data"), "DAGSTER_HOME": str(tmp_path / "mine")}
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "history").mkdir()
-    assert dagster_home(environ) == (tmp_path / "mine").resolve()
-    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["history"]
+    mine = tmp_path / "mine"
+    environ = {"MLS_ASSETS_DATA": str(tmp_path / "data"), "DAGSTER_HOME": str(mine)}
+    mine.mkdir()
+    (mine / "dagster.yaml").write_text("# mine\n")
+    assert dagster_home(environ) == mine.resolve()
+    assert (mine / "dagster.yaml").read_text() == "# mine\n"
+    assert not (tmp_path / "data").exists()
 
 
-def test_a_dagster_home_that_is_new_gets_our_settings_or_dagster_would_send_telemetry(
-    tmp_path: Path,
-):
-    for folder in (tmp_path / "new", tmp_path):
-        dagster_home({"DAGSTER_HOME": str(folder)})
-    assert "telemetry" in (tmp_path / "new" / "dagster.yaml").read_text()
-    assert not (tmp_path / "dagster.yaml").exists(), "somebody has used it before"
+@pytest.mark.parametrize("made_by_hand", [[], ["."], ["history", "storage"]])
+def test_a_dagster_home_without_settings_gets_ours(tmp_path: Path, made_by_hand: list[str]):
+    home = tmp_path / "home"
+    for folder in made_by_hand:
+        (home / folder).mkdir(parents=True)
+    dagster_home({"DAGSTER_HOME": str(home)})
+    assert "telemetry" in (home / "dagster.yaml").read_text()
+
+
+def test_a_dagster_home_that_cannot_be_made_is_one_clear_line(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="DAGSTER_HOME"):
+        dagster_home({"DAGSTER_HOME": str(tmp_path / "file")})
 
 
 def test_dagster_takes_our_settings(tmp_path: Path):

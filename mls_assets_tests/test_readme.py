@@ -60,9 +60,12 @@ def test_every_check_stands_in_the_readme_with_its_asset():
     assert {(row[0], row[1]) for row in table("check")} == defined
 
 
-def test_every_job_and_sensor_stands_in_the_readme():
+def test_every_job_sensor_and_schedule_stands_in_the_readme():
     assert {row[0] for row in table("job")} == {job.name for job in defs.jobs or []}
     assert {row[0] for row in table("sensor")} == {sensor.name for sensor in defs.sensors or []}
+    assert {row[0] for row in table("schedule")} == {
+        schedule.name for schedule in defs.schedules or []
+    }
 
 
 def test_every_verb_stands_in_the_readme():

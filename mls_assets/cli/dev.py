@@ -5,36 +5,30 @@ afresh each time, Dagster's folder included: the sandbox forgets its events when
 sensors go by what Dagster remembers of them.
 """
 
+import argparse
 import os
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mls_assets.cli.ground import fresh_folder
 from mls_assets.cli.local import sandbox_process
 from mls_assets.cli.screen import complain
+from mls_assets.cli.serving import PORT, dagster_process, ended_by_signals, free_port
 from mls_assets.errors import MlsAssetsError
 from mls_assets.instance import make_dagster_home
-from mls_assets.sensors.hook import HOOK_VARIABLE
 
-UI = ("127.0.0.1", 3000)
 SANDBOX_PORT = 8400
 #: Moves of the market a minute, on each source.
 MOVES = 30.0
-#: Seconds that Dagster gets to end by itself after each word.
-_END_SECONDS = 8.0
+_OTHER_PORT = "name another: make dev PORT=3001"
+_OTHER_SANDBOX_PORT = "name another: make dev SANDBOX_PORT=8401"
 
 
 def environment_of(folder: Path, environ: MutableMapping[str, str]) -> dict[str, str]:
-    """Return the environment in which everything happens in `folder`, with sensors on.
-
-    Whoever is told of failures in production is not told of the sandbox's.
-    """
-    without = ("MLS_ASSETS_DATABASE", "MLS_ASSETS_FEEDS", HOOK_VARIABLE)
+    """Return the environment in which everything happens in `folder`, with sensors on."""
+    without = ("MLS_ASSETS_DATABASE", "MLS_ASSETS_FEEDS")
     return {
         **{name: value for name, value in environ.items() if name not in without},
         "MLS_ASSETS_DATA": str(folder),
@@ -46,63 +40,43 @@ def environment_of(folder: Path, environ: MutableMapping[str, str]) -> dict[str,
 @contextmanager
 def dev_folder(folder: Path) -> Iterator[None]:
     """Hold the folder in which everything happens, begun afresh and unseen by git."""
-    with fresh_folder(folder, remedy=f"Move {folder} away, then run `make dev` again."):
+    with fresh_folder(
+        folder,
+        remedy=f"Move {folder} away, then run `make dev` again.",
+        in_use="stop the other `make dev` with Ctrl-C first; two at once need two checkouts, and "
+        "ports of their own: make dev PORT=3001 SANDBOX_PORT=8401",
+    ):
         (folder / ".gitignore").write_text("*\n")
         yield
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C (or SIGTERM), then stop both; returns the exit code."""
-    folder = Path.cwd() / ".dev"
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.default_int_handler)
+    parser = argparse.ArgumentParser(prog="make dev", description=__doc__)
+    parser.add_argument("--port", type=int, default=PORT, help="of the Dagster UI")
+    parser.add_argument("--sandbox-port", type=int, default=SANDBOX_PORT)
+    ports = parser.parse_args(arguments)
     try:
-        with (
-            dev_folder(folder),
-            sandbox_process(port=SANDBOX_PORT, listings=2_000, live=MOVES) as sandbox,
-        ):
-            environment = {**environment_of(folder, os.environ), **sandbox.environment}
-            host, port = UI
-            print(f"Sandbox: {sandbox.control_url}/   Dagster: http://{host}:{port}")
-            print(f"Data: {folder} (mls.duckdb for notebooks)   Ctrl-C stops both", flush=True)
-            return _dagster(environment, host, port)
-    except KeyboardInterrupt:
-        return 0
+        with ended_by_signals():
+            return _serve(Path.cwd() / ".dev", ports.port, ports.sandbox_port)
     except MlsAssetsError as error:
         complain(str(error))
         return error.exit_code
+    return 0
 
 
-def _dagster(environment: dict[str, str], host: str, port: int) -> int:
-    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-h", host, "-p", str(port)]
-    # a group of its own: Ctrl-C reaches it once, from here, and not a second time while it stops
-    child = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - our own
-    try:
-        return child.wait()
-    finally:
-        _end(child)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Stop Dagster, and then the code server and the runs that it leaves behind."""
-    if child.poll() is None:
-        child.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(_END_SECONDS)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + _END_SECONDS
-        while _told(child.pid, number) and time.monotonic() < deadline:
-            child.poll()
-            time.sleep(0.2)
-
-
-def _told(group: int, number: int) -> bool:
-    """Send a signal to a process group; false if there is nobody left in it."""
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return False
-    return True
+def _serve(folder: Path, port: int, sandbox_port: int) -> int:
+    with dev_folder(folder):
+        free_port(port, _OTHER_PORT)
+        with sandbox_process(
+            port=sandbox_port, remedy=_OTHER_SANDBOX_PORT, listings=2_000, live=MOVES
+        ) as sandbox:
+            environment = {**environment_of(folder, os.environ), **sandbox.environment}
+            with dagster_process(environment, port=port, remedy=_OTHER_PORT) as (child, url):
+                print(f"Sandbox: {sandbox.control_url}/   Dagster: {url}   Ctrl-C stops both")
+                print(f"Data: {folder} (mls.duckdb for notebooks); the next `make dev` discards it")
+                sys.stdout.flush()
+                return child.wait()
 
 
 if __name__ == "__main__":

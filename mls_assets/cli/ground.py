@@ -13,6 +13,7 @@ from mls_assets.errors import ConfigurationError
 from mls_assets.warehouse.locks import KernelLock
 
 _REMEDY = "Give the demo a folder of its own: MLS_ASSETS_DATA=data-demo mls-assets demo"
+_IN_USE = "wait for it, or set MLS_ASSETS_DATA to another folder."
 MARKER = ".made-by-mls-assets-demo"
 DAGSTER_HOME = "dagster_home"
 #: What `make install` or a verb that failed leaves in a data folder; no data is ever in it.
@@ -41,12 +42,12 @@ def disown(folder: Path) -> None:
 
 @contextmanager
 def fresh_folder(
-    folder: Path, keep: Collection[str] = (), *, remedy: str = _REMEDY
+    folder: Path, keep: Collection[str] = (), *, remedy: str = _REMEDY, in_use: str = _IN_USE
 ) -> Iterator[None]:
     """Empty the folder but for `keep`, mark it as ours, and hold it against a second user.
 
     Raises ConfigurationError, with the folder as it was, if it is someone else's (then `remedy`
-    is the next step) or in use.
+    is the next step) or in use (then `in_use`).
     """
     theirs = foreign(folder)
     if theirs:
@@ -65,8 +66,7 @@ def fresh_folder(
         ) from None
     if not taken:
         raise ConfigurationError(
-            f"{folder} is in use by another demo ({marker.holder()}). Nothing was done; wait for "
-            "it, or set MLS_ASSETS_DATA to another folder."
+            f"{folder} is in use by another demo ({marker.holder()}). Nothing was done; {in_use}"
         )
     try:
         for entry in folder.iterdir():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Seconds in which a child has to end by itself before it is killed.
 _END_SECONDS = 10.0
+_OTHER_PORT = "name another port with --port, or 0 for a free one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,17 @@ def serve(*, port: int, listings: int, seed: int, shape: "Shape", live: bool) ->
 
 
 @contextmanager
-def sandbox_process(*, port: int = 0, **market: Any) -> Iterator[Sandbox]:
+def sandbox_process(
+    *, port: int = 0, remedy: str = _OTHER_PORT, **market: Any
+) -> Iterator[Sandbox]:
     """Run a sandbox in a process of its own, so that serving costs the caller no Python time.
 
-    `market` is what `SandboxServer` takes. Raises ConfigurationError if the port is taken.
+    `market` is what `SandboxServer` takes. Raises ConfigurationError if the port is taken, with
+    `remedy` as the next step.
     """
+    told = {"port": port, "remedy": remedy, **market}
     child = subprocess.Popen(  # noqa: S603 - this very module
-        [sys.executable, "-m", "mls_assets.cli.local", json.dumps({"port": port, **market})],
+        [sys.executable, "-m", "mls_assets.cli.local", json.dumps(told)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -68,11 +73,11 @@ def sandbox_process(*, port: int = 0, **market: Any) -> Iterator[Sandbox]:
                 child.kill()
 
 
-def _child(settings: Mapping[str, Any]) -> None:
+def _child(remedy: str, settings: Mapping[str, Any]) -> None:
     from mls_assets.sandbox.server import SandboxServer
 
     try:
-        with _explained(settings["port"]), SandboxServer(**settings) as server:
+        with _explained(settings["port"], remedy), SandboxServer(**settings) as server:
             told = {"control_url": server.control_url, "environment": server.environment()}
             print(json.dumps(told), flush=True)
             sys.stdin.read()
@@ -81,15 +86,16 @@ def _child(settings: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _explained(port: int) -> Iterator[None]:
+def _explained(port: int, remedy: str = _OTHER_PORT) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise ConfigurationError(
             f"The sandbox cannot listen on 127.0.0.1:{port} ({error.strerror}). Nothing was "
-            "started; name another port with --port, or 0 for a free one."
+            f"started; {remedy}"
         ) from None
 
 
 if __name__ == "__main__":
-    _child(json.loads(sys.argv[1]))
+    given = json.loads(sys.argv[1])
+    _child(given.pop("remedy"), given)

@@ -217,6 +217,27 @@ def erase(feed: str, resource: str | None, yes: bool, verbose: bool) -> int:
 
 
 @verbs.command(epilog=_EXIT_CODES)
+@click.option("--port", type=click.IntRange(0, 65_535), default=3000, show_default=True)
+@_verbose
+def ui(port: int, verbose: bool) -> int:
+    """Serve the Dagster UI on this data folder, with daemon and sensors.
+
+    Runs until Ctrl-C; runs that it started end with it, and go on from their last page at the
+    next start. Sensors are on, so feeds replicate by themselves; MLS_ASSETS_SENSORS=off leaves
+    them stopped. It listens on 127.0.0.1 only; --port 0 takes a free port. DAGSTER_HOME gets the
+    project's dagster.yaml, unless it has one.
+
+    \b
+    Examples:
+      mls-assets ui
+      MLS_ASSETS_SENSORS=off mls-assets ui --port 3001
+    """
+    from mls_assets.cli import serving
+
+    return serving.ui(port=port, verbose=verbose)
+
+
+@verbs.command(epilog=_EXIT_CODES)
 @click.option("--port", type=click.IntRange(0, 65_535), default=8400, show_default=True)
 @click.option(
     "--listings",

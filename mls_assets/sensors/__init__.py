@@ -14,11 +14,13 @@ from mls_assets.sensors.forge import forge_sensors
 from mls_assets.sensors.publication import compaction_schedule, publication_sensors
 from mls_assets.sensors.spark import spark_sensors
 
+SENSORS_VARIABLE = "MLS_ASSETS_SENSORS"
+
 
 def switched_on(environ: Mapping[str, str] | None = None) -> bool:
     """Tell whether sensors run from the start."""
     environ = os.environ if environ is None else environ
-    return environ.get("MLS_ASSETS_SENSORS", "").strip().lower() == "on"
+    return environ.get(SENSORS_VARIABLE, "").strip().lower() == "on"
 
 
 def all_sensors(feeds: Feeds) -> list[dg.SensorDefinition]:

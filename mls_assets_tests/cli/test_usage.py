@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-VERBS = ("replicate", "purge", "publish", "compact", "status", "erase", "sandbox", "demo")
+VERBS = ("replicate", "purge", "publish", "compact", "status", "erase", "sandbox", "demo", "ui")
 
 
 def one_line(result):
