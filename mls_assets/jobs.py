@@ -39,12 +39,13 @@ _groups, _assets = dg.AssetSelection.groups, dg.AssetSelection.assets
 
 #: Checks that hold after any change; those of a publication and of purges are named by their job.
 _FRESH, _IN_TIME = ("listings", "feeds_fresh"), ("deletion_ledger", "removals_in_time")
-_COUNTS = ("listings", "rows_match_source")
+_COUNTS, _SOURCES = ("listings", "rows_match_source"), ("listings", "sources_answer")
 _CONFIGURED = ("listings", "stored_is_configured")
 _OF_REMOVALS = (("deletion_ledger", "every_removal_explained"), _IN_TIME)
 _ALWAYS = (
     ("listings", "rejected_share"),
     _FRESH,
+    _SOURCES,
     _COUNTS,
     ("listings", "fields_drift"),
     _CONFIGURED,
@@ -77,7 +78,7 @@ def all_jobs() -> list[Any]:
         dg.define_asset_job(
             "spark_purge",
             tags={MODE_TAG: "purge", **_SOON},
-            selection=_assets("spark_keys", "sweeps") | _checks(*_OF_REMOVALS, _COUNTS),
+            selection=_assets("spark_keys", "sweeps") | _checks(*_OF_REMOVALS, _COUNTS, _SOURCES),
             description="Sweeps the keys of one Spark feed and removes what is proven gone.",
         ),
         dg.define_asset_job(
@@ -98,7 +99,8 @@ def all_jobs() -> list[Any]:
         dg.define_asset_job(
             "publish",
             tags={MODE_TAG: "publish", FILE_TAG: "whole", **_NEXT},
-            selection=publication | _checks(*_BEFORE_PUBLICATION, _FRESH, _IN_TIME, _CONFIGURED),
+            selection=publication
+            | _checks(*_BEFORE_PUBLICATION, _FRESH, _SOURCES, _IN_TIME, _CONFIGURED),
             description="Checks that the tables are whole, then writes the readers' database.",
         ),
     ]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mls_assets.assets.approvals import ApprovalConfig, approvals
 from mls_assets.assets.describing import OWNERS, table_metadata
-from mls_assets.assets.landing import ledger_event
+from mls_assets.assets.landing import ledger_event, tell_of_source
 from mls_assets.assets.spark import POOL
 from mls_assets.assets.verdicts import (
     judged_metadata,
@@ -101,6 +101,9 @@ def sweeps(
             done, failed = _judge(site, swept, config, approved, spark, guard)
             judged += done
             troubles += [*swept.troubles, *failed]
+            # a step that had nothing to judge asked nothing
+            answered = any(not sweep.void for sweep in swept.sweeps)
+            tell_of_source(context, site, name, swept.feed, failed, served=answered)
             removed = sum(entry.removed + entry.settled for entry in done)
             yield from ledger_event(site, name, removed)
         for entry in judged:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mls_assets.assets.approvals import ApprovalConfig, approvals
 from mls_assets.assets.describing import GUIDES, OWNERS, state_metadata
-from mls_assets.assets.landing import chosen_feed, land, ledger_event, selected
+from mls_assets.assets.landing import chosen_feed, land, ledger_event, selected, tell_of_source
 from mls_assets.assets.verdicts import (
     judged_metadata,
     reconciles,
@@ -119,6 +119,7 @@ def forge_pages(
                 accept_fields=config.accept_fields,
             ),
             lambda: describe_forge(site, feed, access, forge.settings()),
+            access,
         )
 
 
@@ -175,6 +176,7 @@ def _replay(
             troubles.append(
                 Trouble(f"{feed} {resource}: {done.explanation}", done.exit_code, "SweepVoid")
             )
+    tell_of_source(context, site, feed, access, troubles, served=bool(judged))
     if judged and not config.dry_run and context.op_execution_context.selected_asset_check_keys:
         yield reconciles(site, _CHECK, "forge_listing_pages", judged)
     if troubles:

@@ -4,7 +4,7 @@ Shared by the two sources. When one resource breaks off, the others are still tr
 landed is normalised before the run fails: downstream steps will not run then.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -22,6 +22,8 @@ from mls_assets.errors import (
     SweepBlocked,
     SweepVoid,
 )
+from mls_assets.feeds import ForgeAccess, SparkFeed
+from mls_assets.passes.findings import KINDS, Findings
 from mls_assets.passes.normalise import normalise
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.site import Site
@@ -52,6 +54,7 @@ def land(
     configured: Collection[Resource],
     replicate: Callable[[Resource], Replicated],
     describe: Callable[[], str],
+    access: SparkFeed | ForgeAccess,
 ) -> Events:
     """Replicate the selected resources of a feed, one after the other.
 
@@ -61,7 +64,7 @@ def land(
     to the log. Raises a Failure at the end if anything broke off.
     """
     troubles: list[Trouble] = []
-    landed = 0
+    served: set[str] = set()
     for name, resource in selected(context, assets):
         if resource not in configured:
             note = f"{feed} is not configured for {resource}; nothing was asked."
@@ -75,7 +78,7 @@ def land(
             if not isinstance(error, _OF_ONE_RESOURCE):
                 break
             continue
-        landed += 1
+        served.add(str(resource))
         for note in done.notes:
             context.log.warning(note)
         yield dg.MaterializeResult(
@@ -89,9 +92,38 @@ def land(
         note = describe()
         if note:
             context.log.warning(note)
+    wanted = [str(resource) for _, resource in selected(context, assets)]
+    unserved = [resource for resource in wanted if resource not in served]
+    tell_of_source(context, site, feed, access, troubles, served=len(served) > 0, rest=unserved)
     if troubles:
         yield from _normalise_what_landed(context, site, feed)
-        raise failure(troubles, landed=landed)
+        raise failure(troubles, landed=len(served))
+
+
+def tell_of_source(
+    context: dg.AssetExecutionContext,
+    site: Site,
+    feed: str,
+    access: SparkFeed | ForgeAccess,
+    troubles: Iterable[Trouble],
+    *,
+    served: bool,
+    rest: Sequence[str] = (),
+) -> None:
+    """Leave in the data folder whether the source refused this step, or served it.
+
+    `rest` are the resources that were not served, where others were.
+    """
+    step, findings = context.op_execution_context.op.name, Findings(site.folder)
+    met = [trouble for trouble in troubles if trouble.kind in KINDS]
+    try:
+        for trouble in met:
+            kind, of = KINDS[trouble.kind], rest if served else ()
+            findings.note(feed, step, kind, trouble.text, access, of)
+        if served and not met:
+            findings.succeeded(feed, step)
+    except OSError as error:
+        context.log.warning(f"What the source said could not be noted ({error.strerror}).")
 
 
 def selected(

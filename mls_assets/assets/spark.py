@@ -10,7 +10,7 @@ import dagster as dg
 
 from mls_assets.assets.approvals import ApprovalConfig, approvals
 from mls_assets.assets.describing import GUIDES, OWNERS
-from mls_assets.assets.landing import Events, chosen_feed, land
+from mls_assets.assets.landing import Events, chosen_feed, land, tell_of_source
 from mls_assets.assets.verdicts import of_feed, stored_proof
 from mls_assets.errors import MlsAssetsError, NotDownloaded
 from mls_assets.feeds import Feeds, load_feeds
@@ -83,6 +83,7 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                 feed.resources,
                 lambda resource: replicate_spark(site, feed, resource, settings),
                 lambda: describe_spark(site, feed, settings),
+                feed,
             )
 
     @dg.multi_asset(
@@ -147,6 +148,7 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                 swept.append(done)
                 if done.notes:
                     context.log.warning(done.notes)
+            tell_of_source(context, site, feed.name, feed, troubles, served=bool(swept))
             if not swept:
                 raise failure([*troubles, *passed_over])
             yield dg.MaterializeResult(

@@ -17,6 +17,7 @@ from mls_assets.checks.listings import (
 )
 from mls_assets.checks.published import published_equals_warehouse, removed_is_gone
 from mls_assets.checks.removals import every_removal_explained, removals_in_time
+from mls_assets.checks.sources import sources_answer
 
 
 def all_checks() -> list[dg.AssetChecksDefinition]:
@@ -26,6 +27,7 @@ def all_checks() -> list[dg.AssetChecksDefinition]:
         no_half_applied_batch,
         rejected_share,
         feeds_fresh,
+        sources_answer,
         rows_match_source,
         fields_drift,
         stored_is_configured,

@@ -9,6 +9,7 @@ from mls_assets.cli.streams import deliver
 from mls_assets.credentials import token_of
 from mls_assets.errors import ConfigurationError
 from mls_assets.feeds import Feeds, load_feeds
+from mls_assets.passes.findings import by_cause
 from mls_assets.passes.site import Site, data_folder, database_of
 from mls_assets.passes.status import FeedStatus, Status, status
 from mls_assets.values import Source
@@ -68,6 +69,8 @@ def _table(screen: Screen, current: Status, now: datetime) -> None:
             )
     for told in (*current.unasked, *current.remarks):
         screen.say(str(told))
+    for line in by_cause(current.findings).values():
+        screen.say(f"not served: {line}")
     published = f"{ago(current.published_at, now)} ago" if current.published_at else "never"
     screen.say(f"Published: {published}")
 

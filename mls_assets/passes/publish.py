@@ -2,8 +2,9 @@
 
 from mls_assets.feeds import Feeds
 from mls_assets.passes import unconfigured
+from mls_assets.passes.findings import Findings, refused
 from mls_assets.passes.site import Progress, Site
-from mls_assets.warehouse import publication
+from mls_assets.warehouse import cursors, publication, refusals
 from mls_assets.warehouse.publication import Published
 
 
@@ -12,10 +13,12 @@ def publish(
 ) -> Published | None:
     """Publish; None if `only_if_changed` and nothing changed since the last publication.
 
-    With `feeds` readers are told in `feeds.state` what is stored and not configured any more.
+    With `feeds` readers are told in `feeds.state` what is stored and not configured any more. What
+    ticks and runs found out about tokens since is told to them, too.
     """
     if feeds is not None:
         unconfigured.mark(site, feeds)
+    _mark_refused(site)
     if only_if_changed:
         with site.warehouse.read() as con:
             if not publication.changed_since_publication(con, site.published):
@@ -23,3 +26,13 @@ def publish(
     done = publication.publish(site.warehouse, site.published, run_id=site.run_id)
     site.progress(Progress("all", "all", "publish", 1, sum(done.rows.values())))
     return done
+
+
+def _mark_refused(site: Site) -> None:
+    standing = [one for one in Findings(site.folder).all() if one.ended_at is None]
+    with site.warehouse.read() as con:
+        found = refused(standing, [(each.feed, each.resource) for each in cursors.states(con)])
+        if found.keys() == refusals.marked(con):
+            return
+    with site.warehouse.write() as con:
+        refusals.mark(con, found)

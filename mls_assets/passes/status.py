@@ -6,6 +6,7 @@ from typing import Any
 
 from mls_assets.feeds import Feeds, forge_feed
 from mls_assets.passes import unconfigured
+from mls_assets.passes.findings import Finding, Findings, refused
 from mls_assets.passes.site import Site
 from mls_assets.passes.unconfigured import Unasked
 from mls_assets.values import Source
@@ -54,13 +55,15 @@ class Status:
     """All feeds, and when the readers' file was last written.
 
     `unasked` is what is stored and not asked for, with its remedies; `remarks` what else
-    the configuration and what is stored have to do with each other.
+    the configuration and what is stored have to do with each other; `findings` what sources do
+    not serve us.
     """
 
     feeds: tuple[FeedStatus, ...]
     published_at: datetime | None
     unasked: tuple[Unasked, ...] = ()
     remarks: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return what `mls-assets status --json` prints."""
@@ -103,6 +106,9 @@ def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
     idle = unasked_here - holding
     for feed, resource in _configured(feeds):
         states.setdefault((feed, resource), FeedState(feed=feed, resource=resource))
+    findings = Findings(site.folder).standing(feeds)
+    for key in refused(findings, states.keys() - unasked_here):
+        states[key] = replace(states[key], state="refused")
     return Status(
         tuple(
             FeedStatus(
@@ -117,6 +123,7 @@ def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
         published_at,
         tuple(unconfigured.unasked_of(feeds, unasked_here | holding)),
         remarks,
+        tuple(findings),
     )
 
 

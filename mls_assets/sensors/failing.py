@@ -1,24 +1,29 @@
 """What fails now, as Dagster's records have it: jobs by feed, and checks by feed. Tells nobody."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
+from dagster._core.scheduler.instigation import InstigatorStatus, TickStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from mls_assets.answering import CHECK
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import load_feeds
 from mls_assets.instance import PARTITION_TAG
+from mls_assets.passes.findings import KINDS, Finding, Findings, by_cause
+from mls_assets.passes.site import data_folder
 from mls_assets.running import OFFENDERS, plain_metadata
-from mls_assets.sensors.memory import counts, failure_of
+from mls_assets.sensors.memory import Failed, counts, failure_of
 
 #: How many of each job's newest failures, of a feed's newest runs, and of each check's newest
 #: executions are looked at in a tick.
 _FAILURES, _RUNS, _EXECUTIONS = 200, 20, 50
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
 _EVALUATED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
-_CONFIGURATION = "configuration"
+_TICKED = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
+_CONFIGURATION, _SOURCE, _SENSOR = "configuration", "source ", "sensor "
 #: Characters of a reason; the run has the rest.
 _LONGEST = 2_000
 
@@ -58,30 +63,68 @@ def look(
     executions alone are looked at.
     """
     found = Looked()
-    _look_at_configuration(found)
+    findings = Findings(data_folder()).all()
+    _look_at_configuration(found, findings, told)
     for job in jobs:
-        _look_at_runs(instance, job, told, found)
+        _look_at_runs(instance, job, told, found, findings)
+    _look_at_ticks(instance, found)
     for key in checks:
-        _look_at_results(instance, key, found)
+        if key != CHECK:  # what is behind it is looked at by its cause
+            _look_at_results(instance, key, found)
     defined = {*(f"job {job}" for job in jobs), *(f"check {key.name}" for key in checks)}
     # what an upgrade took away cannot fail any more
-    gone = {name for name in told if " ".join(name.split()[:2]) not in defined}
+    gone = {
+        name
+        for name in told
+        if not name.startswith((_SOURCE, _SENSOR)) and " ".join(name.split()[:2]) not in defined
+    }
     found.well.update(gone - found.failing.keys())
     return found
 
 
-def _look_at_configuration(found: Looked) -> None:
+def _look_at_configuration(
+    found: Looked, findings: Sequence[Finding], told: Collection[str]
+) -> None:
     # with a feeds file that cannot be read no sensor asks for a run, and so none fails
     try:
-        load_feeds()
+        feeds = load_feeds()
     except MlsAssetsError as error:
         found.failing[_CONFIGURATION] = Wrong(_CONFIGURATION, "error", _one_line(str(error)))
-    else:
-        found.well.add(_CONFIGURATION)
+        return
+    found.well.add(_CONFIGURATION)
+    # one message a cause: a token or a host may serve hundreds of feeds
+    standing = by_cause(one for one in findings if one.ended_at is None and one.is_asked_for(feeds))
+    for cause, line in standing.items():
+        name = f"{_SOURCE}{cause}"
+        found.failing[name] = Wrong(name, "error", _one_line(line))
+    found.well.update(
+        name for name in told if name.startswith(_SOURCE) and name not in found.failing
+    )
+
+
+def _look_at_ticks(instance: dg.DagsterInstance, found: Looked) -> None:
+    # a tick that ends in an error, or is not over in time, asks for nothing and forgets everything
+    for state in instance.all_instigator_state() if instance.schedule_storage else ():
+        if state.status is InstigatorStatus.STOPPED:
+            continue
+        ended = instance.get_ticks(
+            state.instigator_origin_id, state.selector_id, limit=1, statuses=_TICKED
+        )
+        name = f"{_SENSOR}{state.instigator_name}"
+        if ended and ended[0].status is TickStatus.FAILURE:
+            kind = ended[0].error.cls_name if ended[0].error else None
+            text = f"its last tick ended in an error ({kind or 'no reason was told'}); see the tick"
+            found.failing[name] = Wrong(name, "error", text)
+        else:
+            found.well.add(name)
 
 
 def _look_at_runs(
-    instance: dg.DagsterInstance, job: str, told: Iterable[str], found: Looked
+    instance: dg.DagsterInstance,
+    job: str,
+    told: Iterable[str],
+    found: Looked,
+    findings: Sequence[Finding],
 ) -> None:
     failed = instance.get_runs(
         RunsFilter(job_name=job, statuses=[DagsterRunStatus.FAILURE]), limit=_FAILURES
@@ -94,10 +137,38 @@ def _look_at_runs(
         # one that somebody started without choosing a feed is overtaken by any feed's
         of_it = last is not None and last.tags.get(PARTITION_TAG, "") == feed
         if last is not None and of_it and last.status is DagsterRunStatus.FAILURE:
-            text = _one_line(failure_of(instance, last.run_id).text)
-            found.failing[name] = Wrong(name, "error", text, last.run_id)
+            failed_by = failure_of(instance, last.run_id)
+            if not _is_told_by_cause(instance, last, feed, failed_by, findings):
+                text = _one_line(failed_by.text)
+                found.failing[name] = Wrong(name, "error", text, last.run_id)
         else:
             found.well.add(name)
+
+
+def _is_told_by_cause(
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    feed: str,
+    failed: Failed,
+    findings: Sequence[Finding],
+) -> bool:
+    """Tell whether a run failed by nothing else than what is told of its source, or was.
+
+    When the source serves us again the run has not succeeded yet, but is no trouble any more.
+    """
+    if not failed.kinds or not failed.kinds <= KINDS.keys():
+        return False
+    record = instance.get_run_record_by_id(run.run_id)
+    ended = (record.end_time if record else None) or 0.0
+    return all(
+        any(
+            one.covers(feed)
+            and one.kind is KINDS[kind]
+            and (one.ended_at is None or ended <= one.ended_at.timestamp())
+            for one in findings
+        )
+        for kind in failed.kinds
+    )
 
 
 def _last_ended(instance: dg.DagsterInstance, job: str, feed: str) -> dg.DagsterRun | None:

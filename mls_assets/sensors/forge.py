@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import dagster as dg
 
 from mls_assets.credentials import token_of
-from mls_assets.errors import MlsAssetsError, TokenRefused
+from mls_assets.errors import AccessLost, TokenRefused
 from mls_assets.feeds import ForgeAccess, forge_feed, mls_of
 from mls_assets.instance import end_dead_runs, partition_problem
 from mls_assets.partitions import FORGE_PAGES, forge_mls
+from mls_assets.passes.findings import ALL_OF_FORGE, Findings
+from mls_assets.passes.site import data_folder
 from mls_assets.sensors.memory import history, landed
 from mls_assets.sensors.pacing import (
     FIRST_WAIT_CONFIGURATION,
@@ -31,6 +33,7 @@ from mls_assets.sensors.ticking import (
     each,
     held,
     missed,
+    unreadable,
 )
 from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, ForgeShape, MlsList, Position
 
@@ -72,22 +75,23 @@ def forge_sensors(
     ) -> dg.SensorResult | dg.SkipReason:
         feeds = configured()
         if isinstance(feeds, dg.SkipReason):
-            return feeds
+            return unreadable(context, feeds)
         if feeds.forge is None:
             return dg.SkipReason("Forge is off: no access is configured.")
         end_dead_runs(context.instance, launched_here=True)
-        tick, times, now = Tick(), read_times(context.cursor), time.time()
-        resting = _resting(times, now)
+        tick = Tick(by="forge_event_sensor")
+        times, now = read_times(context.cursor), time.time()
+        resting = _resting(times, now, tick.by)
         if resting:
-            return dg.SkipReason(resting)
+            return tick.result(context, skip=resting, cursor=context.cursor)
         try:
             times = _poll(context.instance, feeds.forge, tick, now, times)
         except TokenRefused as error:
             # a suspended token is suspended for longer by whoever goes on knocking
             times[_NOT_BEFORE] = now + FIRST_WAIT_CONFIGURATION
-            tick.reasons.append(str(error))
-        except MlsAssetsError as error:
-            tick.reasons.append(str(error))
+            tick.trouble(ALL_OF_FORGE, error, feeds.forge)
+        except Exception as error:  # noqa: BLE001 - a tick that ends in an error forgets everything
+            tick.trouble(ALL_OF_FORGE, error, feeds.forge)
         return tick.result(context, cursor=write_times(times))
 
     @dg.sensor(
@@ -103,7 +107,7 @@ def forge_sensors(
     ) -> dg.SensorResult | dg.SkipReason:
         feeds = configured()
         if isinstance(feeds, dg.SkipReason):
-            return feeds
+            return unreadable(context, feeds)
         if feeds.forge is None:
             return dg.SkipReason("Forge is off: no access is configured.")
         return _look(context, feeds.forge)
@@ -111,9 +115,11 @@ def forge_sensors(
     return [forge_event_sensor, forge_mls_sensor]
 
 
-def _resting(times: Mapping[str, float], now: float) -> str:
+def _resting(times: Mapping[str, float], now: float, sensor: str) -> str:
     """Say why Forge is not asked for anything now; empty if it may be."""
     left = times.get(_NOT_BEFORE, 0.0) - now
+    if not Findings(data_folder()).is_standing(ALL_OF_FORGE, sensor):
+        left = 0.0  # a run was served meanwhile
     return f"Forge refused the token; asked again in {left / 60:.0f} min." if left > 0 else ""
 
 
@@ -121,19 +127,21 @@ def _look(
     context: dg.SensorEvaluationContext, access: ForgeAccess
 ) -> dg.SensorResult | dg.SkipReason:
     times, now = read_times(context.cursor), time.time()
-    resting = _resting(times, now)
+    tick = Tick(by="forge_mls_sensor")
+    resting = _resting(times, now, tick.by)
     if resting:
-        return dg.SkipReason(resting)
+        return tick.result(context, skip=resting, cursor=context.cursor)
     try:
         with _client(access) as client:
             listed = client.mlses()
-    except TokenRefused as error:
-        times[_NOT_BEFORE] = now + FIRST_WAIT_CONFIGURATION
-        return dg.SensorResult(skip_reason=str(error), cursor=write_times(times))
-    except MlsAssetsError as error:
+    except Exception as error:  # noqa: BLE001 - a tick that ends in an error forgets everything
         # a failed read is not an empty answer: nothing follows from it
-        return dg.SkipReason(str(error))
-    return _compare(context, access, listed)
+        if isinstance(error, TokenRefused):
+            times[_NOT_BEFORE] = now + FIRST_WAIT_CONFIGURATION
+        tick.trouble(ALL_OF_FORGE, error, access)
+        return tick.result(context, cursor=write_times(times))
+    tick.served.add(ALL_OF_FORGE)
+    return _compare(context, access, listed, tick)
 
 
 def _poll(
@@ -151,6 +159,11 @@ def _poll(
     quiet: dict[str, _Quiet] = {}
     fresh: dict[str, float] = {}
 
+    # whoever did not serve us is asked in the small before runs are requested
+    doubted = any(
+        one.feed == ALL_OF_FORGE and one.casts_doubt for one in Findings(data_folder()).all()
+    )
+
     def look(feed: str) -> None:
         past = history(instance, _JOB, feed)
         waiting = reason_to_wait(past, now) or held(instance, feed)
@@ -165,12 +178,12 @@ def _poll(
                 return
         due = "its last run failed" if past.failures else None
         due = due or reason_to_run(pages, now, EVENT_FLOOR)
-        if due:
+        if due and not doubted:
             tick.request(_JOB, feed, past, due)
             return
         last = next(iter(pages.values()))
         rested = now - max((each.at for each in pages.values() if each), default=0.0)
-        if rested < access.poll_seconds - 1:
+        if not due and rested < access.poll_seconds - 1:
             tick.reasons.append(f"{feed} was brought to current {rested:.0f} s ago")
             return
         quiet[feed] = _Quiet(past, last.position if last else 0)
@@ -212,8 +225,9 @@ def _ask(access: ForgeAccess, tick: Tick, quiet: Mapping[str, _Quiet]) -> list[s
             except TokenRefused:
                 raise
             except Exception as error:  # noqa: BLE001 - the next MLSs are asked about all the same
-                tick.trouble(f"{asked[0]} to {asked[-1]}", error)
+                tick.trouble(ALL_OF_FORGE, error, access)
                 continue
+            tick.served.add(ALL_OF_FORGE)
             for feed in asked:
                 _decide(tick, feed, quiet[feed], found.get(mls_of(feed)))
     return waiting
@@ -222,14 +236,16 @@ def _ask(access: ForgeAccess, tick: Tick, quiet: Mapping[str, _Quiet]) -> list[s
 def _decide(tick: Tick, feed: str, quiet: _Quiet, found: Position | Exception | None) -> None:
     if isinstance(found, Exception):
         tick.trouble(feed, found)
-    elif found is None or (found.latest_event == quiet.position and not found.remaining):
+        return
+    tick.served.add(feed)
+    if found is None or (found.latest_event == quiet.position and not found.remaining):
         tick.reasons.append(f"{mls_of(feed)} is current at event {quiet.position:,}")
     else:
         tick.request(_JOB, feed, quiet.past, _news(found, quiet.position))
 
 
 def _compare(
-    context: dg.SensorEvaluationContext, access: ForgeAccess, answer: MlsList
+    context: dg.SensorEvaluationContext, access: ForgeAccess, answer: MlsList, tick: Tick
 ) -> dg.SensorResult:
     """Request what new MLSs need, and report those that two answers in a row do not list.
 
@@ -239,14 +255,13 @@ def _compare(
     listed = [forge_feed(mls.key) for mls in answer.mlses]
     wanted = [forge_feed(mls) for mls in access.mlses] if access.mlses else listed
     if not listed and known:
-        return dg.SensorResult(
-            skip_reason=f"Forge lists no MLS at all while {len(known)} are known here; nothing "
-            "was concluded from that."
-        )
+        empty = f"Forge lists no MLS at all while {len(known)} are known here"
+        tick.trouble(ALL_OF_FORGE, AccessLost(f"{empty}; nothing was concluded from that."), access)
+        return tick.result(context, cursor=context.cursor)
     problems = {feed: partition_problem(feed) for feed in wanted if feed not in known}
     new = [feed for feed, problem in problems.items() if feed in listed and not problem]
     vanished = [] if answer.odd else sorted(set(known) - set(listed))
-    tick = Tick(reasons=[f"{feed} is not listed any more" for feed in vanished])
+    tick.reasons += [f"{feed} is not listed any more" for feed in vanished]
     tick.reasons += answer.odd
     tick.reasons += [f"{feed!r}: {problem}" for feed, problem in problems.items() if problem]
     tick.reasons += [

@@ -9,7 +9,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 
 from mls_assets.instance import FINISHED, PARTITION_TAG, began_at, run_in_flight
-from mls_assets.running import EXIT_CODE, LANDED, plain_metadata
+from mls_assets.running import EXIT_CODE, KIND, LANDED, plain_metadata
 from mls_assets.sensors.pacing import History, Landed
 
 _LOOK_BACK = 20
@@ -117,11 +117,15 @@ def moment(text: str | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What a failed run told: why, by which exit code, and whether some resources came through."""
+    """What a failed run told: why, by which exit code, and whether some resources came through.
+
+    `kinds` are the names of the typed errors that it met.
+    """
 
     text: str
     exit_code: int = 1
     partly: bool = False
+    kinds: frozenset[str] = frozenset()
 
 
 def failure_of(instance: dg.DagsterInstance, run_id: str) -> Failed:
@@ -142,5 +146,6 @@ def failure_of(instance: dg.DagsterInstance, run_id: str) -> Failed:
             told = plain_metadata(failed.metadata) if failed else {}
             if failed and EXIT_CODE in told:
                 text = failed.description or _SILENT_END
-                return Failed(text, int(told[EXIT_CODE]), bool(told.get(LANDED)))
+                kinds = frozenset(str(told.get(KIND, "")).split(", "))
+                return Failed(text, int(told[EXIT_CODE]), bool(told.get(LANDED)), kinds)
     return Failed(trouble or end or _SILENT_END)

@@ -9,6 +9,8 @@ from dagster import DagsterRunStatus, RunsFilter
 
 from mls_assets.instance import BECAUSE_TAG, end_dead_runs
 from mls_assets.jobs import run_config
+from mls_assets.passes.findings import Findings, Kind
+from mls_assets.passes.site import data_folder
 from mls_assets.running import plain_metadata
 from mls_assets.sensors.memory import history, last_metadata
 from mls_assets.sensors.pacing import reason_to_wait
@@ -47,7 +49,8 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
         since = published[0] if published else None
         # a run that found nothing new to publish answers for all that was told before it
         asked = max(filter(None, (since, past.done_at)), default=None)
-        changed = sorted(changed_assets(instance, asked)) or broken_off(instance, asked)
+        changed = sorted(changed_assets(instance, asked)) or refused_since(asked)
+        changed = changed or broken_off(instance, asked)
         if not changed:
             return dg.SensorResult(skip_reason="nothing changed since the last publication")
         if asked is not None and time.time() - asked < PUBLISH_SECONDS:
@@ -65,6 +68,18 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
         )
 
     return [publish_sensor]
+
+
+def refused_since(since: float | None) -> list[str]:
+    """Say whether a token was refused, or taken again, since a time: readers see it in `feeds`.
+
+    Before the first publication there are no readers.
+    """
+    if since is None:
+        return []
+    refusals = [one for one in Findings(data_folder()).all() if one.kind is Kind.REFUSED]
+    moved = any((one.ended_at or one.since).timestamp() > since for one in refusals)
+    return ["whose token is refused"] if moved else []
 
 
 def broken_off(instance: dg.DagsterInstance, since: float | None) -> list[str]:

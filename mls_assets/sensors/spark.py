@@ -10,6 +10,8 @@ from mls_assets.errors import TokenRefused
 from mls_assets.feeds import Feeds, SparkFeed
 from mls_assets.instance import end_dead_runs
 from mls_assets.partitions import SPARK_PAGES
+from mls_assets.passes.findings import Findings
+from mls_assets.passes.site import data_folder
 from mls_assets.sensors.memory import history, landed, moment
 from mls_assets.sensors.pacing import (
     FIRST_WAIT_CONFIGURATION,
@@ -29,6 +31,7 @@ from mls_assets.sensors.ticking import (
     configured,
     each,
     held,
+    unreadable,
 )
 from mls_assets.sources import SparkClient
 
@@ -56,11 +59,12 @@ def spark_sensors(
     ) -> dg.SensorResult | dg.SkipReason:
         feeds = configured()
         if isinstance(feeds, dg.SkipReason):
-            return feeds
+            return unreadable(context, feeds)
         if not feeds.spark:
             return dg.SkipReason("Spark is off: no feed is configured.")
         end_dead_runs(context.instance, launched_here=True)
-        tick, now, times = Tick(), time.time(), read_times(context.cursor)
+        tick, now = Tick(by="spark_update_sensor"), time.time()
+        times = read_times(context.cursor)
         names = _loaded(feeds, partitions, tick)
         known = {f"{mark}{name}" for name in names for mark in ("", _REFUSED, _SILENT)}
         kept = {name: at for name, at in times.items() if name in known}
@@ -70,6 +74,7 @@ def spark_sensors(
             times,
             lambda name: _decide_update(context.instance, feeds.spark[name], tick, now, kept),
             reserve=ASKING_SECONDS,
+            accesses=feeds.spark,
         )
         return tick.result(context, cursor=write_times({**kept, **missed}))
 
@@ -87,11 +92,11 @@ def spark_sensors(
     ) -> dg.SensorResult | dg.SkipReason:
         feeds = configured()
         if isinstance(feeds, dg.SkipReason):
-            return feeds
+            return unreadable(context, feeds)
         if not feeds.spark:
             return dg.SkipReason("Spark is off: no feed is configured.")
         end_dead_runs(context.instance, launched_here=True)
-        tick, now = Tick(), time.time()
+        tick, now = Tick(by="spark_purge_sensor"), time.time()
         missed = each(
             tick,
             _loaded(feeds, partitions, tick),
@@ -124,7 +129,9 @@ def _decide_update(
     name = feed.name
     past = history(instance, "spark_replicate", name)
     pages = _landed(instance, feed)
-    refused = times.get(f"{_REFUSED}{name}", 0.0) - now
+    # whoever did not serve us is asked in the small before a run is requested
+    doubted = _is_doubted(name)
+    refused = times.get(f"{_REFUSED}{name}", 0.0) - now if doubted else 0.0
     waiting = reason_to_wait(past, now) or held(instance, feed.name)
     if not waiting and refused > 0:
         waiting = f"its token was refused; asked again in {refused / 60:.0f} min"
@@ -134,11 +141,13 @@ def _decide_update(
     due = reason_to_run(pages, now, UPDATE_FLOOR) or (
         "its last run failed" if past.failures else None
     )
-    if due is None and now >= times.get(name, 0.0):
+    if doubted and now < times.get(name, 0.0):
+        due = None
+    elif doubted or (due is None and now >= times.get(name, 0.0)):
         times[name] = now + feed.update_minutes * 60 - 1
         times[f"{_SILENT}{name}"] = now
         try:
-            due = _news(feed, pages)
+            due = _news(feed, pages, tick) or due
         except TokenRefused:
             # a suspended token is suspended for longer by whoever goes on knocking
             times[f"{_REFUSED}{name}"] = now + FIRST_WAIT_CONFIGURATION
@@ -156,10 +165,17 @@ def _decide_update(
     tick.reasons.append(f"{name} {state}, asked again in {left:.0f} min")
 
 
+def _is_doubted(name: str) -> bool:
+    return any(one.covers(name) and one.casts_doubt for one in Findings(data_folder()).all())
+
+
 def _decide_purge(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now: float) -> None:
+    tick.served.add(feed.name)  # no source is asked here; what else goes wrong has ended
     # busy feeds have an update in flight at each tick: a sweep that waited for none would starve
     past = history(instance, "spark_purge", feed.name, queued_behind=True)
     waiting = reason_to_wait(past, now) or held(instance, feed.name)
+    if not waiting and _is_doubted(feed.name):
+        waiting = "its source does not serve us; spark_update_sensor asks it again"
     downloaded = [bool(last and last.complete) for last in _landed(instance, feed).values()]
     if not waiting and not all(downloaded):
         # what cannot be downloaded, for want of rights perhaps, must not keep the others unproven
@@ -188,7 +204,7 @@ def _landed(instance: dg.DagsterInstance, feed: SparkFeed) -> dict[str, Landed |
     }
 
 
-def _news(feed: SparkFeed, pages: Mapping[str, Landed | None]) -> str | None:
+def _news(feed: SparkFeed, pages: Mapping[str, Landed | None], tick: Tick) -> str | None:
     """Ask the source, in one small request, whether anything is newer than what is here."""
     asset, last = next(iter(pages.items()))
     resource = SPARK_PAGES[asset]
@@ -203,4 +219,5 @@ def _news(feed: SparkFeed, pages: Mapping[str, Landed | None]) -> str | None:
         limits=TICK_LIMITS,
     ) as client:
         newer = client.newest_than(resource, newest)
+    tick.served.add(feed.name)
     return f"newer {resource} records at the source" if newer else None

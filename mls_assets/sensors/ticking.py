@@ -1,21 +1,27 @@
 """The frame of a tick over several feeds: time limit, reasons, requests. No decision here."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from mls_assets.answering import CHECK, verdict
 from mls_assets.errors import MlsAssetsError
-from mls_assets.feeds import Feeds, load_feeds
+from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed, load_feeds
 from mls_assets.instance import BECAUSE_TAG, FEED_TAG
 from mls_assets.jobs import run_config
-from mls_assets.passes.site import lock_folder
-from mls_assets.running import unexpected
+from mls_assets.passes.findings import Findings, Kind, kind_of
+from mls_assets.passes.site import data_folder, lock_folder
+from mls_assets.running import OFFENDERS, plain_metadata, unexpected
 from mls_assets.sensors.pacing import History
 from mls_assets.sources import Limits
 from mls_assets.warehouse import locks
+
+AssetEvent = dg.AssetObservation | dg.AssetMaterialization | dg.AssetCheckEvaluation
+_EXECUTED = AssetCheckExecutionRecordStatus
 
 #: Dagster ends a tick after 60 s, and forgets all it asked for; nothing may end later than this.
 #: Feeds that a tick did not come to are first at the next.
@@ -48,31 +54,64 @@ RUN_PAGES = 500
 
 @dataclass(slots=True)
 class Tick:
-    """Collects what a tick asks for, and why it does not ask for more."""
+    """Collects what a tick asks for, and why it does not ask for more.
+
+    `by` is the sensor's name. `met` is what went wrong with each feed, `served` are the feeds that
+    went well; both are left in the data folder at the end.
+    """
 
     requests: list[dg.RunRequest] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    by: str = ""
+    met: dict[str, tuple[Kind, str, SparkFeed | ForgeAccess | None]] = field(default_factory=dict)
+    served: set[str] = field(default_factory=set)
     deadline: float = field(default_factory=lambda: time.monotonic() + TICK_SECONDS)
 
     def out_of_time(self, needed: float = 0.0) -> bool:
         """Tell whether fewer seconds are left of this tick than are needed."""
         return time.monotonic() + needed >= self.deadline
 
-    def result(self, context: dg.SensorEvaluationContext, **more: object) -> dg.SensorResult:
-        """Return the tick's result; the reasons go to its log when runs are asked for too."""
+    def trouble(
+        self, name: str, error: Exception, access: SparkFeed | ForgeAccess | None = None
+    ) -> None:
+        """Tell what went wrong with a feed (of `access`): that is no other's trouble."""
+        text = str(error) if isinstance(error, MlsAssetsError) else unexpected(error)
+        self.reasons.append(text if text.startswith(name) else f"{name}: {text}")
+        self.met[name] = kind_of(error), text, access
+
+    def result(
+        self,
+        context: dg.SensorEvaluationContext,
+        *,
+        skip: str = "",
+        asset_events: Sequence[AssetEvent] = (),
+        **more: object,
+    ) -> dg.SensorResult:
+        """Return the tick's result; its reasons go to its log, which the UI shows with it.
+
+        What it found out of sources is stored, and reported if Dagster was told otherwise last.
+        """
+        try:
+            self._leave_findings()
+        except OSError as error:
+            self.reasons.insert(0, f"what was met could not be stored ({error.strerror})")
+        more["asset_events"] = [*asset_events, *news_of_sources(context.instance)]
+        if skip:
+            self.reasons.insert(0, skip)
         more_of_them = len(self.reasons) - _REASONS
         told = self.reasons[:_REASONS] + ([f"and {more_of_them:,} more"] * (more_of_them > 0))
         text = "; ".join(told) or "nothing to do"
+        context.log.info(text)
         if not self.requests:
             return dg.SensorResult(skip_reason=text, **more)  # pyright: ignore[reportArgumentType]
-        if self.reasons:
-            context.log.info(text)
         return dg.SensorResult(run_requests=self.requests, **more)  # pyright: ignore[reportArgumentType]
 
-    def trouble(self, name: str, error: Exception) -> None:
-        """Tell what went wrong with one feed (or several): that is no other's trouble."""
-        ours = isinstance(error, MlsAssetsError)
-        self.reasons.append(f"{name}: {error if ours else unexpected(error)}")
+    def _leave_findings(self) -> None:
+        findings = Findings(data_folder())
+        for feed, (kind, text, access) in self.met.items():
+            findings.note(feed, self.by, kind, text, access)
+        for feed in self.served - self.met.keys():
+            findings.answered(feed, self.by)
 
     def request(self, job: str, feed: str, past: History, because: str) -> None:
         """Ask for a run of a job for a feed; one follows each run that ended."""
@@ -90,6 +129,22 @@ class Tick:
                 tags={FEED_TAG: feed, BECAUSE_TAG: because},
             )
         )
+
+
+def news_of_sources(instance: dg.DagsterInstance, unreadable: str = "") -> list[AssetEvent]:
+    """Return what the check says of sources now, if Dagster was told otherwise last."""
+    findings = () if unreadable else Findings(data_folder()).standing(load_feeds())
+    told = verdict(findings, unreadable)
+    records = instance.event_log_storage.get_asset_check_execution_history(
+        CHECK, 1, status={_EXECUTED.SUCCEEDED, _EXECUTED.FAILED}
+    )
+    last = records[0].evaluation if records else None
+    before = plain_metadata(last.metadata).get(OFFENDERS) if last else None
+    if before == told["metadata"][OFFENDERS] or (last is None and told["passed"]):
+        return []
+    return [
+        dg.AssetCheckEvaluation(asset_key=CHECK.asset_key, check_name=CHECK.name, **told),
+    ]
 
 
 def held(instance: dg.DagsterInstance, feed: str) -> str | None:
@@ -112,6 +167,13 @@ def configured() -> Feeds | dg.SkipReason:
         return dg.SkipReason(str(error))
 
 
+def unreadable(context: dg.SensorEvaluationContext, reason: dg.SkipReason) -> dg.SensorResult:
+    """Return the result of a tick that cannot read the configuration; the check turns red."""
+    text = reason.skip_message or ""
+    context.log.warning(text)
+    return dg.SensorResult(skip_reason=reason, asset_events=news_of_sources(context.instance, text))
+
+
 def each(
     tick: Tick,
     names: Iterable[str],
@@ -119,6 +181,7 @@ def each(
     decide: Callable[[str], None],
     *,
     reserve: float = 0.0,
+    accesses: Mapping[str, SparkFeed] | None = None,
 ) -> dict[str, float]:
     """Decide feed by feed, as long as more than `reserve` seconds of the tick are left.
 
@@ -134,10 +197,11 @@ def each(
             )
             break
         name = waiting.pop(0)
+        access = (accesses or {}).get(name)
         try:
             decide(name)
         except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
-            tick.trouble(name, error)
+            tick.trouble(name, error, access)
     return missed(waiting, times)
 
 

@@ -16,8 +16,11 @@ from mls_assets.warehouse.queries import Connection, rows, scalar
 from mls_assets.warehouse.raw_schema import RAW_TABLES
 from mls_assets.warehouse.schema import FEEDS
 
-#: `unconfigured` is what the configuration says (see `unasked`); no row of `feeds` here has it.
-State = Literal["new", "downloading", "current", "needs_resync", "blocked", "unconfigured"]
+#: `unconfigured` is what the configuration says (see `unasked`), and `refused` what ticks and runs
+#: met (see `refusals`); no row of `feeds` here has them.
+State = Literal[
+    "new", "downloading", "current", "needs_resync", "blocked", "refused", "unconfigured"
+]
 WalkKind = Literal["download", "update", "relations"]
 
 #: The `next_link` of a walk whose last page is stored.

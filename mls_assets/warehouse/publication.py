@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Table
-from mls_assets.warehouse import counters, ddl, open_houses, unasked
+from mls_assets.warehouse import counters, ddl, open_houses, refusals, unasked
 from mls_assets.warehouse.connection import Warehouse
 from mls_assets.warehouse.ddl import STORAGE_VERSION, column_list, literal, quoted
 from mls_assets.warehouse.files import discard, ensure_space, replace
@@ -164,7 +164,7 @@ def _select(table: Table) -> str:
             "using (entry_id) order by entry_id"
         )
     if table is FEEDS:
-        columns = unasked.told_state(column_list(table))
+        columns = unasked.told_state(column_list(table), refusals.TOLD_STATE)
         return f"select {columns} from feeds held"
     return f"select {column_list(table)} from main.{table.name} held where {visible(table.name)}"
 

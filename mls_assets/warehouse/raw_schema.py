@@ -134,6 +134,16 @@ RAW_TABLES = (
         ("feed",),
     ),
     Table(
+        "raw.refused",
+        "resource of a feed for which the source refuses the token",
+        (
+            FEED,
+            RESOURCE,
+            Column("since", "TIMESTAMPTZ", "Since when that is known, by the local clock."),
+        ),
+        ("feed", "resource"),
+    ),
+    Table(
         "raw.questions",
         "resource of a feed, with what the source was asked for",
         (

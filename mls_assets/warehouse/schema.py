@@ -79,8 +79,8 @@ FEEDS = Table(
         Column(
             "state",
             "VARCHAR",
-            "new, downloading, current, needs_resync, blocked, or unconfigured (stored, but not "
-            "asked for any more).",
+            "new, downloading, current, needs_resync, blocked, refused (the source does not take "
+            "the token), or unconfigured (stored, but not asked for any more).",
         ),
         Column("cursor", "VARCHAR", "Spark: start of the last retrieval (UTC); Forge: event id."),
         Column("initial_download_complete", "BOOLEAN", "True once everything was downloaded."),

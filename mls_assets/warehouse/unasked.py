@@ -33,13 +33,16 @@ def since(con: Connection) -> dict[Stored, datetime]:
     return {(feed, Resource(resource)): moment for feed, resource, moment in found}
 
 
-def told_state(columns: str) -> str:
-    """Return a list of columns of `feeds` (called `held`) in which what is marked says so."""
+def told_state(columns: str, otherwise: str) -> str:
+    """Return a list of columns of `feeds` (called `held`) in which what is marked says so.
+
+    `otherwise` is the expression for the state of what is not marked.
+    """
     state = quoted("state")
     return columns.replace(
         state,
         "case when exists (from raw.unconfigured gone where gone.feed = held.feed "
-        f"and gone.resource = held.resource) then 'unconfigured' else held.{state} end as {state}",
+        f"and gone.resource = held.resource) then 'unconfigured' else {otherwise} end as {state}",
     )
 
 

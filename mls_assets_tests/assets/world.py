@@ -34,7 +34,8 @@ _CONFIGURATION = (
 class World:
     """Everything of one operator; `run` is what a verb does."""
 
-    def __init__(self, folder: Path, sandbox: SandboxServer) -> None:
+    def __init__(self, folder: Path, sandbox: SandboxServer, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
         self.folder = folder
         self.sandbox = sandbox
         self.defs = build_defs()
@@ -60,6 +61,10 @@ class World:
         )
         answer.raise_for_status()
         return list(answer.json()["keys"])
+
+    def unset(self, name: str) -> None:
+        """Take a variable out of the environment, until this world ends."""
+        self._patch.delenv(name)
 
     def fault(self, name: str, **settings: Any) -> None:
         """Switch a fault on; the ones before are switched off."""
@@ -89,4 +94,4 @@ def world(folder: Path, **market: Any) -> Iterator[World]:
         patch.setenv("DAGSTER_HOME", "")
         for name, value in sandbox.environment().items():
             patch.setenv(name, value)
-        yield World(folder, sandbox)
+        yield World(folder, sandbox, patch)
