@@ -7,7 +7,6 @@ request to a source meanwhile.
 
 import contextlib
 import re
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from mls_assets.errors import WarehouseBusy, WarehouseRefused
 from mls_assets.values import Table
 from mls_assets.warehouse import ddl
 from mls_assets.warehouse.ddl import Schema
-from mls_assets.warehouse.engine import Engine
+from mls_assets.warehouse.engine import Engine, discard_spilled
 from mls_assets.warehouse.files import discard, explained, replace
 from mls_assets.warehouse.locks import Holder, KernelLock
 from mls_assets.warehouse.queries import Connection, transaction
@@ -202,7 +201,7 @@ class Warehouse:
     def _discard_leftovers(self) -> None:
         """Delete what a killed holder left beside the file; it can hold listing content."""
         discard(self.fresh)
-        shutil.rmtree(self._spill, ignore_errors=True)
+        discard_spilled(self._spill)
 
     def _identity(self) -> tuple[int, ...] | None:
         wal = self.path.with_name(f"{self.path.name}.wal")

@@ -321,10 +321,13 @@ def test_what_a_killed_run_left_beside_the_file_is_deleted(warehouse: Warehouse)
     spill = warehouse.path.with_name("warehouse.duckdb.tmp")
     spill.mkdir()
     (spill / "duckdb_temp_block-1.block").write_text("content")
+    (spill / "a-dead-run").mkdir()
+    (spill / "a-dead-run" / "duckdb_temp_block-2.block").write_text("content")
+    (spill / "a-dead-run.lock").write_text("")
     unfinished = warehouse.path.with_name("warehouse.duckdb.new")
     unfinished.write_text("content")
     with warehouse.read():
-        assert not spill.exists()
+        assert not [file for file in spill.rglob("*") if file.name.startswith(("duckdb", "a-dead"))]
         assert not unfinished.exists()
 
 
