@@ -116,6 +116,7 @@ def run_config(
     approve: str = "",
     approved_by: str = "",
     only_if_changed: bool = False,
+    accept_loss: bool = False,
     accept_fields: bool = False,
 ) -> dict[str, Any]:
     """Return the run configuration of a job; what does not concern the job is left out.
@@ -143,7 +144,8 @@ def run_config(
     elif job == "forge_replicate" and accept_fields:
         ops = {"forge_pages": {"config": {"accept_fields": True}}}
     elif job == "publish":
-        ops = {"published_database": {"config": {"only_if_changed": only_if_changed}}}
+        publishing = {"only_if_changed": only_if_changed, "accept_loss": accept_loss}
+        ops = {"published_database": {"config": publishing}}
     return {**({"ops": ops} if ops else {}), **({"resources": resources} if resources else {})}
 
 

@@ -13,6 +13,7 @@ from mls_assets.reso import RESO_TABLES
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import Narrator, failing
 from mls_assets.warehouse import PIPELINE_TABLES
+from mls_assets.warehouse.publication import NEWEST_DIGEST
 
 POOL = "publication"
 
@@ -23,6 +24,10 @@ class PublishConfig(dg.Config):
     only_if_changed: bool = Field(
         default=False,
         description="Leave the file as it is when nothing changed since it was written.",
+    )
+    accept_loss: bool = Field(
+        default=False,
+        description="Publish although readers lose keys that no entry of the ledger explains.",
     )
 
 
@@ -50,12 +55,18 @@ def published_database(
             # what cannot be read says nothing about what is asked for
             context.log.warning(f"{error} What is told as unconfigured stays as it is.")
             feeds = None
-        done = publish(site, only_if_changed=config.only_if_changed, feeds=feeds)
+        done = publish(
+            site,
+            only_if_changed=config.only_if_changed,
+            accept_loss=config.accept_loss,
+            feeds=feeds,
+        )
         if done is None:
             context.log.info("Nothing changed since the last publication; the file stays.")
             return
         context.log.info(
-            f"The ledger holds {done.ledger_entries:,} entries, digest {done.ledger_digest}."
+            f"The ledger holds {done.ledger_entries:,} entries, digest {done.ledger_digest} "
+            f"(version {NEWEST_DIGEST})."
         )
         yield dg.MaterializeResult(
             metadata={
@@ -64,6 +75,7 @@ def published_database(
                 "bytes": done.bytes,
                 "ledger_entries": done.ledger_entries,
                 "ledger_digest": done.ledger_digest,
+                "ledger_digest_version": NEWEST_DIGEST,
                 "removals_published": done.published_entries,
                 **{f"rows {table}": rows for table, rows in sorted(done.rows.items())},
             }

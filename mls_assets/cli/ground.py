@@ -20,7 +20,9 @@ DAGSTER_HOME = "dagster_home"
 _NO_DATA = (DAGSTER_HOME, "logs")
 #: What a demo makes besides: both databases with their locks and logs, and the feeds' locks; `dev`
 #: keeps git from looking into its folder.
-_MADE = re.compile(r"(warehouse|mls)\.duckdb(\..*)?|locks|sandbox.*|\.gitignore")
+_MADE = re.compile(
+    r"(warehouse|mls)\.duckdb(\..*)?|warehouse\.json(\.new)?|locks|sandbox.*|\.gitignore"
+)
 
 
 def foreign(folder: Path) -> list[str]:

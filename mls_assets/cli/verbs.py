@@ -131,8 +131,13 @@ def purge(
 
 
 @verbs.command(epilog=_EXIT_CODES)
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Publish although readers lose keys that no entry of the deletion ledger explains.",
+)
 @_verbose
-def publish(verbose: bool) -> int:
+def publish(accept_loss: bool, verbose: bool) -> int:
     """Write mls.duckdb, the read-only database for notebooks.
 
     \b
@@ -142,7 +147,7 @@ def publish(verbose: bool) -> int:
     from mls_assets.cli import work
 
     with work.Session("publish", load_feeds(), verbose=verbose) as session:
-        work.publish(session)
+        work.publish(session, accept_loss=accept_loss)
         return session.finish()
 
 

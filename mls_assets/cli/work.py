@@ -314,13 +314,13 @@ def _sweeps_of(outcome: jobs.RunOutcome) -> list[Mapping[str, Any]]:
     ]
 
 
-def publish(session: Session) -> None:
+def publish(session: Session, *, accept_loss: bool = False) -> None:
     """Write the readers' database."""
-    _publish(session, only_if_changed=False)
+    _publish(session, only_if_changed=False, accept_loss=accept_loss)
 
 
-def _publish(session: Session, *, only_if_changed: bool) -> None:
-    outcome = session.run("publish", only_if_changed=only_if_changed)
+def _publish(session: Session, *, only_if_changed: bool, accept_loss: bool = False) -> None:
+    outcome = session.run("publish", only_if_changed=only_if_changed, accept_loss=accept_loss)
     facts = outcome.results.get("published_database")
     if facts:
         session.screen.say(

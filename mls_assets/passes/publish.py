@@ -4,17 +4,24 @@ from mls_assets.feeds import Feeds
 from mls_assets.passes import unconfigured
 from mls_assets.passes.findings import Findings, refused
 from mls_assets.passes.site import Progress, Site
+from mls_assets.reconcile.guard import Thresholds
 from mls_assets.warehouse import cursors, publication, refusals
 from mls_assets.warehouse.publication import Published
 
 
 def publish(
-    site: Site, *, only_if_changed: bool = False, feeds: Feeds | None = None
+    site: Site,
+    *,
+    only_if_changed: bool = False,
+    accept_loss: bool = False,
+    feeds: Feeds | None = None,
 ) -> Published | None:
     """Publish; None if `only_if_changed` and nothing changed since the last publication.
 
     With `feeds` readers are told in `feeds.state` what is stored and not configured any more. What
-    ticks and runs found out about tokens since is told to them, too.
+    ticks and runs found out about tokens since is told to them, too. Raises PublicationRefused
+    when readers would lose more keys without an entry in the ledger than a purge may remove at
+    once, unless a person accepts that.
     """
     if feeds is not None:
         unconfigured.mark(site, feeds)
@@ -23,7 +30,12 @@ def publish(
         with site.warehouse.read() as con:
             if not publication.changed_since_publication(con, site.published):
                 return None
-    done = publication.publish(site.warehouse, site.published, run_id=site.run_id)
+    done = publication.publish(
+        site.warehouse,
+        site.published,
+        run_id=site.run_id,
+        may_lose=None if accept_loss else Thresholds().allowed,
+    )
     site.progress(Progress("all", "all", "publish", 1, sum(done.rows.values())))
     return done
 

@@ -1,6 +1,7 @@
 """The place a pass works in: data folder, warehouse, run id, progress. No use case lives here."""
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,12 @@ from mls_assets import reso
 from mls_assets.errors import ConfigurationError
 from mls_assets.values import Resource
 from mls_assets.warehouse import FeedLock, Warehouse
+from mls_assets.warehouse.belonging import DataFolder
+from mls_assets.warehouse.connection import DEFAULT_MEMORY
+
+#: The readers' database, in the data folder.
+PUBLISHED = "mls.duckdb"
+_MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 #: How long a pass waits for a feed that another run is just finishing with, in seconds.
 FEED_PATIENCE = 5.0
@@ -52,6 +59,21 @@ def database_of(environ: Mapping[str, str] | None = None) -> Path:
     return (
         Path(named).expanduser().resolve() if named else data_folder(environ) / "warehouse.duckdb"
     )
+
+
+def memory_of(environ: Mapping[str, str] | None = None) -> str:
+    """Return what DuckDB may use before it spills to disk: `MLS_ASSETS_MEMORY`, else 2GB.
+
+    Raises ConfigurationError for what is no size.
+    """
+    environ = os.environ if environ is None else environ
+    named = environ.get("MLS_ASSETS_MEMORY", "").strip() or DEFAULT_MEMORY
+    if not _MEMORY.fullmatch(named):
+        raise ConfigurationError(
+            f"MLS_ASSETS_MEMORY is {named[:40]!r}, which is no size. Nothing was done; set it to "
+            "a number with a unit, such as 4GB."
+        )
+    return named
 
 
 def lock_folder(environ: Mapping[str, str] | None = None) -> Path:
@@ -108,6 +130,7 @@ class Site:
                     f"The folder {place} cannot be written ({error.strerror}). Nothing was done; "
                     "set MLS_ASSETS_DATA to a folder of yours."
                 ) from None
+        home = DataFolder(folder.resolve(), folder / PUBLISHED)
         warehouse = Warehouse(
             database,
             reso.RESO_TABLES,
@@ -115,13 +138,15 @@ class Site:
             standard_values=reso.STANDARD_VALUES,
             patience=patience,
             holder=run_id,
+            memory=memory_of(),
+            home=home,
         )
         return cls(folder, warehouse, run_id, progress, asks_for)
 
     @property
     def published(self) -> Path:
         """The read-only database for notebooks."""
-        return self.folder / "mls.duckdb"
+        return self.folder / PUBLISHED
 
     @property
     def locks(self) -> Path:

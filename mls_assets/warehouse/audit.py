@@ -38,8 +38,8 @@ def published_attached(con: Connection, path: Path) -> Iterator[bool]:
         return
     try:
         con.execute(f"attach {literal(str(path))} as published (read_only)")
-    except duckdb.IOException:
-        # somebody has it open for writing by mistake; that must not hold the pipeline up
+    except duckdb.Error:
+        # damaged, or open for writing by mistake; neither must hold the pipeline up
         yield False
         return
     try:

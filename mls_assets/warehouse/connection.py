@@ -18,13 +18,15 @@ import duckdb
 
 from mls_assets.errors import WarehouseBusy, WarehouseRefused
 from mls_assets.values import Table
-from mls_assets.warehouse import ddl
+from mls_assets.warehouse import counters, ddl
+from mls_assets.warehouse.belonging import DataFolder
 from mls_assets.warehouse.ddl import Schema
 from mls_assets.warehouse.engine import Engine, discard_spilled
 from mls_assets.warehouse.files import discard, explained, replace
 from mls_assets.warehouse.locks import Holder, KernelLock
 from mls_assets.warehouse.queries import Connection, transaction
 
+DEFAULT_MEMORY = "2GB"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 #: Bytes at the start of a DuckDB file that are no blocks: three headers.
 _HEADERS = 3 * 4096
@@ -43,7 +45,8 @@ class Warehouse:
     """The pipeline's database file: `read()` and `write()` open it for one batch each.
 
     `patience` is how long to wait for another holder, in seconds; `holder` names this run to
-    those who wait for it; `memory` is what DuckDB may use before it spills to disk.
+    those who wait for it; `memory` is what DuckDB may use before it spills to disk; `home` is the
+    data folder that remembers its warehouse (none: whoever opens it first makes it).
     """
 
     def __init__(
@@ -55,12 +58,14 @@ class Warehouse:
         standard_values: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({}),
         patience: float = 60.0,
         holder: str = "",
-        memory: str = "2GB",
+        memory: str = DEFAULT_MEMORY,
+        home: DataFolder | None = None,
     ) -> None:
         self.path = path.resolve()
         self.schema = Schema(reso_tables, tuple(brief_columns), standard_values)
         self.patience = patience
         self.holder = holder
+        self._home = home
         self.memory = memory
 
     @contextmanager
@@ -118,17 +123,26 @@ class Warehouse:
     def connect(self, *, read_only: bool = False) -> Iterator[Connection]:
         """Open the file, without a transaction, for a caller that holds the lock.
 
-        The file is made if there is none, and brought to the newest schema; before anything is
-        written it is looked at by reading only, so that one that is refused stays as it is.
+        The file is made if there never was one, and brought to the newest schema; before anything
+        is written it is looked at by reading only, so that one that is refused stays as it is.
+        Raises WarehouseRefused when it is missing, or went while it was open.
         """
         self._discard_leftovers()
-        with explained(self.path):
+        with explained(self.path, self.memory):
             if not self.path.exists():
+                if self._home is not None:
+                    self._home.permit_new(self.path)
                 self._create()
             if self._engine.checked != self._identity():
                 self._check()
+            opened = self._file()
             with self._opened(self.path, read_only=read_only) as con:
                 yield con
+            if self._file() != opened:
+                raise WarehouseRefused(
+                    f"{self.path} was deleted or replaced while it was open, so what this step "
+                    "stored is not in it. Put the file back, and run again."
+                )
         self._engine.checked = self._identity()
 
     @property
@@ -170,9 +184,23 @@ class Warehouse:
                 )
             outdated = ddl.is_outdated(con, self.schema)
             version = ddl.version_of(con)
+            number = counters.current(con, ddl.NUMBER)
+            if self._home is not None and number:
+                self._home.hold(self.path, number)
         if outdated:
             with self._opened(self.path) as con:
                 ddl.migrate(con, self.schema, version)
+                number = counters.current(con, ddl.NUMBER)
+        if self._home is not None:
+            self._home.hold(self.path, number)
+
+    def _file(self) -> tuple[int, int] | None:
+        """Which file stands at the path now; None if there is none."""
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_dev, stat.st_ino
 
     @contextmanager
     def _opened(self, path: Path, *, read_only: bool = False) -> Iterator[Connection]:

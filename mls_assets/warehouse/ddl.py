@@ -4,6 +4,7 @@ No column is declared here and no data written. Only SQL that DuckDB 1.5, DuckDB
 all understand: no keys, checks, indexes, sequences or defaults.
 """
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -18,6 +19,8 @@ from mls_assets.warehouse.schema import PIPELINE_TABLES
 
 #: Written by DuckDB 1.5 and later, read by 1.5 and later.
 STORAGE_VERSION = "v1.5.0"
+#: Where a warehouse keeps the number that tells it from all others.
+NUMBER = "warehouse_number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +103,16 @@ def m001_create_all(con: Connection, schema: Schema) -> None:
     """Make all tables as they are declared now, so a new warehouse needs no other step."""
     create_tables(con, schema.tables)
     con.execute("insert into raw.meta values ('schema_version', 0)")
+    m002_number(con, schema)
+
+
+def m002_number(con: Connection, schema: Schema) -> None:
+    """Give the warehouse a number of its own, by which its data folder knows it again."""
+    con.execute("insert into raw.meta values (?, ?)", [NUMBER, secrets.randbits(62) + 1])
 
 
 #: What brings a warehouse from version n-1 to n, in order; only ever appended to.
-MIGRATIONS: tuple[Callable[[Connection, Schema], None], ...] = (m001_create_all,)
+MIGRATIONS: tuple[Callable[[Connection, Schema], None], ...] = (m001_create_all, m002_number)
 
 
 def newest_version() -> int:

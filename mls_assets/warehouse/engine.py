@@ -1,8 +1,9 @@
 """The DuckDB instance of this process, to which the warehouse file is attached for one batch each.
 
 What does not fit into memory spills into a folder of the instance's own. It lives as long as the
-instance: DuckDB makes it once and fails for good when somebody deletes it. Starting an instance costs some 45 ms, attaching a file to one that runs 8 ms (measured with our
-1,500 columns), and a purge opens the file some 60 times. Who may open it is decided elsewhere.
+instance: DuckDB makes it once, and fails for good when somebody deletes it. Starting an instance
+costs some 45 ms, attaching a file to one that runs 8 ms (measured with our 1,500 columns), and a
+purge opens the file some 60 times. Who may open it is decided elsewhere.
 """
 
 import contextlib

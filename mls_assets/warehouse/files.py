@@ -28,6 +28,10 @@ class DiskFull(MlsAssetsError):
     """There is no room for what was to be written; the transaction was rolled back."""
 
 
+class OutOfMemory(MlsAssetsError):
+    """DuckDB's memory limit was too small for a statement; the transaction was rolled back."""
+
+
 class WarehouseFault(MlsAssetsError):
     """DuckDB refused a statement; the transaction was rolled back."""
 
@@ -67,8 +71,11 @@ def _sync(path: Path) -> None:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn DuckDB's errors into ours; their texts can quote values, so they are cut."""
+def explained(path: Path, memory: str) -> Iterator[None]:
+    """Turn DuckDB's errors into ours; their texts can quote values, so they are cut.
+
+    `memory` is the limit that DuckDB works under.
+    """
     try:
         yield
     except WarehouseRefused as error:
@@ -83,6 +90,12 @@ def explained(path: Path) -> Iterator[None]:
             raise DiskFull(
                 f"The disk of {path} is full: {free:,} bytes free, the file has {size:,}. The "
                 "transaction was rolled back, what was stored before is safe; make room."
+            ) from None
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise OutOfMemory(
+                f"DuckDB needs more than its limit of {memory} for {path}. The transaction was "
+                "rolled back, what was stored before is safe. Set MLS_ASSETS_MEMORY (such as 4GB), "
+                "or memory_limit of the resource `warehouse` in the Launchpad for one run."
             ) from None
         if any(sign in text for sign in _BROKEN):
             raise _refused(path, _without_values(text)) from None

@@ -5,13 +5,18 @@ and what was removed must not be in the published bytes either.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Table
+import duckdb
+
+from mls_assets.errors import MlsAssetsError
+from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Resource, Table
 from mls_assets.warehouse import counters, ddl, open_houses, refusals, unasked
+from mls_assets.warehouse.audit import published_attached
 from mls_assets.warehouse.connection import Warehouse
 from mls_assets.warehouse.ddl import STORAGE_VERSION, column_list, literal, quoted
 from mls_assets.warehouse.files import discard, ensure_space, replace
@@ -22,16 +27,28 @@ from mls_assets.warehouse.views import create_views
 
 _CATALOG = "published"
 _SLICE = 50_000
-#: Columns of an entry that are set later, so they are no part of the ledger's digest.
-_SET_LATER = ("raw_scrubbed_at", "published_at")
+#: The columns that each version of the ledger's digest is made of, in order. A version never
+#: changes, so that a digest that was noted years ago can still be checked. The two times that are
+#: set later are in none.
+DIGEST_COLUMNS: Mapping[int, tuple[str, ...]] = {
+    1: (
+        *("entry_id", "feed", "source", "mls", "resource", "record_key", "event", "reason"),
+        *("evidence_id", "first_evidence_at", "removed_at", "run_id"),
+    ),
+}
+NEWEST_DIGEST = max(DIGEST_COLUMNS)
+
+
+class PublicationRefused(MlsAssetsError):
+    """Readers would lose listings that no ledger entry explains; their file was left as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
     """What the published file holds.
 
-    `ledger_digest` is the SHA-256 of the entries without the two times that are set later;
-    `published_entries` counts the removals that readers are rid of since this publication.
+    `ledger_digest` is the SHA-256 of the entries (see `DIGEST_COLUMNS`); `published_entries`
+    counts the removals that readers are rid of since this publication.
     """
 
     rows: Mapping[str, int]
@@ -41,11 +58,19 @@ class Published:
     bytes: int
 
 
-def publish(warehouse: Warehouse, target: Path, *, run_id: str) -> Published:
+def publish(
+    warehouse: Warehouse,
+    target: Path,
+    *,
+    run_id: str,
+    may_lose: Callable[[int], int] | None = None,
+) -> Published:
     """Write the readers' database to `target`; nobody who has the old one open is disturbed.
 
-    Readers see the old or the new file, never a half. Raises DiskFull, WarehouseBusy, or
-    WarehouseRefused; then the old file is still in place.
+    `may_lose` tells how many of so many keys of a feed's resource the new file may be without
+    although no ledger entry says why (None: any). Readers see the old or the new file, never a
+    half. Raises PublicationRefused, DiskFull, WarehouseBusy, or WarehouseRefused; then the old
+    file is still in place.
     """
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +79,8 @@ def publish(warehouse: Warehouse, target: Path, *, run_id: str) -> Published:
         # what a dead run was about to put in place is settled before its file is deleted
         _settle(con, target)
         discard(fresh)
+        if may_lose is not None:
+            _refuse_losses(con, target, may_lose)
         ensure_space(target.parent, target.stat().st_size if target.exists() else 0)
         changes = counters.current(con, "changes")
         now = datetime.now(UTC)
@@ -62,14 +89,15 @@ def publish(warehouse: Warehouse, target: Path, *, run_id: str) -> Published:
                 open_houses.mark_past(con, now)
                 _plan_entries(con, now)
             counts = _write(con, warehouse.schema, fresh)
+            fingerprint = _fingerprint(fresh)
             with transaction(con):
-                counters.mark(con, "publishing_file", fresh.stat().st_ino)
+                counters.mark(con, "publishing_file", fingerprint)
             replace(fresh, target)
         finally:
             discard(fresh)
         with transaction(con):
             counters.mark(con, "published_changes", changes)
-            counters.mark(con, "published_file", target.stat().st_ino)
+            counters.mark(con, "published_file", fingerprint)
             counters.mark_moment(con, "published_at", now)
         entries = _settle(con, target)
         return Published(
@@ -82,9 +110,11 @@ def publish(warehouse: Warehouse, target: Path, *, run_id: str) -> Published:
 
 
 def changed_since_publication(con: Connection, target: Path) -> bool:
-    """Tell whether readers would see anything new; also of a file that is not the last one."""
-    in_place = target.stat().st_ino if target.exists() else 0
-    return moved_on(con) or in_place != counters.current(con, "published_file")
+    """Tell whether readers would see anything new, or their file is not, byte for byte, the last.
+
+    A file that was damaged, exchanged or deleted in place has to be written anew.
+    """
+    return moved_on(con) or _fingerprint(target) != counters.current(con, "published_file")
 
 
 def moved_on(con: Connection) -> bool:
@@ -97,9 +127,9 @@ def last_published(con: Connection) -> datetime | None:
     return counters.moment(con, "published_at")
 
 
-def ledger_digest(con: Connection) -> str:
+def ledger_digest(con: Connection, version: int = NEWEST_DIGEST) -> str:
     """Return the SHA-256 of all entries, in order, one a line, columns parted by tabs."""
-    columns = [name for name in LEDGER.column_names if name not in _SET_LATER]
+    columns = DIGEST_COLUMNS[version]
     line = ", ".join(f"coalesce({quoted(name)}::varchar, '')" for name in columns)
     sha256 = hashlib.sha256()
     after = 0
@@ -115,6 +145,56 @@ def ledger_digest(con: Connection) -> str:
         if len(found) < _SLICE:
             return sha256.hexdigest()
         after = found[-1][0]
+
+
+def _fingerprint(file: Path) -> int:
+    """Return 63 bits of the file's SHA-256, which fit into a BIGINT; 0 if there is no file.
+
+    Neither its inode nor its times would do: `cp` keeps the one, and a bad disk both.
+    """
+    try:
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").digest()
+    except FileNotFoundError:
+        return 0
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _refuse_losses(con: Connection, target: Path, may_lose: Callable[[int], int]) -> None:
+    """Hold the keys that readers have against those they would get."""
+    lost: list[tuple[str, Resource, int, int]] = []
+    # a file that is damaged, or held by a writer, shows nothing to compare with
+    with published_attached(con, target) as readable, suppress(duckdb.Error):
+        if readable:
+            lost = [loss for resource in KEYED_RESOURCES for loss in _losses(con, resource)]
+    refused = [
+        f"{feed} {resource}: {gone:,} of {had:,}"
+        for feed, resource, gone, had in lost
+        if gone > may_lose(had)
+    ]
+    if refused:
+        raise PublicationRefused(
+            "Readers would lose keys that the warehouse does not hold and that no entry of the "
+            f"deletion ledger explains ({'; '.join(refused)}). {target} was left as it is. Look "
+            "whether this is the right warehouse (MLS_ASSETS_DATABASE), or replicate again. If "
+            "they are meant to go, run `mls-assets publish --accept-loss`, or set accept_loss in "
+            "the Launchpad of the job publish."
+        )
+
+
+def _losses(con: Connection, resource: Resource) -> list[tuple[str, Resource, int, int]]:
+    """Return per feed how many published keys would go unexplained, and how many there are."""
+    table, key = TABLES[resource], quoted(KEY_FIELDS[resource])
+    found = rows(
+        con,
+        f"select old.feed, count(*) filter (where not exists (from main.{table} held "
+        f"where held.feed = old.feed and held.{key} = old.{key}) and not exists (from "
+        "main.deletion_ledger entry where entry.event = 'removed' and entry.feed = old.feed "
+        f"and entry.resource = ? and entry.record_key = old.{key})), count(*) "
+        f"from published.main.{table} old group by old.feed order by old.feed",
+        [resource],
+    )
+    return [(feed, resource, gone, had) for feed, gone, had in found]
 
 
 def _plan_entries(con: Connection, now: datetime) -> None:
@@ -173,10 +253,10 @@ def _settle(con: Connection, target: Path) -> int:
     """Take over the times that stand in the published file, if it is the one last prepared.
 
     Done after each publication; when a crash came between, the next one does it. The file is
-    told by its inode and not opened: a notebook may hold it open for writing by mistake.
+    told by its bytes and not opened: a notebook may hold it open for writing by mistake.
     """
-    in_place = target.stat().st_ino if target.exists() else 0
-    if not in_place or counters.current(con, "publishing_file") != in_place:
+    prepared = counters.current(con, "publishing_file")
+    if not prepared or prepared != _fingerprint(target):
         return 0
     with transaction(con):
         count = scalar(con, "select count(*) from raw.publishing")

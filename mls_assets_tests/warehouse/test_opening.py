@@ -282,14 +282,15 @@ def test_an_older_schema_is_brought_up_step_by_step_and_a_step_is_whole_or_not_a
         con.execute("insert into raw.meta values ('third', 3)")
         con.execute("select 1 from no_such_table")
 
+    before = ddl.newest_version()
     monkeypatch.setattr(ddl, "MIGRATIONS", (*ddl.MIGRATIONS, m002, m003))
     with pytest.raises(WarehouseFault, match="no_such_table"), warehouse.read():
         pass
     monkeypatch.setattr(ddl, "MIGRATIONS", (*ddl.MIGRATIONS[:-1], m002))
     with warehouse.read() as con:
-        assert ddl.version_of(con) == 3
-        found = con.execute("select name from raw.meta order by all").fetchall()
-    assert found == [("schema_version",), ("second",), ("second",)]
+        assert ddl.version_of(con) == before + 2
+        found = con.execute("select name from raw.meta where name = 'second'").fetchall()
+    assert found == [("second",), ("second",)]
 
 
 def test_a_folder_that_cannot_be_is_refused_with_its_name(tmp_path: Path):

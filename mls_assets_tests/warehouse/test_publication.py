@@ -1,7 +1,10 @@
 """The published file: whole, atomic, readable by old clients, free of what was removed."""
 
+import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -133,6 +136,84 @@ def test_the_ledgers_digest_sees_every_edit_but_not_the_times_set_later(
     with warehouse.write() as con:
         con.execute("update deletion_ledger set reason = 'tombstone!' where record_key = 'a'")
         assert publication.ledger_digest(con) != first.ledger_digest
+
+
+def test_the_ledgers_digest_stays_the_same_when_the_ledger_gets_a_column(
+    warehouse: Warehouse, target: Path
+):
+    bring(warehouse, page("a"), page(gone("a")))
+    first = _publish(warehouse, target).ledger_digest
+    with warehouse.write() as con:
+        con.execute("alter table deletion_ledger add column later varchar default 'new'")
+        assert publication.ledger_digest(con, version=1) == first
+    assert publication.DIGEST_COLUMNS[1] == (
+        *("entry_id", "feed", "source", "mls", "resource", "record_key", "event", "reason"),
+        *("evidence_id", "first_evidence_at", "removed_at", "run_id"),
+    ), "a version that was used once never changes"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: b"",
+        lambda data: b"no database at all",
+        lambda data: data[:9000] + bytes([data[9000] ^ 1]) + data[9001:],
+    ],
+    ids=["cut", "emptied", "junk", "one bit"],
+)
+def test_a_published_file_that_was_damaged_in_place_is_written_anew(
+    warehouse: Warehouse, target: Path, damage: Callable[[bytes], bytes]
+):
+    bring(warehouse, page("a"))
+    _publish(warehouse, target)
+    before, facts = target.read_bytes(), target.stat()
+    with target.open("r+b") as file:
+        data = damage(before)
+        file.write(data)
+        file.truncate(len(data))
+    os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    with warehouse.read() as con:
+        assert publication.changed_since_publication(con, target)
+    publication.publish(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
+    with duckdb.connect(str(target), read_only=True) as con:
+        assert con.execute('select "ListingKey" from listings').fetchall() == [("a",)]
+
+
+def test_an_older_copy_that_was_put_over_the_published_file_is_noticed(
+    warehouse: Warehouse, target: Path, tmp_path: Path
+):
+    bring(warehouse, page("a"))
+    _publish(warehouse, target)
+    older = shutil.copy(target, tmp_path / "older.duckdb")
+    bring(warehouse, page("b"))
+    _publish(warehouse, target)
+    # in place, so that the inode stays
+    target.write_bytes(Path(older).read_bytes())
+    with warehouse.read() as con:
+        assert publication.changed_since_publication(con, target)
+
+
+def test_readers_never_lose_keys_that_no_entry_explains(warehouse: Warehouse, target: Path):
+    keys = [f"k{number:03}" for number in range(60)]
+    bring(warehouse, page(*keys))
+    _publish(warehouse, target)
+    before = target.read_bytes()
+    with warehouse.write() as con:
+        con.execute("delete from listings")
+    with pytest.raises(publication.PublicationRefused, match=r"Property: 60 of 60.*accept-loss"):
+        publication.publish(warehouse, target, run_id="run-2", may_lose=lambda had: had // 10)
+    assert target.read_bytes() == before
+    assert publication.publish(warehouse, target, run_id="run-3").rows["listings"] == 0
+
+
+def test_what_the_ledger_explains_may_leave_the_published_file(warehouse: Warehouse, target: Path):
+    keys = [f"k{number:03}" for number in range(60)]
+    bring(warehouse, page(*keys))
+    _publish(warehouse, target)
+    bring(warehouse, page(*map(gone, keys)))
+    done = publication.publish(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
+    assert (done.rows["listings"], done.published_entries) == (0, 60)
 
 
 def test_without_room_the_old_file_stays(

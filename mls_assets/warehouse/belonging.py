@@ -1,0 +1,66 @@
+"""Which warehouse a data folder belongs to, so that a missing file is never taken for an empty one.
+
+The folder's marker names its warehouse by the number that the warehouse was made with. Nothing of
+the database is opened here.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from mls_assets.errors import WarehouseRefused
+
+MARKER = "warehouse.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """A data folder that remembers its warehouse; `published` is the readers' database in it."""
+
+    folder: Path
+    published: Path
+
+    @property
+    def marker(self) -> Path:
+        """The file in which the folder remembers its warehouse."""
+        return self.folder / MARKER
+
+    def permit_new(self, path: Path) -> None:
+        """Raise WarehouseRefused if the folder had a warehouse, so that `path` is not a first one.
+
+        A person who wants to begin with an empty one moves the evidence away.
+        """
+        evidence = [file.name for file in (self.marker, self.published) if file.exists()]
+        if not evidence:
+            return
+        known, _ = self._remembered()
+        at = f" at {known}" if known else ""
+        raise WarehouseRefused(
+            f"{path} is not there, but {self.folder} had a warehouse{at}. Nothing was done, and no "
+            "empty one was made in its place. Move the file back, or set MLS_ASSETS_DATABASE to "
+            "where it is. To begin with an empty warehouse, move "
+            f"{' and '.join(evidence)} out of {self.folder} first."
+        )
+
+    def hold(self, path: Path, number: int) -> None:
+        """Remember the warehouse at `path`; raises WarehouseRefused if it is not the folder's."""
+        known, remembered = self._remembered()
+        if remembered is not None and remembered != number:
+            raise WarehouseRefused(
+                f"{path} is another warehouse than the one that {self.folder} belongs to "
+                f"(last seen at {known}). Nothing was done. Set MLS_ASSETS_DATABASE to that one, "
+                f"give this one a data folder of its own (MLS_ASSETS_DATA), or, if it is meant to "
+                f"take the other's place, move {self.marker} away."
+            )
+        if (known, remembered) != (str(path), number):
+            fresh = self.marker.with_name(f"{MARKER}.new")
+            fresh.write_text(json.dumps({"warehouse": str(path), "number": number}))
+            fresh.replace(self.marker)
+
+    def _remembered(self) -> tuple[str, int | None]:
+        """The path and number in the marker; nothing where there is none or it is unreadable."""
+        try:
+            facts = json.loads(self.marker.read_text(encoding="utf-8"))
+            return str(facts["warehouse"]), int(facts["number"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return "", None

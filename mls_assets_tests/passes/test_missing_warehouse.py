@@ -1,0 +1,120 @@
+"""A warehouse that is not there is never taken for an empty one."""
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from mls_assets.errors import ConfigurationError, WarehouseRefused
+from mls_assets.passes.publish import publish
+from mls_assets.passes.site import Site, memory_of
+from mls_assets.warehouse import counters
+from mls_assets.warehouse.belonging import MARKER
+
+
+def _used(folder: Path) -> Site:
+    """Return a place that has published once."""
+    site = Site.open(folder, run_id="first")
+    publish(site)
+    return site
+
+
+def test_a_new_data_folder_gets_a_warehouse_and_remembers_it(tmp_path: Path):
+    site = Site.open(tmp_path / "data", run_id="first")
+    with site.warehouse.read():
+        pass
+    assert str(site.warehouse.path) in (tmp_path / "data" / MARKER).read_text()
+
+
+def test_a_warehouse_that_was_moved_away_is_not_made_anew(tmp_path: Path):
+    site = _used(tmp_path)
+    before = site.published.read_bytes()
+    site.warehouse.path.rename(tmp_path / "elsewhere.duckdb")
+    with pytest.raises(WarehouseRefused, match=r"is not there.*no empty one.*warehouse\.json"):
+        publish(Site.open(tmp_path, run_id="second"))
+    assert not site.warehouse.path.exists()
+    assert site.published.read_bytes() == before
+    (tmp_path / "elsewhere.duckdb").rename(site.warehouse.path)
+    assert publish(Site.open(tmp_path, run_id="third"))
+
+
+def test_a_mistyped_database_is_not_made_beside_the_folders_own(tmp_path: Path):
+    site = _used(tmp_path)
+    mistyped = tmp_path / "warehouse.dukdb"
+    with pytest.raises(WarehouseRefused, match="MLS_ASSETS_DATABASE"):
+        publish(Site.open(tmp_path, mistyped, run_id="second"))
+    assert not mistyped.exists()
+    assert publish(site)
+
+
+def test_the_published_file_alone_tells_that_there_was_a_warehouse(tmp_path: Path):
+    site = _used(tmp_path)
+    site.warehouse.path.unlink()
+    (tmp_path / MARKER).unlink()
+    with pytest.raises(WarehouseRefused, match=r"mls\.duckdb"):
+        publish(Site.open(tmp_path, run_id="second"))
+
+
+def test_moving_the_evidence_away_is_a_persons_word_to_begin_anew(tmp_path: Path):
+    site = _used(tmp_path)
+    for file in (site.warehouse.path, site.published, tmp_path / MARKER):
+        file.unlink()
+    assert publish(Site.open(tmp_path, run_id="second"))
+
+
+def test_another_warehouse_in_the_place_of_the_folders_own_is_refused(tmp_path: Path):
+    ours, other = _used(tmp_path / "ours"), _used(tmp_path / "other")
+    shutil.copy(other.warehouse.path, ours.warehouse.path)
+    with pytest.raises(WarehouseRefused, match=r"another warehouse.*MLS_ASSETS_DATA"):
+        publish(Site.open(tmp_path / "ours", run_id="second"))
+    (tmp_path / "ours" / MARKER).unlink()
+    assert publish(Site.open(tmp_path / "ours", run_id="third"), accept_loss=True)
+
+
+def test_a_backup_of_the_folders_own_warehouse_is_welcome(tmp_path: Path):
+    site = _used(tmp_path)
+    shutil.copy(site.warehouse.path, tmp_path / "backup")
+    publish(site)
+    shutil.copy(tmp_path / "backup", site.warehouse.path)
+    assert publish(Site.open(tmp_path, run_id="second"))
+
+
+def test_a_data_folder_may_move_as_a_whole(tmp_path: Path):
+    _used(tmp_path / "before")
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert publish(Site.open(tmp_path / "after", run_id="second"))
+
+
+def test_a_file_that_is_deleted_while_it_is_open_is_told(tmp_path: Path):
+    site = _used(tmp_path)
+    with (
+        pytest.raises(WarehouseRefused, match="deleted or replaced"),
+        site.warehouse.write() as con,
+    ):
+        counters.changed(con)
+        site.warehouse.path.unlink()
+    with pytest.raises(WarehouseRefused, match="is not there"), site.warehouse.read():
+        pass
+    assert not site.warehouse.path.exists()
+
+
+def test_a_warehouse_of_the_version_before_gets_its_number_once(tmp_path: Path):
+    site = _used(tmp_path)
+    with duckdb.connect(str(site.warehouse.path)) as con:
+        con.execute("delete from raw.meta where name = 'warehouse_number'")
+        con.execute("update raw.meta set value = 1 where name = 'schema_version'")
+    (tmp_path / MARKER).unlink()
+    numbers = set()
+    for run in ("second", "third"):
+        with Site.open(tmp_path, run_id=run).warehouse.read() as con:
+            numbers.add(counters.current(con, "warehouse_number"))
+    assert len(numbers) == 1
+    assert numbers != {0}
+
+
+@pytest.mark.parametrize("size", ["lots", "0GB", "-1GB", "2", "2 bananas", "1e9GB"])
+def test_a_memory_limit_that_is_no_size_is_refused(size: str):
+    with pytest.raises(ConfigurationError, match="MLS_ASSETS_MEMORY"):
+        memory_of({"MLS_ASSETS_MEMORY": size})
+    assert memory_of({"MLS_ASSETS_MEMORY": "512MB"}) == "512MB"
