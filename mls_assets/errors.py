@@ -68,6 +68,10 @@ class DownloadIncomplete(SourceError):
     """The chain of pages ended, but fewer keys came than the source counts."""
 
 
+class CollectionCut(SourceError):
+    """A collection of a listing came cut, and the rest could not be had; all else landed."""
+
+
 class FeedBusy(MlsAssetsError):
     """Another process works on this feed."""
 

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     """Why a ledger entry was written."""
 
     ABSENT_FROM_SWEEP = "absent_from_sweep"
+    ABSENT_FROM_RELATION = "absent_from_relation"
     TOMBSTONE = "tombstone"
     STATUS_DELETE = "status_delete"
     OPERATOR_ERASE = "operator_erase"
@@ -101,6 +102,19 @@ class ChildSet:
     listing_key: str
     resource: Resource
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A listing's collection that its source did not tell whole, so that nothing is known of it.
+
+    `cut` says that a part came, and that there is more; else it was left out of an answer to a
+    question that asked for it.
+    """
+
+    listing_key: str
+    resource: Resource
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,8 @@ class Page:
     `position` and `remaining` are Forge's `latest_event` and `remaining`; `count` is
     `@odata.count` where it was asked for and usable. `size` is in bytes, after inflation. `keys`
     are all usable ones in the order in which they came, where a walk is proven by it.
+    `untold` are collections that were asked for and did not come whole; `along` are pages of
+    other resources that were told of with this one and land with it.
     """
 
     feed: str
@@ -138,6 +154,7 @@ class Page:
     fetched_at: datetime
     records: tuple[RawRecord, ...] = ()
     children: tuple[ChildSet, ...] = ()
+    untold: tuple[Untold, ...] = ()
     removals: tuple[Removal, ...] = ()
     rejects: tuple[Reject, ...] = ()
     next: str | None = None
@@ -147,6 +164,7 @@ class Page:
     size: int = 0
     sha256: str = ""
     keys: tuple[str, ...] = ()
+    along: tuple["Page", ...] = ()
 
     @property
     def items(self) -> int:

@@ -11,6 +11,7 @@ import dagster as dg
 from mls_assets.assets.describing import ledger_metadata, pages_metadata, tables_metadata
 from mls_assets.errors import (
     AnswerBroken,
+    CollectionCut,
     ConfigurationError,
     CursorWentBack,
     DownloadIncomplete,
@@ -35,6 +36,7 @@ Events = Iterator[dg.MaterializeResult | dg.AssetMaterialization]
 #: Errors that say something about one resource; any other would meet the next one as well.
 _OF_ONE_RESOURCE = (
     AnswerBroken,
+    CollectionCut,
     CursorWentBack,
     DownloadIncomplete,
     LinkExpired,
@@ -75,6 +77,7 @@ def land(
         except MlsAssetsError as error:
             context.log.warning(f"{feed} {resource}: {error}")
             troubles.append(Trouble.of(error))
+            landed += isinstance(error, CollectionCut)  # all else of the resource came through
             if not isinstance(error, _OF_ONE_RESOURCE):
                 break
             continue

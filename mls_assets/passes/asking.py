@@ -12,7 +12,7 @@ from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.site import Progress
 from mls_assets.reconcile.plan import Plan
 from mls_assets.values import Resource
-from mls_assets.warehouse import cursors, landing, open_houses, status_deletes, sweeps
+from mls_assets.warehouse import Connection, cursors, landing, open_houses, status_deletes, sweeps
 
 #: Suspects asked for in one confirmation, and how many keys known to exist go with them.
 CONFIRMATION_BATCH = 40
@@ -38,8 +38,9 @@ def confirmed(case: Case, suspects: Sequence[str]) -> list[str]:
     if answering is None or not suspects:
         case.facts["confirmed_absent"] = len(suspects)
         return list(suspects)
+    suspects = _not_over(case, suspects)
     gone: list[str] = []
-    controls = _controls(case)
+    controls = _controls(case) if suspects else []
     for start in range(0, len(suspects), CONFIRMATION_BATCH):
         batch = suspects[start : start + CONFIRMATION_BATCH]
         answered = answering(row.resource, batch, controls)
@@ -50,14 +51,7 @@ def confirmed(case: Case, suspects: Sequence[str]) -> list[str]:
         site.progress(
             Progress(row.feed, row.resource, "purge", 0, start + len(batch), len(suspects))
         )
-    if row.resource is Resource.OPEN_HOUSE and gone:
-        # an open house that ended while we walked is history, not removed
-        with site.warehouse.read() as con:
-            elapsed = datetime.now(UTC) - sweeps.began_here_at(con, row.sweep_id)
-            began = sweeps.source_at(con, row.sweep_id)
-            over = open_houses.over_by(con, row.feed, gone, began + elapsed + _MARGIN)
-        case.changed.update(over)
-        gone = [key for key in gone if key not in over]
+    gone = _not_over(case, gone)
     case.facts["confirmed_absent"] = len(gone)
     return gone
 
@@ -115,13 +109,36 @@ def refetch(case: Case, plan: Plan) -> None:
         case.changed.update(set(silent) - answering(row.resource, silent, _controls(case)))
 
 
+def _not_over(case: Case, suspects: Sequence[str]) -> list[str]:
+    """Leave out open houses that ended while we walked or asked: history, and not removed."""
+    if case.row.resource is not Resource.OPEN_HOUSE or not suspects:
+        return list(suspects)
+    with case.site.warehouse.read() as con:
+        over = open_houses.over_by(con, case.row.feed, suspects, _now(case, con))
+    case.changed.update(over)
+    return [key for key in suspects if key not in over]
+
+
+def _now(case: Case, con: Connection) -> datetime:
+    """The time by the source's clock, and a little later."""
+    elapsed = datetime.now(UTC) - sweeps.began_here_at(con, case.row.sweep_id)
+    return sweeps.source_at(con, case.row.sweep_id) + elapsed + _MARGIN
+
+
 def _controls(case: Case) -> list[str]:
     """Return keys that the sweep did see. Only a source that lists nothing has none.
 
     Then a person released every key. Raises SweepVoid should there be none otherwise.
     """
+    row = case.row
     with case.site.warehouse.read() as con:
-        controls = sweeps.sample_staged(con, case.row.sweep_id, CONTROLS)
+        controls = sweeps.sample_staged(con, row.sweep_id, CONTROLS)
+        if row.resource is Resource.OPEN_HOUSE:
+            # the source drops what is over: its silence about that says nothing
+            over = open_houses.over_by(con, row.feed, controls, _now(case, con))
+            controls = [key for key in controls if key not in over]
     if case.row.source_keys and not controls:
-        raise SweepVoid(f"{case.name}: the keys of the sweep are not staged any more. Sweep again.")
+        raise SweepVoid(
+            f"{case.name}: no key that the sweep saw can be asked for now. Sweep again."
+        )
     return controls

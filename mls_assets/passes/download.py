@@ -5,28 +5,25 @@ stored with the page it follows, so a kill costs at most the page being stored a
 fetched. The cursor is the time at which the first attempt began, however often it was resumed.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count as numbers
 
-from mls_assets.errors import DownloadIncomplete, LinkExpired
+from mls_assets.errors import DownloadIncomplete, LinkExpired, SourceRefused
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.clocks import is_ahead
 from mls_assets.passes.ending import Ending, Window, ending, how_to_widen
 from mls_assets.passes.outcome import Replicated
-from mls_assets.passes.relations import refuse_silence, without_unasked
+from mls_assets.passes.relations import refused, untold_after_walk, without_unasked
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.passes.unconfigured import children_of
 from mls_assets.reconcile.ending import Came, followed
-from mls_assets.sources import RELATIONS, SparkClient, ahead
+from mls_assets.sources import NotThere, QuestionRefused, SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
-from mls_assets.warehouse import Walk, child_sets, cursors, landing, unasked
+from mls_assets.warehouse import Walk, cursors, landing, unasked
 from mls_assets.warehouse.cursors import ENDED
-
-#: More listings than these are not asked for one by one: the walk itself was cut.
-MOST_ASKED_BY_KEY = 1_000
-CHILDREN_BATCH = 50
 
 _BEGUN_IN_THE_FUTURE = (
     "the download had begun by a clock that ran ahead, so it was not known which changes came "
@@ -137,6 +134,18 @@ def _follow_to_the_end(work: _Download, walk: Walk | None) -> _Proven | None:
             return None
 
 
+def _or_where_to_leave_out(work: _Download, pages: Iterator[Page]) -> Iterator[Page]:
+    """The pages; a set that the source does not have names the place to leave it out."""
+    try:
+        yield from pages
+    except (NotThere, QuestionRefused) as refusal:
+        section = work.feed.name.replace("/", ".", 1)
+        raise SourceRefused(
+            f"{refusal} If the source has no {work.resource}, leave it out of `resources` under "
+            f"[{section}] in the feeds file."
+        ) from None
+
+
 def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
     if walk and walk.next_link == ENDED:
         return walk
@@ -146,7 +155,8 @@ def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
         with work.site.warehouse.read() as con:
             records = cursors.keys_seen(con, walk)
     pages = work.client.pages(resource, resume=walk.next_link if walk else None)
-    for page in (without_unasked(work.feed, page) for page in ahead(pages)):
+    answered = ahead(_or_where_to_leave_out(work, pages))
+    for page in (without_unasked(work.feed, page) for page in answered):
         with work.site.warehouse.write() as con:
             if walk is None:
                 walk = cursors.begin_walk(
@@ -219,13 +229,13 @@ def _walk_relations(work: _Download, expected: int) -> bool:
 
 def _follow_relations(work: _Download, walk: Walk | None, expected: int) -> bool:
     if walk and walk.next_link == ENDED:
+        _prove_told(work)
         return True
     if work.out_of_budget:
         return False
     pages = work.client.relation_pages(work.feed.relations, resume=walk.next_link if walk else None)
-    listings: set[str] = set()
     told = 0
-    for page in ahead(pages):
+    for page in ahead(_or_where_to_change(work, pages)):
         with work.site.warehouse.write() as con:
             if walk is None:
                 walk = cursors.begin_walk(
@@ -241,8 +251,7 @@ def _follow_relations(work: _Download, walk: Walk | None, expected: int) -> bool
             )
             walk = cursors.advance_walk(con, walk, page.next or ENDED)
         work.done = work.done.plus(landed)
-        listings = {child.listing_key for child in page.children}
-        told += len(listings)
+        told += len({child.listing_key for child in page.children})
         work.report("relations", walk.pages, told, expected)
         if page.next and work.out_of_budget:
             return False
@@ -250,38 +259,21 @@ def _follow_relations(work: _Download, walk: Walk | None, expected: int) -> bool
     return True
 
 
-def _prove_told(work: _Download) -> None:
-    """Ask by key for the listings that the walk told nothing of; they may be newer, or left out.
+def _or_where_to_change(work: _Download, pages: Iterator[Page]) -> Iterator[Page]:
+    try:
+        yield from pages
+    except QuestionRefused as refusal:
+        raise refused(work.feed, work.feed.relations, refusal) from None
 
-    A relation of which no listing at all was told is one that the source ignores.
-    """
-    feed, client = work.feed, work.client
-    with work.site.warehouse.read() as con:
-        silent = {
-            name: child_sets.listings_without(con, feed.name, RELATIONS[name])
-            for name in feed.relations
-            if child_sets.is_told(con, feed.name, RELATIONS[name])
-        }
-    for name, keys in silent.items():
-        if len(keys) > MOST_ASKED_BY_KEY:
-            with work.site.warehouse.write() as con:
-                cursors.end_walks(con, feed.name, work.resource, kind="relations")
-            raise DownloadIncomplete(
-                f"{feed.name}: the walk over {name} ended, but {len(keys):,} listings were told "
-                "nothing of it. What came is kept; the walk begins again at the next run."
+
+def _prove_told(work: _Download) -> None:
+    """Ask by key for what the walk told nothing of: such listings may be newer, or left out."""
+
+    def land(page: Page) -> None:
+        with work.site.warehouse.write() as con:
+            landed = landing.land(
+                con, page, source=Source.SPARK, walk=None, run_id=work.site.run_id
             )
-        for start in range(0, len(keys), CHILDREN_BATCH):
-            batch = keys[start : start + CHILDREN_BATCH]
-            found, answered = client.children(batch, (name,))
-            refuse_silence(client, feed.name, set(batch) - answered)
-            page = Page(
-                feed.name,
-                work.resource,
-                client.clock or datetime.now(UTC),
-                children=tuple(found),
-            )
-            with work.site.warehouse.write() as con:
-                landed = landing.land(
-                    con, page, source=Source.SPARK, walk=None, run_id=work.site.run_id
-                )
-            work.done = work.done.plus(landed)
+        work.done = work.done.plus(landed)
+
+    work.done = work.done.noting(untold_after_walk(work.site, work.client, work.feed, land))

@@ -13,6 +13,7 @@ from mls_assets.passes.clients import forge_client, spark_client
 from mls_assets.passes.clocks import about_skew
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.outcome import Replicated
+from mls_assets.passes.relations import complete_cut
 from mls_assets.passes.selection import settle
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Site
@@ -32,7 +33,8 @@ def replicate_spark(
     """Download one resource of a Spark feed, or update it if it was downloaded before.
 
     Raises the typed errors of `mls_assets.errors`; what landed until then stays, and the next
-    call goes on from there.
+    call goes on from there. Raises CollectionCut where all landed but parts of collections that
+    the source holds back.
     """
     with site.feed_lock(feed.name), spark_client(feed, settings) as client:
         state, notes = claim(
@@ -54,6 +56,8 @@ def replicate_spark(
             done = update.update(site, client, feed, resource, settings, state)
             if resource is Resource.PROPERTY:
                 _drop_relations(site, feed)
+        if resource is Resource.PROPERTY and done.complete:
+            complete_cut(site, client, feed)
         notes += (*client.notes, *about_skew(client.skew))
     return done.noting(notes)
 

@@ -188,7 +188,7 @@ def _next_cursor(work: _Update, walk: Walk) -> str:
 
 def _told_with_children(work: _Update, pages: Iterator[Page]) -> Iterator[Page]:
     for page in pages:
-        yield with_children(work.site, work.client, work.feed, page)
+        yield with_children(work.site, work.client, work.feed, page, updating=True)
 
 
 def next_cursor(before: str, started_at: datetime) -> str:

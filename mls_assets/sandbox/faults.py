@@ -17,6 +17,7 @@ Stage = Literal["answer", "page", "wire"]
 SPARK_FAULTS: Mapping[str, Stage] = {
     "status_401": "answer",
     "status_403_1021": "answer",
+    "status_400": "answer",
     "status_404": "answer",
     "status_429": "answer",  # params: retry_after (seconds or any text; absent: no header)
     "status_500_1026": "answer",
@@ -45,6 +46,10 @@ SPARK_FAULTS: Mapping[str, Stage] = {
     "order_broken": "page",
     "nan_value": "page",
     "odd_value": "page",  # params: field, text (the JSON that stands there in every record)
+    "signals_hidden": "page",  # params: how (hidden, absent or null)
+    "collections_cut": "page",  # params: keep, told_by (link, link_401, count or elsewhere)
+    "collections_empty": "page",  # params: name (Media ...), how (empty or absent)
+    "empty_left_out": "page",
     "truncated_body": "wire",
     "truncated_gzip": "wire",
     "slow_drip": "wire",  # params: seconds (between pieces)

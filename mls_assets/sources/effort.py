@@ -17,7 +17,7 @@ from mls_assets.errors import (
     TokenRefused,
 )
 from mls_assets.sources.transport import Limits
-from mls_assets.sources.vendor_errors import Kind, QuestionRefused, Verdict
+from mls_assets.sources.vendor_errors import Kind, NotThere, QuestionRefused, Verdict
 
 RATE_LIMIT_PAUSE = 30.0  # Spark documents no Retry-After; its window is five minutes long
 #: What becomes of an answer that was no proper one; what a source told before is not its matter.
@@ -142,7 +142,7 @@ def failure_for(
         case Kind.REFUSED if verdict.graphql:
             return QuestionRefused(text, graphql=True, said=verdict.said)
         case Kind.REFUSED:
-            return SourceRefused(text)
+            return NotThere(text) if verdict.reason.startswith("404") else SourceRefused(text)
         case Kind.LIMITED:
             error = SourceUnreachable(f"it answered {sentence}")
             return TryAgain(verdict.reason, error, pause=pause, limited=True)

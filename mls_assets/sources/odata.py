@@ -20,8 +20,8 @@ from mls_assets.values import IN_THE_FUTURE
 KEYS_A_QUESTION = 50
 URL_BYTES = 7_000
 
-_NEXT_LINKS = ("@odata.nextLink", "@odata.nextlink", "@nextLink", "odata.nextLink")
-_COUNTS = ("@odata.count", "@count", "odata.count")
+NEXT_LINKS = ("@odata.nextLink", "@odata.nextlink", "@nextLink", "odata.nextLink")
+COUNTS = ("@odata.count", "@count", "odata.count")
 _PLAIN = "$,:()'*"
 _MOST_COUNTED = 10**12
 _DIGITS = re.compile(r"[0-9]{1,15}", re.ASCII)
@@ -105,15 +105,19 @@ class Envelope:
     count: int | None
 
 
-def envelope_of(body: bytes, resource: str) -> Envelope:
-    """Read a collection's answer. Raises AnswerBroken if it is none, or one of another set."""
+def envelope_of(body: bytes, resource: str | None = None) -> Envelope:
+    """Read a collection's answer. Raises AnswerBroken if it is none, or one of another set.
+
+    Without `resource` it may be of any set.
+    """
     answer = unpack(body, ("value",))
     if answer.elements is None:
         raise AnswerBroken("it has no list of records")
     if answer.member(0, "error"):
         raise AnswerBroken("it holds an error beside its records")
     context = answer.member(0, "@odata.context")
-    if isinstance(context, str) and (found := _entity_set(context)) not in ("", resource):
+    found = _entity_set(context) if isinstance(context, str) and resource else ""
+    if found not in ("", resource):
         raise AnswerBroken(f"it is about {found}, and {resource} was asked for")
     return Envelope(answer.elements, _next_link(answer), _count(answer))
 
@@ -125,7 +129,7 @@ def _entity_set(context: str) -> str:
 
 
 def _next_link(answer: Unpacked) -> str | None:
-    for name in _NEXT_LINKS:
+    for name in NEXT_LINKS:
         link = answer.member(0, name)
         if isinstance(link, str):
             if link.strip():
@@ -136,11 +140,14 @@ def _next_link(answer: Unpacked) -> str | None:
 
 
 def _count(answer: Unpacked) -> int | None:
-    for name in _COUNTS:
-        count = _whole_number(answer.member(0, name))
-        if count is not None and 0 <= count < _MOST_COUNTED:
-            return count
-    return None
+    found = (counted(answer.member(0, name)) for name in COUNTS)
+    return next((count for count in found if count is not None), None)
+
+
+def counted(value: object) -> int | None:
+    """A count as it came, as a number; None where it is no usable count."""
+    count = _whole_number(value)
+    return count if count is not None and 0 <= count < _MOST_COUNTED else None
 
 
 def _whole_number(value: object) -> int | None:

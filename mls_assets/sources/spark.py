@@ -13,6 +13,7 @@ from functools import partial
 from mls_assets.errors import AnswerBroken, SourceRefused
 from mls_assets.sources.csdl import declaration_of
 from mls_assets.sources.effort import NOT_APPLIED
+from mls_assets.sources.expansions import Collection, collections_in, members_of
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets.sources.links import follow, place
 from mls_assets.sources.odata import (
@@ -27,17 +28,18 @@ from mls_assets.sources.odata import (
     pages_by_skip,
     url_of,
 )
+from mls_assets.sources.rest import with_rest
 from mls_assets.sources.signals import SIGNAL_FIELDS
 from mls_assets.sources.spark_answers import (
     LOOKUP_MEMBERS,
     MODIFIED,
-    RELATIONS,
     STATUS,
     Step,
-    child_sets,
+    Told,
     lookups_of,
     page_of,
     relation_page_of,
+    told_of,
     wanted_of,
 )
 from mls_assets.sources.split import Head, head_of
@@ -45,7 +47,6 @@ from mls_assets.sources.transport import Limits
 from mls_assets.sources.vendor_errors import QuestionRefused
 from mls_assets.values import (
     KEY_FIELDS,
-    ChildSet,
     Declaration,
     KeyPage,
     LookupValue,
@@ -94,6 +95,7 @@ class SparkClient:
         self._selectable: tuple[str, ...] | None = None
         self._with_in = True
         self.notes: list[str] = []
+        self.expands_open_houses = True  # until the source refuses to
 
     def __repr__(self) -> str:
         return f"SparkClient({self.feed!r}, {self._base!r})"
@@ -138,7 +140,8 @@ class SparkClient:
         """
         url = resume or self._records_url(resource, _window(since, until))
         steps = self._walk(url, resource, wanted_of(resource), continuation=resume is not None)
-        yield from map(partial(page_of, self.feed, resource), steps)
+        for step in steps:
+            yield page_of(self.feed, resource, step, self._with_rest)
 
     def link_behind(
         self,
@@ -156,8 +159,8 @@ class SparkClient:
     ) -> Iterator[Page]:
         """The child collections of all listings: a walk that selects the key and expands.
 
-        Its pages carry `children` only. A listing without a collection's member gets no
-        ChildSet for it: some servers ignore an expansion, and only `[]` means "none".
+        Its pages carry `children` and `untold` only. A listing without a collection's member
+        gets no ChildSet for it: some servers ignore an expansion, and only `[]` means "none".
         """
         url = resume or self._url(
             Resource.PROPERTY,
@@ -167,13 +170,13 @@ class SparkClient:
         )
         warned = False
         for step in self._walk(
-            url, Resource.PROPERTY, tuple(RELATIONS), continuation=resume is not None
+            url, Resource.PROPERTY, members_of(relations), continuation=resume is not None
         ):
-            children = child_sets(step, relations)
-            if step.keys and not children and not warned:
+            collections = self._with_rest(collections_in(step.heads, relations))
+            if step.keys and not collections and not warned:
                 warned = True
                 log.warning("%s: the source leaves out %s", self.feed, ", ".join(relations))
-            yield relation_page_of(self.feed, step, children)
+            yield relation_page_of(self.feed, step, collections)
 
     def key_pages(self, resource: Resource) -> Iterator[KeyPage]:
         """The key sweep (guide, step 3): step 1 again with only the key selected."""
@@ -209,8 +212,8 @@ class SparkClient:
     def records(self, resource: Resource, keys: Sequence[str]) -> Iterator[Page]:
         """These records, in batches; a key that the source does not answer is in no page."""
         answers = self._by_key(resource, keys, self._selected(resource), wanted_of(resource))
-        for answer in answers:
-            yield from map(partial(page_of, self.feed, resource), answer)
+        for step in itertools.chain.from_iterable(answers):
+            yield page_of(self.feed, resource, step, self._with_rest)
 
     def answering(
         self, resource: Resource, keys: Sequence[str], controls: Sequence[str] = ()
@@ -247,20 +250,21 @@ class SparkClient:
             found |= answered
         return found & set(keys)
 
-    def children(
-        self, listing_keys: Sequence[str], relations: Sequence[str]
-    ) -> tuple[list[ChildSet], set[str]]:
-        """The collections of these listings, and which of the listings were answered."""
-        children: list[ChildSet] = []
+    def children(self, listing_keys: Sequence[str], relations: Sequence[str]) -> Told:
+        """The collections of these listings, and which of the listings were answered.
+
+        The listings' OpenHouse can be among `relations`.
+        """
+        collections: list[Collection] = []
         answered: set[str] = set()
         key_field = KEY_FIELDS[Resource.PROPERTY]
         answers = self._by_key(
-            Resource.PROPERTY, listing_keys, (key_field,), tuple(RELATIONS), expand=relations
+            Resource.PROPERTY, listing_keys, (key_field,), members_of(relations), expand=relations
         )
         for step in itertools.chain.from_iterable(answers):
-            children += child_sets(step, relations)
+            collections += self._with_rest(collections_in(step.heads, relations))
             answered.update(step.keys)
-        return children, answered
+        return told_of(answered, relations, collections)
 
     # Small questions --------------------------------------------------------------------
 
@@ -300,6 +304,11 @@ class SparkClient:
         url = self._url(resource, top=2, select=(key_field,), where=where or None, skip=skip)
         heads = (head_of(item, key_field) for item in self._get(url, resource).content.elements)
         return [head.key if isinstance(head, Head) else "" for head in heads]
+
+    def some_keys(self, resource: Resource, how_many: int) -> list[str]:
+        """Keys that the source lists just now, the first ones; one small request."""
+        url = self._url(resource, top=min(how_many, self.page_size), select=(KEY_FIELDS[resource],))
+        return next(self._walk(url, resource, ())).keys
 
     def newest_than(self, resource: Resource, since: datetime) -> bool:
         """Whether anything was modified after the second of `since`; one small request.
@@ -376,6 +385,9 @@ class SparkClient:
             "it is asked without. Media of each changed listing are asked for."
         )
         return found
+
+    def _with_rest(self, collections: Sequence[Collection]) -> list[Collection]:
+        return [one if one.whole else with_rest(self._http, self._base, one) for one in collections]
 
     def _get(self, url: str, resource: str, *, continuation: bool = False) -> Answer[Envelope]:
         read = partial(envelope_of, resource=resource)

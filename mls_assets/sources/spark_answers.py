@@ -3,10 +3,17 @@
 Pure; the questions are asked in `spark`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from mls_assets.sources.expansions import (
+    OPEN_HOUSES,
+    RELATIONS,
+    Collection,
+    collections_in,
+    members_of,
+)
 from mls_assets.sources.http import Answer
 from mls_assets.sources.odata import Envelope
 from mls_assets.sources.split import (
@@ -15,10 +22,12 @@ from mls_assets.sources.split import (
     STATUS,
     Head,
     decoded,
+    head_of,
     instant,
     without,
 )
 from mls_assets.values import (
+    KEY_FIELDS,
     ChildSet,
     LookupValue,
     Page,
@@ -27,16 +36,8 @@ from mls_assets.values import (
     Reject,
     Removal,
     Resource,
+    Untold,
 )
-
-#: Spark's navigations of a listing, and the dictionary's names for the same collections.
-RELATIONS: Mapping[str, Resource] = {
-    "Media": Resource.MEDIA,
-    "Room": Resource.ROOMS,
-    "Rooms": Resource.ROOMS,
-    "Unit": Resource.UNIT_TYPES,
-    "UnitTypes": Resource.UNIT_TYPES,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +62,21 @@ class Step:
 
 def wanted_of(resource: Resource) -> tuple[str, ...]:
     """What is read of a record beside its key."""
-    return (MODIFIED, STATUS, *RELATIONS) if resource is Resource.PROPERTY else (MODIFIED,)
+    return (
+        (MODIFIED, STATUS, *members_of(RELATIONS)) if resource is Resource.PROPERTY else (MODIFIED,)
+    )
 
 
-def page_of(feed: str, resource: Resource, step: Step) -> Page:
+def page_of(
+    feed: str,
+    resource: Resource,
+    step: Step,
+    complete: Callable[[Sequence[Collection]], list[Collection]] = list,
+) -> Page:
     """The step as a page. Of two versions of a key the newer stays, of equals the later.
 
-    A listing whose status is RESO's "Delete" is a removal, not a record.
+    A listing whose status is RESO's "Delete" is a removal, not a record. `complete` fetches what
+    collections inside the listings left out.
     """
     latest: dict[str, tuple[Head, datetime | None]] = {}
     rejects: list[Reject] = []
@@ -83,19 +92,21 @@ def page_of(feed: str, resource: Resource, step: Step) -> Page:
         latest[head.key] = (head, modified)
     records: list[RawRecord] = []
     removals: list[Removal] = []
-    children: list[ChildSet] = []
+    alive: list[Head] = []
     for head, modified in latest.values():
         if head.members.get(STATUS) == REMOVED_STATUS:
             removals.append(Removal(head.key, Reason.STATUS_DELETE, modified))
         else:
             records.append(RawRecord(head.key, head.body, modified))
-            children += _told(head, RELATIONS)
+            alive.append(head)
+    told = [one.told() for one in complete(collections_in(alive, RELATIONS))]
     return Page(
         feed=feed,
         resource=resource,
         fetched_at=step.answer.began_at,
         records=tuple(records),
-        children=tuple(children),
+        children=tuple(one for one in told if isinstance(one, ChildSet)),
+        untold=tuple(one for one in told if isinstance(one, Untold)),
         removals=tuple(removals),
         rejects=tuple(rejects),
         next=step.next,
@@ -106,13 +117,15 @@ def page_of(feed: str, resource: Resource, step: Step) -> Page:
     )
 
 
-def relation_page_of(feed: str, step: Step, children: Sequence[ChildSet]) -> Page:
+def relation_page_of(feed: str, step: Step, collections: Sequence[Collection]) -> Page:
     """The step as a page that carries child collections only."""
+    told = [one.told() for one in collections]
     return Page(
         feed=feed,
         resource=Resource.PROPERTY,
         fetched_at=step.answer.began_at,
-        children=tuple(children),
+        children=tuple(one for one in told if isinstance(one, ChildSet)),
+        untold=tuple(one for one in told if isinstance(one, Untold)),
         rejects=tuple(step.rejects),
         next=step.next,
         count=step.count,
@@ -121,26 +134,68 @@ def relation_page_of(feed: str, step: Step, children: Sequence[ChildSet]) -> Pag
     )
 
 
-def child_sets(step: Step, relations: Iterable[str]) -> list[ChildSet]:
-    """The collections of these relations that the step tells, each listing's newest only."""
-    told = {
-        (child.listing_key, child.resource): child
-        for head in step.heads
-        if isinstance(head, Head)
-        for child in _told(head, relations)
-    }
-    return list(told.values())
+@dataclass(frozen=True, slots=True)
+class OpenHouses:
+    """What a listing tells of its open houses, whole: their keys, and records that can stand alone.
+
+    `readable` is false if one of them has no usable key: then the others say nothing of it.
+    """
+
+    keys: frozenset[str]
+    records: tuple[RawRecord, ...]
+    readable: bool
 
 
-def _told(head: Head, relations: Iterable[str]) -> Iterator[ChildSet]:
-    """The collections that a record tells: `[]` means none, null or no member tells nothing."""
-    bodies: dict[Resource, bytes] = {}
-    for name in relations:
-        body = head.members.get(name, b"")
-        if body.startswith(b"["):
-            bodies[RELATIONS[name]] = body
-    for resource, body in bodies.items():
-        yield ChildSet(head.key, resource, body)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer by key tells of collections; `answered` are the listings that were in it."""
+
+    children: tuple[ChildSet, ...] = ()
+    untold: tuple[Untold, ...] = ()
+    open_houses: Mapping[str, OpenHouses] = field(default_factory=dict)
+    answered: frozenset[str] = frozenset()
+
+
+def told_of(
+    listing_keys: Iterable[str], names: Iterable[str], collections: Sequence[Collection]
+) -> Told:
+    """What came about collections that were asked for; what did not come whole is untold."""
+    answered = frozenset(listing_keys)
+    came = {(one.listing_key, one.name) for one in collections}
+    children, untold, open_houses = [], [], {}
+    for one in collections:
+        told = one.told()
+        if one.name == OPEN_HOUSES:
+            if isinstance(told, ChildSet):
+                open_houses[one.listing_key] = _open_houses(one)
+        elif isinstance(told, ChildSet):
+            children.append(told)
+        else:
+            untold.append(told)
+    untold += [
+        Untold(key, RELATIONS[name])
+        for name in names
+        if name != OPEN_HOUSES
+        for key in sorted(answered)
+        if (key, name) not in came
+    ]
+    return Told(tuple(children), tuple(untold), open_houses, answered)
+
+
+def _open_houses(collection: Collection) -> OpenHouses:
+    """A record stands alone if it names this listing, as those of the open houses' own set do."""
+    key_field, listing_key = KEY_FIELDS[Resource.OPEN_HOUSE], KEY_FIELDS[Resource.PROPERTY]
+    heads = [head_of(item, key_field, (MODIFIED, listing_key)) for item in collection.items]
+    usable = [head for head in heads if isinstance(head, Head)]
+    return OpenHouses(
+        frozenset(head.key for head in usable),
+        tuple(
+            RawRecord(head.key, head.body, instant(head.members.get(MODIFIED)))
+            for head in usable
+            if _text(head.members.get(listing_key)) == collection.listing_key
+        ),
+        readable=len(usable) == len(heads),
+    )
 
 
 #: What is read of a Lookup record beside its key.

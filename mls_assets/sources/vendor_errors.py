@@ -66,6 +66,10 @@ class QuestionRefused(SourceRefused):
         self.too_long, self.graphql, self.said = too_long, graphql, said
 
 
+class NotThere(SourceRefused):
+    """There is nothing at this address (404): a wrong root, or a set that the source has not."""
+
+
 _CODES: Mapping[int, tuple[Kind, str]] = {
     1000: (Kind.ACCESS, "the token is not valid"),
     1005: (Kind.ACCESS, "the key is not set up; ask the vendor"),

@@ -4,13 +4,13 @@ All SQL that stores them; reading for the tables, and removing a listing with al
 belong to `merging` and `ledger`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
-from mls_assets.values import ChildSet, Page, Resource
+from mls_assets.values import ChildSet, Page, Resource, Untold
 from mls_assets.warehouse import arrow
-from mls_assets.warehouse.queries import Connection, framed, rows
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 
 
 def store(con: Connection, page: Page, children: Sequence[ChildSet], page_id: int) -> int:
@@ -57,16 +57,79 @@ def store(con: Connection, page: Page, children: Sequence[ChildSet], page_id: in
     return len(taken)
 
 
+def note_untold(con: Connection, page: Page, untold: Sequence[Untold]) -> None:
+    """Note which collections of listings that are here did not come whole, and forget it of those
+    that a page tells. One that came cut stays so until it is told.
+    """
+    told = {(child.listing_key, child.resource) for child in page.children}
+    open_ones = {(one.listing_key, one.resource): one.cut for one in untold}
+    if told and scalar(con, "select count(*) from raw.untold where feed = ?", [page.feed]):
+        with framed(con, told=_pairs(told)):
+            con.execute(
+                "delete from raw.untold where feed = ? and (listing_key, resource) in "
+                "(select (listing_key, resource) from told)",
+                [page.feed],
+            )
+    waiting = [pair for pair in open_ones if pair not in told]
+    if not waiting:
+        return
+    incoming = _pairs(waiting).append_column(
+        "cut", pa.array([open_ones[pair] for pair in waiting], pa.bool_())
+    )
+    with framed(con, incoming=incoming):
+        con.execute(
+            "insert into raw.untold (feed, listing_key, resource, cut, asked_at) select ?, "
+            "listing_key, resource, cut, ? from incoming where listing_key in (select record_key "
+            "from raw.records where feed = ? and resource = ?) and (listing_key, resource) not in "
+            "(select (listing_key, resource) from raw.untold where feed = ?)",
+            [page.feed, page.fetched_at, page.feed, Resource.PROPERTY, page.feed],
+        )
+
+
+def _pairs(pairs: Iterable[tuple[str, Resource]]) -> pa.Table:
+    pairs = list(pairs)
+    return pa.table(
+        {
+            "listing_key": arrow.of_texts([key for key, _ in pairs]),
+            "resource": arrow.of_texts([resource for _, resource in pairs]),
+        }
+    )
+
+
+def cut(con: Connection, feed: str, most: int) -> list[tuple[str, Resource]]:
+    """Return collections that came cut, as (listing key, resource), the longest waiting first."""
+    found = rows(
+        con,
+        "select listing_key, resource from raw.untold where feed = ? and cut "
+        "order by asked_at, listing_key, resource limit ?",
+        [feed, most],
+    )
+    return [(key, Resource(resource)) for key, resource in found]
+
+
+def count_untold(con: Connection, feed: str, child: Resource) -> int:
+    """Count the listings whose collection of a child resource was left out."""
+    return scalar(
+        con,
+        "select count(*) from raw.untold where feed = ? and resource = ? and not cut",
+        [feed, child],
+    )
+
+
 def stored(
     con: Connection, feed: str, listing_keys: Sequence[str]
 ) -> dict[str, frozenset[Resource]]:
-    """Return which child resources are stored for those of the listings that have any."""
+    """Return which child resources are stored for those of the listings that have any.
+
+    Left out are those that the source did not tell whole when it was asked last.
+    """
     with framed(con, asked=arrow.of_keys(listing_keys)):
         found = rows(
             con,
             "select listing_key, list(resource) from raw.children semi join asked "
-            "on listing_key = record_key where feed = ? group by listing_key",
-            [feed],
+            "on listing_key = record_key where feed = ? and (listing_key, resource) not in "
+            "(select (listing_key, resource) from raw.untold where feed = ?) group by listing_key",
+            [feed, feed],
         )
     return {key: frozenset(map(Resource, resources)) for key, resources in found}
 
@@ -81,11 +144,16 @@ def is_told(con: Connection, feed: str, child: Resource) -> bool:
 
 
 def listings_without(con: Connection, feed: str, child: Resource) -> list[str]:
-    """Return the listings here of whose set of this child resource nothing was ever told."""
+    """Return the listings here of whose set of this child resource nothing was ever told.
+
+    Left out are those that were asked for it by key. In no order: the first are spread over all.
+    """
     found = rows(
         con,
         "select record_key from raw.records where feed = ? and resource = ? and record_key not in "
-        "(select listing_key from raw.children where feed = ? and resource = ?) order by all",
-        [feed, Resource.PROPERTY, feed, child],
+        "(select listing_key from raw.children where feed = ? and resource = ?) and record_key "
+        "not in (select listing_key from raw.untold where feed = ? and resource = ?) "
+        "order by hash(record_key)",
+        [feed, Resource.PROPERTY, feed, child, feed, child],
     )
     return [key for (key,) in found]

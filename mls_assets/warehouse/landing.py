@@ -61,8 +61,8 @@ def land(
     sweep listed them: then it is believed whether they live, whatever their timestamp. Forge's
     events are in order by themselves, so there the later event counts whatever its timestamp.
     A child set is stored only for a listing that is here after this page, and not from a stale
-    record. A key that comes back after its removal gets a `restored` entry. Raises nothing of
-    its own.
+    record; one that was not told whole is noted. A key that comes back after its removal gets a
+    `restored` entry. Pages `along` land in the same way. Raises nothing of its own.
     """
     stored = _stored(con, page)
     judged = judge(
@@ -91,6 +91,11 @@ def land(
         con, page, [child for child in page.children if child.listing_key not in stale], page_id
     )
     came_well = judged.new + judged.changed + judged.unchanged
+    child_sets.note_untold(
+        con,
+        page,
+        [one for one in page.untold if one.listing_key not in stale],
+    )
     rejects.store_refused(con, page, [record.key for record in came_well], page_id)
     # asked by key, an older version settles too that its listing lives
     told = [*came_well, *page.removals, *(judged.stale if by_key else ())]
@@ -113,6 +118,8 @@ def land(
         rejected=len(page.rejects),
         children=children,
     )
+    for other in page.along:
+        land(con, other, source=source, walk=None, run_id=run_id)
     if landing.new or landing.changed or children or page.rejects:
         counters.changed(con)
     return landing

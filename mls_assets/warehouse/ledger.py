@@ -190,6 +190,18 @@ def enter(
     return count
 
 
+def removed_since(
+    con: Connection, feed: str, resource: Resource, reason: Reason, since: datetime
+) -> int:
+    """Count the removals of a resource for a reason since a time."""
+    return scalar(
+        con,
+        "select count(*) from deletion_ledger where feed = ? and resource = ? and reason = ? "
+        "and removed_at >= ?",
+        [feed, resource, reason, since],
+    )
+
+
 def default_mls(feed: str) -> str:
     """Return the MLS of a record that names none: the MLS key (Forge), else the feed's name."""
     source, _, mls = feed.partition("/")
@@ -212,6 +224,10 @@ def _remove_children(con: Connection, feed: str) -> None:
     """Remove the child sets of the listings in the frame `gone`."""
     con.execute(
         "delete from raw.children where feed = ? and listing_key in (select record_key from gone)",
+        [feed],
+    )
+    con.execute(
+        "delete from raw.untold where feed = ? and listing_key in (select record_key from gone)",
         [feed],
     )
     for child in CHILD_RESOURCES:

@@ -81,6 +81,18 @@ RAW_TABLES = (
         ("feed", "listing_key", "resource"),
     ),
     Table(
+        "raw.untold",
+        "child collection of a listing that its source did not tell whole when it was asked for it",
+        (
+            FEED,
+            Column("listing_key", "VARCHAR", "ListingKey of the listing."),
+            Column("resource", "VARCHAR", "RESO resource of the children."),
+            Column("cut", "BOOLEAN", "True if a part came; else it was left out."),
+            Column("asked_at", "TIMESTAMPTZ", "When that was, by the source's clock."),
+        ),
+        ("feed", "listing_key", "resource"),
+    ),
+    Table(
         "raw.normalised",
         "resource of a feed, with how far its pages are normalised",
         (

@@ -24,7 +24,8 @@ LEDGER = Table(
         Column(
             "reason",
             "VARCHAR",
-            "Why: absent_from_sweep, tombstone, status_delete, operator_erase, or returned.",
+            "Why: absent_from_sweep, absent_from_relation, tombstone, status_delete, "
+            "operator_erase, or returned.",
         ),
         Column("evidence_id", "VARCHAR", "The sweep, page or run that proves it."),
         Column("first_evidence_at", "TIMESTAMPTZ", "When the evidence was first seen."),

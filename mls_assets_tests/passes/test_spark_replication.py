@@ -14,7 +14,7 @@ from mls_assets.errors import (
 )
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.update import next_cursor
-from mls_assets.sources import SparkClient
+from mls_assets.sources import SparkClient, Told
 from mls_assets.values import CHILD_RESOURCES, KEYED_RESOURCES, TABLES, Resource
 
 CURSOR, SECOND = datetime(2026, 5, 1, 12, tzinfo=UTC), timedelta(seconds=1)
@@ -181,24 +181,6 @@ def test_a_chain_that_ends_early_is_no_complete_download(place):
     assert place.keys() == place.truth()
 
 
-def test_relations_that_end_early_are_no_complete_download(place, monkeypatch):
-    # the records' three pages and their count come first
-    place.fault("page_without_link", resource="Property", match="$expand", times=1)
-    place.replicate(Resource.PROPERTY)
-    told = place.rows("select count(distinct listing_key) from raw.children")
-    assert told == [(60,)]
-    monkeypatch.setattr("mls_assets.passes.download.MOST_ASKED_BY_KEY", 10)
-    with place.site.warehouse.write() as con:
-        con.execute("update feeds set state = 'needs_resync' where resource = 'Property'")
-        con.execute("delete from raw.children")
-    place.fault("page_without_link", resource="Property", match="$expand", times=1)
-    with pytest.raises(DownloadIncomplete, match="35 listings were told nothing"):
-        place.replicate(Resource.PROPERTY)
-    assert place.state()["state"] == "downloading"
-    place.replicate(Resource.PROPERTY)
-    assert place.state()["state"] == "current"
-
-
 def test_listings_left_out_of_an_answer_about_their_children_are_asked_for_again(
     place, monkeypatch
 ):
@@ -206,7 +188,7 @@ def test_listings_left_out_of_an_answer_about_their_children_are_asked_for_again
     cursor = place.state()["cursor"]
     place.control("change", count=2, what="photos")
     with monkeypatch.context() as patched:
-        patched.setattr(SparkClient, "children", lambda *_: ([], set()))
+        patched.setattr(SparkClient, "children", lambda *_: Told())
         with pytest.raises(AnswerBroken, match="2 listings"):
             place.replicate(Resource.PROPERTY)
     assert place.state()["cursor"] == cursor

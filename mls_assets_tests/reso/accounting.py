@@ -85,6 +85,7 @@ def unexplained(
             hidden.add(name.removesuffix("@Core.Permissions"))
         elif (
             "@odata." in name
+            or ("@" in name and "." not in name.rpartition("@")[2])
             or (name in children and (token == "null" or token.startswith("[")))
             or (name in expansions and not json.loads(token) and token[0] in "n[{")
         ):

@@ -278,15 +278,15 @@ def test_children_are_asked_for_by_key(server: Server, spark: Clients):
     server.otherwise = lambda asked: records(
         *(listing(key, Media=[]) for key in keys_of_filter(asked) if key != "2")
     )
-    children, answered = spark().children(["1", "2", "3"], ("Media",))
+    found = spark().children(["1", "2", "3"], ("Media",))
     assert server.asked[0].options == {
         "$top": "3",
         "$select": "ListingKey",
         "$expand": "Media",
         "$filter": "ListingKey in ('1','2','3')",
     }
-    assert answered == {"1", "3"}
-    assert children == [ChildSet(key, Resource.MEDIA, b"[]") for key in ("1", "3")]
+    assert found.answered == {"1", "3"}
+    assert found.children == tuple(ChildSet(key, Resource.MEDIA, b"[]") for key in ("1", "3"))
 
 
 # Questions by key --------------------------------------------------------------------------

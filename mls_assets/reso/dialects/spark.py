@@ -12,7 +12,7 @@ from mls_assets.reso.filing import Filing, Role
 from mls_assets.values import Resource
 
 _WITHHELD = "@Core.Permissions"
-_CONTROL = "@odata."
+_CONTROL = "odata."
 
 #: Collections of a listing that the landing stores as child sets, by Spark's names and RESO's.
 _CHILDREN = frozenset({"Media", "Room", "Rooms", "Unit", "UnitTypes"})
@@ -34,7 +34,7 @@ def filing(resource: Resource) -> Filing:
             return Role.COLUMN
         if name.endswith(_WITHHELD):
             return Role.WITHHELD
-        if _CONTROL in name:
+        if _is_control(name):
             return Role.ENVELOPE
         if name in children:
             return Role.CHILDREN
@@ -43,6 +43,15 @@ def filing(resource: Resource) -> Filing:
         return Role.LOCAL
 
     return Filing(tuple(columns), role, lambda name: name.removesuffix(_WITHHELD))
+
+
+def _is_control(name: str) -> bool:
+    """Whether a member is OData's own word about a field: `Media@odata.count`, 4.01's `@count`.
+
+    Terms of other vocabularies have a dot in their name; that of control information is optional.
+    """
+    _, mark, term = name.rpartition("@")
+    return bool(mark) and (term.startswith(_CONTROL) or "." not in term)
 
 
 #: How Spark writes in a custom field's name what a name cannot hold.

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from mls_assets.sandbox.faults import Fault
 from mls_assets.sandbox.spark import errors
 from mls_assets.sandbox.spark.errors import Refusal
+from mls_assets.sandbox.spark.omissions import EVERY_RECORD
 
 JSON = "application/json"
 MAX_DRIPS = 600
@@ -32,6 +33,7 @@ _PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1
 _REFUSALS: Mapping[str, Refusal] = {
     "status_401": errors.UNAUTHORISED,
     "status_403_1021": errors.WRONG_HOST,
+    "status_400": errors.bad_request("The question is not understood."),
     "status_404": errors.not_found(),
     "status_429": errors.OVER_LIMIT,
     "status_500_1026": errors.UNEXPECTED,
@@ -141,15 +143,19 @@ def disturb(fault: Fault, draft: Draft) -> Draft:
             return replace(draft, next_link=None, count=count)
         case "order_broken":
             return replace(draft, records=draft.records[::-1])
-    return replace(draft, records=_odd_records(fault, draft))
+    return replace(draft, records=_disturbed_records(fault, draft))
 
 
-def _odd_records(fault: Fault, draft: Draft) -> list[bytes]:
+def _disturbed_records(fault: Fault, draft: Draft) -> list[bytes]:
     """The records of a page with what a fault makes of one of them, or of all."""
     params = fault.params
     if fault.name == "odd_value":
         odd = {str(params["field"]): msgspec.Raw(str(params["text"]).encode())}
         return [_with_members(each, odd) for each in draft.records]
+    every = EVERY_RECORD.get(fault.name)
+    if every is not None:
+        root = draft.own_link.partition("/Property")[0]
+        return [every(record, params, root) for record in draft.records]
     change = _RECORD_CHANGES.get(fault.name)
     if change is None or not draft.records:
         return draft.records

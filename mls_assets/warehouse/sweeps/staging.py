@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mls_assets.values import KEY_FIELDS, TABLES, Resource
 from mls_assets.warehouse import arrow, status_deletes
 from mls_assets.warehouse.ddl import quoted
-from mls_assets.warehouse.open_houses import OVER
+from mls_assets.warehouse.open_houses import ENDS, OVER
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.sweeps.verdicts import about, source_at
 
@@ -63,13 +63,16 @@ def staged_difference(con: Connection, sweep_id: str, other: str) -> int:
 def sample_staged(con: Connection, sweep_id: str, how_many: int) -> list[str]:
     """Return a few keys that the sweep was told, spread over the set.
 
-    Such as are held here, if there are any: they are known for longer.
+    Such as are held here, if there are any: they are known for longer. Of open houses those that
+    end last: others may be over before they are asked for.
     """
     table, key = _table_of(con, sweep_id)
+    last = f"{ENDS} desc nulls last, " if table == TABLES[Resource.OPEN_HOUSE] else ""
     found = rows(
         con,
-        f"select record_key, record_key in (select {key} from {table} where feed = ?) as held "
-        "from raw.sweep_keys where sweep_id = ? order by held desc, hash(record_key) limit ?",
+        f"select record_key, held.{key} is not null as here from raw.sweep_keys left join {table} "
+        f"held on held.feed = ? and held.{key} = record_key where sweep_id = ? "
+        f"order by here desc, {last}hash(record_key) limit ?",
         # a proven sweep was told hardly any key twice
         [about(con, sweep_id).feed, sweep_id, 4 * how_many],
     )

@@ -1,0 +1,85 @@
+"""The open houses that a changed listing tells of, and those that it tells of no more.
+
+The guide's step 2 recommends to update this relation with each changed listing. What a listing
+does not list is asked for by key, beside open houses that the source has just listed: only what
+stays silent while those answer is gone. Who lists nothing at all proves nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from mls_assets.errors import AnswerBroken
+from mls_assets.feeds import SparkFeed
+from mls_assets.passes.asking import CONTROLS
+from mls_assets.passes.site import Site
+from mls_assets.sources import OpenHouses, SparkClient
+from mls_assets.values import Page, Reason, Removal, Resource
+from mls_assets.warehouse import cursors, ledger, open_houses
+
+#: Removals within a day that need no sweep and its guard: these, or a tenth of those to come.
+MOST_A_DAY, SHARE_A_DAY = 25, 0.10
+_DAY = timedelta(hours=24)
+#: What ends so soon may be over before the source has answered.
+_MARGIN = timedelta(minutes=1)
+_BATCH = 40
+
+
+def pages_of(
+    site: Site, client: SparkClient, feed: SparkFeed, told: Mapping[str, OpenHouses]
+) -> tuple[Page, ...]:
+    """Return what these listings tell of their open houses as a page to land, if it is anything.
+
+    Records count where they are newer than the stored ones, so that two forms of one version do
+    not take turns; removals where the source denies an open house that is still to come.
+    """
+    now = client.clock or datetime.now(UTC)
+    with site.warehouse.read() as con:
+        if not cursors.state_of(con, feed.name, Resource.OPEN_HOUSE).initial_download_complete:
+            return ()
+        records = open_houses.newer(
+            con, feed.name, [record for one in told.values() for record in one.records]
+        )
+        held = open_houses.to_come(con, feed.name, list(told), now + _MARGIN)
+    suspects = sorted(
+        key
+        for listing_key, keys in held.items()
+        if told[listing_key].readable
+        for key in keys - told[listing_key].keys
+    )
+    gone = _denied(site, client, feed, suspects, now) if suspects else []
+    if not records and not gone:
+        return ()
+    removals = tuple(Removal(key, Reason.ABSENT_FROM_RELATION) for key in gone)
+    return (Page(feed.name, Resource.OPEN_HOUSE, now, records=tuple(records), removals=removals),)
+
+
+def _denied(
+    site: Site, client: SparkClient, feed: SparkFeed, suspects: Sequence[str], now: datetime
+) -> list[str]:
+    """Return the suspects that the source denies; none if its silence is no proof."""
+    listed = client.some_keys(Resource.OPEN_HOUSE, CONTROLS + len(suspects))
+    controls = [key for key in listed if key not in suspects][:CONTROLS]
+    if not controls:
+        return []  # the next purge and its guard decide
+    alive: set[str] = set()
+    try:
+        for start in range(0, len(suspects), _BATCH):
+            batch = suspects[start : start + _BATCH]
+            alive |= client.answering(Resource.OPEN_HOUSE, batch, controls)
+    except AnswerBroken as error:
+        client.notes.append(f"{feed.name} {Resource.OPEN_HOUSE}: {error}")
+        return []
+    gone = [key for key in suspects if key not in alive]
+    with site.warehouse.read() as con:
+        before = ledger.removed_since(
+            con, feed.name, Resource.OPEN_HOUSE, Reason.ABSENT_FROM_RELATION, now - _DAY
+        )
+        to_come = open_houses.count_to_come(con, feed.name, now)
+    if len(gone) + before > max(MOST_A_DAY, SHARE_A_DAY * (to_come + before)):
+        client.notes.append(
+            f"{feed.name}: {len(gone):,} of {to_come:,} open houses to come are told no more by "
+            "their listings, too many to remove on that word. They stay until a purge has proven "
+            f"it: `mls-assets purge {feed.name}`."
+        )
+        return []
+    return gone
