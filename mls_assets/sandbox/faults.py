@@ -48,7 +48,7 @@ SPARK_FAULTS: Mapping[str, Stage] = {
     "odd_value": "page",  # params: field, text (the JSON that stands there in every record)
     "signals_hidden": "page",  # params: how (hidden, absent or null)
     "collections_cut": "page",  # params: keep, told_by (link, link_401, count or elsewhere)
-    "collections_empty": "page",  # params: name (Media ...), how (empty or absent)
+    "collections_empty": "page",  # params: of (Media ...), how (empty or absent)
     "empty_left_out": "page",
     "truncated_body": "wire",
     "truncated_gzip": "wire",

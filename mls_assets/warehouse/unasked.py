@@ -91,6 +91,7 @@ def drop_children(con: Connection, feed: str, asked: Collection[Resource]) -> in
             continue
         dropped += scalar(con, f"select count(*) from raw.children {where}", of_child)
         con.execute(f"delete from raw.children {where}", of_child)
+        con.execute(f"delete from raw.untold {where}", of_child)
         con.execute(f"delete from {TABLES[child]} where feed = ?", [feed])
         con.execute(f"delete from rejected_values {where}", of_child)
     if dropped:

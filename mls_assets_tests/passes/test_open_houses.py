@@ -56,8 +56,8 @@ def test_a_relation_that_does_not_tell_the_truth_removes_nothing(place, fault):
     held = place.keys(OPEN_HOUSE)
     place.control("change", keys=[listing_key], what="price")
     how = {
-        "empty": ("collections_empty", {"name": "OpenHouse"}),
-        "left out": ("collections_empty", {"name": "OpenHouse", "how": "absent"}),
+        "empty": ("collections_empty", {"of": "OpenHouse"}),
+        "left out": ("collections_empty", {"of": "OpenHouse", "how": "absent"}),
         "cut": ("collections_cut", {"keep": 0, "told_by": "count"}),
     }[fault]
     place.fault(how[0], resource="Property", match="OpenHouse", times=0, **how[1])

@@ -56,9 +56,9 @@ def with_cut_collections(record: bytes, params: Mapping[str, Any], root: str) ->
 
 
 def with_empty_collections(record: bytes, params: Mapping[str, Any], root: str) -> bytes:
-    """The collection `name` is told as none, or (`how: absent`) not at all, whatever there is."""
+    """The collection `of` a name is told as none, or (`how: absent`) not at all, whatever there is."""
     members = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
-    name = str(params.get("name", "Media"))
+    name = str(params.get("of", "Media"))
     if name in members:
         members[name] = msgspec.Raw(b"[]")
         if params.get("how") == "absent":
