@@ -77,7 +77,8 @@ def land(
         except MlsAssetsError as error:
             context.log.warning(f"{feed} {resource}: {error}")
             troubles.append(Trouble.of(error))
-            landed += isinstance(error, CollectionCut)  # all else of the resource came through
+            if isinstance(error, CollectionCut):
+                served.add(str(resource))  # all else of it came through
             if not isinstance(error, _OF_ONE_RESOURCE):
                 break
             continue

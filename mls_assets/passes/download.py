@@ -7,7 +7,7 @@ fetched. The cursor is the time at which the first attempt began, however often 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count as numbers
 
 from mls_assets.errors import DownloadIncomplete, LinkExpired, SourceRefused

@@ -56,7 +56,7 @@ def with_cut_collections(record: bytes, params: Mapping[str, Any], root: str) ->
 
 
 def with_empty_collections(record: bytes, params: Mapping[str, Any], root: str) -> bytes:
-    """The collection `of` a name is told as none, or (`how: absent`) not at all, whatever there is."""
+    """The collection `of` a name is told as none, or (`how: absent`) not at all."""
     members = msgspec.json.decode(record, type=dict[str, msgspec.Raw])
     name = str(params.get("of", "Media"))
     if name in members:
