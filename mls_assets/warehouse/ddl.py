@@ -76,10 +76,7 @@ def create_tables(con: Connection, tables: Sequence[Table]) -> None:
         con.execute(f"comment on table {table.name} is {literal(f'One row per {table.grain}.')}")
         for column in table.columns:
             if column.comment:
-                con.execute(
-                    f"comment on column {table.name}.{quoted(column.name)} "
-                    f"is {literal(column.comment)}"
-                )
+                _comment(con, table, column)
 
 
 def copy_tables(con: Connection, catalog: str, *, raw: bool) -> None:
@@ -123,9 +120,10 @@ def newest_version() -> int:
 def migrate(con: Connection, schema: Schema, version: int) -> None:
     """Bring the schema from `version` to the newest, each step in a transaction of its own.
 
-    Tables and columns that are declared and not there are added last. If a RESO table got a
-    column, what landed is normalised again, which fills it; that is noted first, so that a kill
-    forgets nothing.
+    Tables and columns that are declared and not there are added last, and columns of another type
+    or comment are brought to the declared one. If a RESO table got a column or a type, what landed
+    is normalised again, which fills it exactly; that is noted first, so that a kill forgets
+    nothing. Raises WarehouseRefused where another table's values would not survive a new type.
     """
     if version == 0:
         with transaction(con):
@@ -144,14 +142,64 @@ def migrate(con: Connection, schema: Schema, version: int) -> None:
         for column in table.columns
         if table not in new and column.name not in found[table.name]
     ]
-    if any(table in schema.reso.values() for table in (*new, *(table for table, _ in added))):
+    there = [
+        (table, column, found[table.name][column.name])
+        for table in schema.tables
+        for column in table.columns
+        if column.name in found.get(table.name, {})
+    ]
+    retyped = [each for each in there if each[2].type != _full_type(each[1])]
+    touched = (*new, *(table for table, _ in added), *(table for table, _, _ in retyped))
+    if any(table in schema.reso.values() for table in touched):
         con.execute("update raw.normalised set through = 0")
-    if new or added:
-        with transaction(con):
-            create_tables(con, new)
-            for table, column in added:
-                con.execute(f"alter table {table.name} add column {_column(column)}")
-        con.execute("checkpoint")
+    with transaction(con):
+        create_tables(con, new)
+        for table, column in added:
+            con.execute(f"alter table {table.name} add column {_column(column)}")
+        for table, column, before in retyped:
+            rebuilt = table in schema.reso.values()
+            _retype(con, table, column, before.type, rebuilt=rebuilt)
+        for table, column in (*added, *((t, c) for t, c, is_ in there if is_.comment != c.comment)):
+            _comment(con, table, column)
+    con.execute("checkpoint")
+
+
+def _retype(con: Connection, table: Table, column: Column, before: str, *, rebuilt: bool) -> None:
+    """Give a column its declared type, and keep its values only if every one survives exactly.
+
+    DuckDB's own conversion would round without a word. The values of a table that is `rebuilt`
+    from what landed may go meanwhile.
+    """
+    name = quoted(column.name)
+    new = f"try_cast({name} as {column.type})"
+    changed = con.execute(
+        f"select count(*) from {table.name} "
+        f"where {name} is distinct from try_cast({new} as {before})"
+    ).fetchall()[0][0]
+    if not changed:
+        con.execute(
+            f"alter table {table.name} alter {name} set data type {column.type} using {new}"
+        )
+    elif rebuilt:
+        con.execute(f"alter table {table.name} drop column {name}")
+        con.execute(f"alter table {table.name} add column {_column(column)}")
+        _comment(con, table, column)
+    else:
+        raise WarehouseRefused(
+            f"{changed:,} values of {table.name}.{column.name} are {before} and would not survive "
+            f"as {column.type}; use the program that wrote them"
+        )
+
+
+def _comment(con: Connection, table: Table, column: Column) -> None:
+    con.execute(
+        f"comment on column {table.name}.{quoted(column.name)} is {literal(column.comment)}"
+    )
+
+
+def _full_type(column: Column) -> str:
+    """Return a column's type as DuckDB spells it out."""
+    return column.type.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
 
 
 def _set_version(con: Connection, version: int) -> None:
@@ -188,7 +236,10 @@ def is_outdated(con: Connection, schema: Schema) -> bool:
                 f"its table {table.name} has {len(unknown):,} columns that this program does not "
                 f"know ({', '.join(unknown[:3])}); use the newer program"
             )
-        outdated = outdated or len(columns) < len(declared)
+        outdated = outdated or any(
+            name not in columns or columns[name] != Described(_full_type(column), column.comment)
+            for name, column in declared.items()
+        )
     return outdated
 
 
@@ -205,14 +256,24 @@ def version_of(con: Connection) -> int:
     return found[0][0]
 
 
-def columns_in(con: Connection) -> dict[str, dict[str, str]]:
-    """Return the columns and their types of each table, by its name as it is declared."""
-    tables: dict[str, dict[str, str]] = {}
-    for schema, table, column, kind in con.execute(
-        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A column as it stands in the file."""
+
+    type: str
+    comment: str
+
+
+def columns_in(con: Connection) -> dict[str, dict[str, Described]]:
+    """Return the columns of each table, by its name as it is declared."""
+    tables: dict[str, dict[str, Described]] = {}
+    for schema, table, column, kind, comment in con.execute(
+        "select schema_name, table_name, column_name, data_type, coalesce(comment, '') "
+        "from duckdb_columns() "
         "semi join duckdb_tables() using (database_name, schema_name, table_name) "
         "where database_name = current_database() and not internal"
     ).fetchall():
         name = table if schema == "main" else f"{schema}.{table}"
-        tables.setdefault(name, {})[column] = kind
+        # some versions of DuckDB quote the members of a struct
+        tables.setdefault(name, {})[column] = Described(kind.replace('"', ""), comment)
     return tables

@@ -24,7 +24,9 @@ from mls_assets_tests.warehouse.world import (
     RESO_TABLES,
     bring,
     keys_in,
+    merge_all,
     page,
+    record,
     warehouse_at,
 )
 
@@ -237,6 +239,67 @@ def test_a_column_that_the_program_got_since_is_added_to_whatever_table(warehous
         sweeps.use_approval(con, "s1", "s2", "somebody", released=1)
         con.execute("select spared from sweeps")
     compact(again, run_id="run-1")
+
+
+def test_a_column_whose_type_changed_is_rebuilt_from_what_landed_and_never_rounded(
+    warehouse: Warehouse,
+):
+    bring(warehouse, page(record("a", ListPrice=2.5), record("b", ListPrice=3.5)))
+    older = replace(
+        RESO_TABLES["listings"],
+        columns=tuple(
+            replace(column, type="BIGINT") if column.name == "ListPrice" else column
+            for column in RESO_TABLES["listings"].columns
+        ),
+    )
+    with duckdb.connect(str(warehouse.path)) as con:
+        con.execute("update listings set ListPrice = null")
+        con.execute("alter table listings alter ListPrice set data type BIGINT")
+    with warehouse_at(warehouse.path.parent).write() as con:
+        assert ddl.columns_in(con)["listings"]["ListPrice"].type == "DOUBLE"
+        merge_all(con)
+        assert con.execute("select ListPrice from listings order by all").fetchall() == [
+            (2.5,),
+            (3.5,),
+        ]
+    # the other way DuckDB would round both
+    narrower = Warehouse(
+        warehouse.path, {**RESO_TABLES, "listings": older}, BRIEF_COLUMNS, patience=1
+    )
+    with narrower.read() as con:
+        assert con.execute("select ListPrice from listings").fetchall() == [(None,), (None,)]
+        assert con.execute("select max(through) from raw.normalised").fetchall() == [(0,)]
+
+
+def test_a_changed_type_that_every_value_survives_keeps_the_values(warehouse: Warehouse):
+    with duckdb.connect(str(warehouse.path)) as con:
+        con.execute("alter table sweeps alter pages set data type INTEGER")
+        con.execute("insert into sweeps (sweep_id, pages) values ('s', 7)")
+    with warehouse_at(warehouse.path.parent).read() as con:
+        assert con.execute("select pages, typeof(pages) from sweeps").fetchall() == [(7, "BIGINT")]
+
+
+def test_a_changed_type_that_would_cost_values_of_the_pipelines_own_tables_is_refused(
+    warehouse: Warehouse,
+):
+    with duckdb.connect(str(warehouse.path)) as con:
+        con.execute("alter table sweeps alter pages set data type DOUBLE")
+        con.execute("insert into sweeps (sweep_id, pages) values ('s', 7.5)")
+    with (
+        pytest.raises(WarehouseRefused, match=r"sweeps\.pages.*would not survive"),
+        warehouse_at(warehouse.path.parent).read(),
+    ):
+        pass
+    with duckdb.connect(str(warehouse.path), read_only=True) as con:
+        assert con.execute("select pages from sweeps").fetchall() == [(7.5,)]
+
+
+def test_a_comment_that_changed_is_brought_up_to_date(warehouse: Warehouse):
+    with duckdb.connect(str(warehouse.path)) as con:
+        con.execute("comment on column listings.City is 'as it was'")
+    with warehouse_at(warehouse.path.parent).read() as con:
+        declared = {column.name: column.comment for column in RESO_TABLES["listings"].columns}
+        assert ddl.columns_in(con)["listings"]["City"].comment == declared["City"]
 
 
 def test_a_table_that_the_program_got_since_is_made_when_an_older_warehouse_is_opened(

@@ -6,7 +6,7 @@ import duckdb
 
 from mls_assets import reso
 from mls_assets.values import ChildSet, Resource, Source
-from mls_assets.warehouse import Warehouse, compaction, invariants, merging, publication
+from mls_assets.warehouse import Warehouse, compaction, ddl, invariants, merging, publication
 from mls_assets_tests.warehouse.world import FEED, gone, land, orphans, page, record
 
 
@@ -60,3 +60,11 @@ def test_a_listing_goes_all_the_way_through_the_real_tables(tmp_path: Path):
     assert compaction.compact(warehouse, run_id="run-1").scrubbed == 1
     with duckdb.connect(str(target), read_only=True) as con:
         assert con.execute('select "ListingKey" from listings_brief').fetchall() == [("b",)]
+
+
+def test_a_warehouse_that_was_just_made_has_nothing_to_be_brought_up_to(tmp_path: Path):
+    warehouse = Warehouse(
+        tmp_path / "warehouse.duckdb", reso.RESO_TABLES, reso.BRIEF_COLUMNS, patience=1
+    )
+    with warehouse.read() as con:
+        assert not ddl.is_outdated(con, warehouse.schema)
