@@ -58,6 +58,11 @@ def reso(
         site = warehouse.site(context.run.run_id, Narrator(context.log.info))
         feed = context.partition_key if context.has_partition_key else None
         done = normalise(site, [feed] if feed else None, from_raw=config.from_raw)
+        if done.busy:
+            context.log.warning(
+                f"{len(done.busy):,} feeds are being worked on ({', '.join(done.busy[:5])}). The "
+                "runs that have them, or their next ones, normalise them."
+            )
         for name, metadata in tables_metadata(site, done, feed).items():
             if dg.AssetKey(name) in context.selected_asset_keys:
                 yield dg.MaterializeResult(asset_key=name, metadata=metadata)

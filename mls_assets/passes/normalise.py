@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mls_assets import reso
+from mls_assets.errors import FeedBusy
 from mls_assets.passes.site import Progress, Site
 from mls_assets.values import KEYED_RESOURCES, RESOURCES, Resource, Source
 from mls_assets.warehouse import Connection, cursors, merging, vocabulary
@@ -18,10 +19,14 @@ from mls_assets.warehouse.merging import Pending
 
 @dataclass(slots=True)
 class Normalised:
-    """How many rows were written per table, and how many values were rejected for each."""
+    """How many rows were written per table, and how many values were rejected for each.
+
+    `busy` are the feeds that another run works on: it normalises them.
+    """
 
     rows: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    busy: list[str] = field(default_factory=list)
 
 
 def normalise(
@@ -30,19 +35,32 @@ def normalise(
     """Merge everything that landed and was not yet normalised, of all feeds or those given.
 
     With `from_raw` what was normalised already is normalised again, for a new dictionary or a
-    mended fault. Takes each feed's lock: a removal must not run between reading a record and
-    merging it.
+    mended fault; that is noted first, so that a feed which is busy or a kill loses nothing: the
+    feed's next run does it. Takes each feed's lock: a removal must not run between reading a
+    record and merging it. Of all feeds, those that another run works on are left to it; raises
+    FeedBusy for one that was given.
     """
+    everything = feeds is None
     if feeds is None:
         with site.warehouse.read() as con:
             feeds = sorted({state.feed for state in cursors.states(con)})
+    if from_raw:
+        with site.warehouse.write() as con:
+            merging.note_renormalise(con, feeds)
     done = Normalised()
-    for feed in feeds:
-        with site.feed_lock(feed):
-            if from_raw:
-                with site.warehouse.write() as con:
-                    merging.renormalise(con, feed)
-            normalise_locked(site, feed, done)
+    waiting = list(feeds)
+    for last in (False, True):
+        busy = []
+        for feed in waiting:
+            try:
+                with site.feed_lock(feed):
+                    normalise_locked(site, feed, done)
+            except FeedBusy:
+                if last and not everything:
+                    raise
+                busy.append(feed)
+        waiting = busy
+    done.busy = waiting
     return done
 
 
@@ -54,6 +72,11 @@ def normalise_locked(
 ) -> Normalised:
     """Do the same for one feed whose lock the caller holds, or for some of its resources."""
     done = Normalised() if done is None else done
+    with site.warehouse.read() as con:
+        noted = merging.is_noted(con, feed)
+    if noted:
+        with site.warehouse.write() as con:
+            merging.begin_renormalise(con, feed)
     source = Source(feed.partition("/")[0])
     batches = records = 0
     while True:

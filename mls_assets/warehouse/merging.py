@@ -181,6 +181,24 @@ def renormalise(con: Connection, feed: str | None = None) -> None:
     con.execute("update raw.normalised set through = 0 where feed = coalesce(?, feed)", [feed])
 
 
+def note_renormalise(con: Connection, feeds: Sequence[str]) -> None:
+    """Note that these feeds are to be normalised again by whoever has their lock next."""
+    for feed in feeds:
+        con.execute("delete from raw.renormalise where feed = ?", [feed])
+        con.execute("insert into raw.renormalise values (?)", [feed])
+
+
+def is_noted(con: Connection, feed: str) -> bool:
+    """Tell whether a feed is to be normalised again."""
+    return bool(scalar(con, "select count(*) from raw.renormalise where feed = ?", [feed]))
+
+
+def begin_renormalise(con: Connection, feed: str) -> None:
+    """Do what was noted; the caller holds the feed's lock."""
+    renormalise(con, feed)
+    con.execute("delete from raw.renormalise where feed = ?", [feed])
+
+
 class _Belongs(msgspec.Struct):
     """The one field by which an open house names its listing."""
 

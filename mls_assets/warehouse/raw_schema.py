@@ -103,6 +103,12 @@ RAW_TABLES = (
         ("feed", "resource"),
     ),
     Table(
+        "raw.renormalise",
+        "feed whose records all wait to be normalised again",
+        (FEED,),
+        ("feed",),
+    ),
+    Table(
         "raw.walks",
         "walk over pages that is not finished",
         (

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from mls_assets.errors import FeedBusy
 from mls_assets.passes.describe import describe_forge, describe_spark
 from mls_assets.passes.normalise import normalise
 from mls_assets.passes.publish import publish
@@ -119,3 +120,22 @@ def test_normalising_again_leaves_the_same_tables_as_the_updates_did(place):
     publish(place.site)
     assert {**place.tables(), "events": place.rows("from listing_events order by all")} == before
     assert before["events"]
+
+
+def test_a_busy_feed_neither_stops_normalising_the_others_again_nor_is_forgotten(place):
+    place.begin()
+    place.follow()
+    with place.site.feed_lock(ARMLS):
+        done = normalise(place.site, from_raw=True)
+    assert done.busy == [ARMLS]
+    assert done.rows["listings"] == len(place.keys())
+    again = normalise(place.site)
+    assert again.busy == []
+    assert again.rows["listings"] == len(place.keys(feed=ARMLS)), "its own next run does it"
+    assert not normalise(place.site).rows, "and only once"
+
+
+def test_a_feed_that_was_named_and_is_busy_is_told(place):
+    place.begin(Resource.PROPERTY)
+    with place.site.feed_lock(SPARK), pytest.raises(FeedBusy):
+        normalise(place.site, [SPARK], from_raw=True)
