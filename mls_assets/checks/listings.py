@@ -1,6 +1,6 @@
 """Checks on `listings`, standing for all RESO tables: whole, unique, fresh, and as sent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,7 +89,7 @@ def rejected_share(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     asset="listings",
     description="Every feed that is configured or stored was brought to current lately: a warning "
     f"after {LATE_HOURS:.0f} hours, an error after {STALE_HOURS:.0f} (what licences allow at "
-    "most). One that never was counts from its first page.",
+    "most). One whose first download is under way is not judged; how far it is stands here.",
 )
 def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     """Name the feeds that are late."""
@@ -97,15 +97,15 @@ def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         feeds = load_feeds()
         with warehouse.read() as con:
             states = watched(con, feeds)
-            first_pages = audit.first_pages(con)
-        hours = hours_since_success(states, datetime.now(UTC), first_pages)
+            under_way = how_far(con)
+        hours = hours_since_success(states, datetime.now(UTC))
     late = {name: age for name, age in hours.items() if age > LATE_HOURS}
     oldest = max(hours.values(), default=0.0)
     error = oldest > STALE_HOURS
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{name}: {age:.1f} h" for name, age in late.items())
+        description="; ".join([*(f"{name}: {age:.1f} h" for name, age in late.items()), *under_way])
         or "Every feed is current.",
         metadata={
             "oldest_hours": oldest,
@@ -130,11 +130,15 @@ def rows_match_source(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         feeds = load_feeds()
         with warehouse.read() as con:
             states = watched(con, feeds)
+            under_way = how_far(con)
+            unsettled = audit.being_normalised(con)
     counted = {
         f"{state.feed} {state.resource}": (state.rows or 0, state.source_rows)
         for state in states
         if state.source_rows is not None
         and state.initial_download_complete
+        # another run has landed them, and its rows are on their way
+        and (state.feed, state.resource) not in unsettled
         and state.resource is not Resource.OPEN_HOUSE
         and state.feed.startswith(f"{Source.SPARK}/")
     }
@@ -146,7 +150,7 @@ def rows_match_source(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not wrong,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{name}: {text}" for name, text in wrong.items())
+        description="; ".join([*(f"{name}: {text}" for name, text in wrong.items()), *under_way])
         or "Rows and the sources' counts agree.",
         metadata={
             "compared": len(counted),
@@ -180,22 +184,23 @@ def watched(con: Connection, feeds: Feeds) -> list[FeedState]:
     ]
 
 
-def hours_since_success(
-    states: Iterable[FeedState], now: datetime, first_pages: Mapping[str, datetime]
-) -> dict[str, float]:
-    """Return per feed and resource how long ago it was current, or else brought its first page.
+def how_far(con: Connection) -> list[str]:
+    """Say of each first download how far it is."""
+    return [
+        f"{feed} {resource}: the first download is under way, {pages:,} pages with {records:,}"
+        + (f" of {count:,} records" if count else " records")
+        for (feed, resource), (pages, records, count) in audit.downloads_under_way(con).items()
+    ]
 
-    One that never brought any has no age: its runs fail, and say so.
-    """
-    since = {
-        name: state.last_success_at or first_pages.get(name)
-        for state in states
-        for name in (f"{state.feed} {state.resource}",)
-    }
+
+def hours_since_success(states: Iterable[FeedState], now: datetime) -> dict[str, float]:
+    """Return per feed and resource how long ago it was current; one that never was has no age."""
     return {
-        name: max(round((now - moment) / timedelta(hours=1), 3), 0.0)
-        for name, moment in since.items()
-        if moment is not None
+        f"{state.feed} {state.resource}": max(
+            round((now - state.last_success_at) / timedelta(hours=1), 3), 0.0
+        )
+        for state in states
+        if state.last_success_at is not None
     }
 
 

@@ -128,7 +128,15 @@ def removals_in_time(warehouse: MlsWarehouse, removal_times: RemovalTimes) -> dg
         site, feeds = warehouse.site("check"), load_feeds()
         with site.warehouse.read() as con:
             done = audit.slowest_removal_hours(con)
-        found = latency(done, status(site, feeds).feeds)
+        # before its first download has ended nothing can be overdue
+        found = latency(
+            done,
+            [
+                entry
+                for entry in status(site, feeds).feeds
+                if entry.state.was_complete or entry.state.state == "unconfigured"
+            ],
+        )
     late = found.slower_than(removal_times.warn_hours)
     overdue = found.slower_than(removal_times.fail_hours)
     return dg.AssetCheckResult(

@@ -5,7 +5,6 @@ Only SELECTs, only counts; what an answer means is said by the checks.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -48,10 +47,36 @@ def published_attached(con: Connection, path: Path) -> Iterator[bool]:
         con.execute("detach published")
 
 
-def first_pages(con: Connection) -> dict[str, datetime]:
-    """Return per feed and resource when the first page came that is known of."""
-    asked = "select feed, resource, min(stored_at) from raw.pages group by all"
-    return {f"{feed} {resource}": first for feed, resource, first in rows(con, asked)}
+def downloads_under_way(
+    con: Connection,
+) -> dict[tuple[str, Resource], tuple[int, int, int | None]]:
+    """Return the first downloads that have begun: pages, records here, and the source's count."""
+    found = rows(
+        con,
+        "select held.feed, held.resource, held.pages, held.records, walk.count_before from "
+        "(select page.feed, page.resource, count(*) as pages, (select count(*) from raw.records "
+        "record where record.feed = page.feed and record.resource = page.resource) as records "
+        "from raw.pages page semi join (from feeds where last_success_at is null "
+        "and initial_download_complete is not true) new using (feed, resource) "
+        "group by page.feed, page.resource) held left join raw.walks walk on "
+        "walk.feed = held.feed and walk.resource = held.resource and walk.kind = 'download' "
+        "order by all",
+    )
+    return {
+        (feed, Resource(resource)): (pages, records, count)
+        for feed, resource, pages, records, count in found
+    }
+
+
+def being_normalised(con: Connection) -> set[tuple[str, Resource]]:
+    """Return the resources of feeds of which landed records are not in the tables yet."""
+    found = rows(
+        con,
+        "select feed, resource from raw.records landed left join raw.normalised done "
+        "using (feed, resource) group by feed, resource "
+        "having max(landed.page_id) > coalesce(max(done.through), 0)",
+    )
+    return {(feed, Resource(resource)) for feed, resource in found}
 
 
 def half_applied(con: Connection) -> dict[str, int]:

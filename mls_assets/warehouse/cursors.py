@@ -48,6 +48,11 @@ class FeedState:
     rows: int = 0
     source_rows: int | None = None
 
+    @property
+    def was_complete(self) -> bool:
+        """Tell whether all that the source had was ever here; before that nothing is judged."""
+        return bool(self.initial_download_complete or self.last_success_at or self.reconciled_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Walk:

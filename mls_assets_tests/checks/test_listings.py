@@ -193,19 +193,29 @@ def test_a_feed_that_left_the_configuration_is_late_as_long_as_anything_of_it_is
     assert "spark/gone Property" in result.description
 
 
-def test_a_feed_that_was_never_current_is_as_late_as_its_first_page_is_old(filled: Filled):
-    states = [FeedState("spark/a", Resource.PROPERTY)]
-    assert hours_since_success(states, NOW, {}) == {}
-    began = NOW - timedelta(hours=3)
-    first_pages = {"spark/a Property": began, "spark/old Property": NOW - timedelta(days=200)}
-    assert hours_since_success(states, NOW, first_pages) == {"spark/a Property": 3.0}
-    filled.insert("feeds", feed="spark/default", resource="Property", state="downloading")
-    filled.insert(
-        "raw.pages", page_id=1, feed="spark/default", resource="Property", stored_at=began
-    )
-    result = filled.asks(feeds_fresh)
-    assert not result.passed
-    assert "spark/default Property: 3.0 h" in result.description
+def test_a_feed_whose_first_download_is_under_way_is_not_judged_but_told_of(filled: Filled):
+    assert hours_since_success([FeedState("spark/a", Resource.PROPERTY)], NOW) == {}
+    began = NOW - timedelta(hours=30)
+    of_it = {"feed": "spark/default", "resource": "Property"}
+    filled.insert("feeds", **of_it, state="downloading", source_rows=500)
+    filled.insert("raw.walks", walk_id=1, **of_it, kind="download", count_before=500)
+    for number in (1, 2):
+        filled.insert("raw.pages", page_id=number, **of_it, kind="download", fetched_at=began)
+        filled.insert("raw.records", **of_it, record_key=str(number), page_id=number)
+    for check in (feeds_fresh, rows_match_source):
+        result = filled.asks(check)
+        assert result.passed
+        assert "under way, 2 pages with 2 of 500 records" in (result.description or "")
+
+
+def test_rows_that_are_on_their_way_into_the_tables_are_not_missing(filled: Filled):
+    of_it = {"feed": "spark/default", "resource": "Property"}
+    complete = {"state": "current", "initial_download_complete": True}
+    filled.insert("feeds", **of_it, **complete, rows=0, source_rows=500)
+    filled.insert("raw.records", **of_it, record_key="1", page_id=7)
+    assert filled.asks(rows_match_source).passed
+    filled.insert("raw.normalised", **of_it, through=7)
+    assert not filled.asks(rows_match_source).passed
 
 
 def test_numbers_of_each_feed_are_left_out_where_they_are_too_many_to_plot():

@@ -131,6 +131,14 @@ def test_a_key_that_came_back_before_any_publication_waits_for_nothing(filled: F
     assert _asked(filled).passed
 
 
+def test_a_first_download_that_takes_days_is_no_overdue_removal(filled: Filled):
+    began = datetime.now(UTC) - timedelta(days=2)
+    of_it = {"feed": "spark/default", "resource": "Property"}
+    filled.insert("feeds", **of_it, state="downloading")
+    filled.insert("raw.pages", page_id=1, **of_it, kind="download", fetched_at=began)
+    assert _asked(filled).passed
+
+
 def test_a_feed_without_proof_for_twelve_hours_is_overdue(filled: Filled):
     filled.insert(
         "feeds",
