@@ -57,7 +57,14 @@ class SelectionNarrowed(SourceError):
 
 
 class AccessLost(SourceError):
-    """Forge answered `mls: null`: the MLS is unknown, or access to it has ended."""
+    """Forge answered `mls: null`: the MLS is unknown, or access to it has ended.
+
+    `unlisted` says that its list of MLSs, asked for at once, is proper and lacks it too.
+    """
+
+    def __init__(self, message: str, *, unlisted: bool = False) -> None:
+        super().__init__(message)
+        self.unlisted = unlisted
 
 
 class CursorWentBack(SourceError):

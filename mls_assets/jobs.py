@@ -22,6 +22,7 @@ from mls_assets.instance import (
     living_run,
     partition_problem,
     persistent_instance,
+    run_in_flight,
 )
 from mls_assets.running import (
     EXIT_CODE,
@@ -228,6 +229,22 @@ def _ensure_partition(
         raise ConfigurationError(
             f"Unknown feed {feed!r}. {job.name} knows: {known}. Nothing was asked."
         )
+
+
+def forget_partition(name: str, feed: str) -> str:
+    """Take an erased feed out of the dynamic partitions of a name; return what to tell, if any.
+
+    While a run is in flight it stays: `forge_mls_sensor` takes it away later.
+    """
+    with persistent_instance() as instance:
+        end_dead_runs(instance)
+        if not instance.has_dynamic_partition(name, feed):
+            return ""
+        running = run_in_flight(instance, feed=feed)
+        if running:
+            return f"{feed} keeps its partition in Dagster for now: {running}; it can store nothing"
+        instance.delete_dynamic_partition(name, feed)
+    return f"{feed} has no partition in Dagster any more"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from mls_assets.feeds import load_feeds
 from mls_assets.passes.unconfigured import children_unasked, unasked_of
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import OFFENDERS, failing
-from mls_assets.warehouse import unasked
+from mls_assets.warehouse import unasked, vanishing
 
 
 @dg.asset_check(
@@ -20,7 +20,7 @@ def stored_is_configured(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     with failing():
         feeds = load_feeds()
         with warehouse.read() as con:
-            found = unasked_of(feeds, unasked.holding(con))
+            found = unasked_of(feeds, unasked.holding(con), vanishing.proven(con))
             relations = children_unasked(con, feeds)
     return dg.AssetCheckResult(
         passed=not found and not relations,

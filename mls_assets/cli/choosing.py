@@ -89,11 +89,13 @@ class _Listed:
         if self._names is None:
             access = self._feeds.forge_access()
             token_of(access.token_env)
-            mlses = access.mlses or tuple(self._list_mlses(access))
+            listed = access.mlses or tuple(self._list_mlses(access))
+            mlses = tuple(mls for mls in listed if access.asks_for(mls))
             if not mlses:
                 raise SourceError(
-                    "Forge answered, but lists no MLS for this token. Nothing was done; ask its "
-                    "support which MLSs the token was granted."
+                    "Forge answered, but lists no MLS for this token"
+                    f"{' that `exclude` leaves' if access.exclude else ''}. Nothing was done; ask "
+                    "its support which MLSs the token was granted."
                 )
             self._names = tuple(forge_feed(mls) for mls in mlses)
         return self._names

@@ -23,11 +23,13 @@ from mls_assets.cli.ground import disown
 from mls_assets.cli.screen import Screen, amount, complain, log_path
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import Feeds, ForgeAccess
+from mls_assets.partitions import forge_mls
 from mls_assets.passes.erase import erase as erase_feed
 from mls_assets.passes.replicate import forge_feeds
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Site, data_folder, database_of
 from mls_assets.passes.status import status
+from mls_assets.passes.unconfigured import line_to_remove
 from mls_assets.running import first_exit_code
 from mls_assets.values import CHILD_RESOURCES, RESOURCES, Resource, Source
 
@@ -166,6 +168,8 @@ class Session:
 def replicate(session: Session, names: Sequence[str], *, accept_fields: bool = False) -> None:
     """Bring feeds from their cursor to current, each in a run of its own."""
     feeds = session.choose(names, (Source.SPARK, Source.FORGE))
+    if not names:
+        feeds += _unlisted(session, feeds)
     done: dict[tuple[str, str], Mapping[str, Any]] = {}
     bad: Counter[tuple[str, str]] = Counter()
     for feed in feeds:
@@ -186,6 +190,22 @@ def replicate(session: Session, names: Sequence[str], *, accept_fields: bool = F
             _replicated(session, feeds, done, bad)
 
 
+def _unlisted(session: Session, feeds: Sequence[str]) -> tuple[str, ...]:
+    """Return the stored feeds of Forge that its list of MLSs lacks, and that are to be asked for.
+
+    Whether they have vanished says their own question; such as have are told of in the summary.
+    """
+    if not any(feed.startswith(f"{Source.FORGE}/") for feed in feeds):
+        return ()
+    found: dict[str, None] = {}
+    with session.reading():
+        for entry in status(session.site, session.feeds).feeds:
+            feed, state = entry.state.feed, entry.state.state
+            if feed.startswith(f"{Source.FORGE}/") and state != "unconfigured":
+                found[feed] = None
+    return tuple(feed for feed in found if feed not in feeds)
+
+
 _COUNTS = ("new", "changed", "removed", "restored")
 
 
@@ -202,7 +222,8 @@ def _replicated(
 ) -> None:
     """Show what became of each resource; `bad` are its rejected values beside whole records."""
     rows = []
-    for entry in status(session.site, session.feeds).feeds:
+    current = status(session.site, session.feeds)
+    for entry in current.feeds:
         state = entry.state
         if state.feed not in feeds:
             continue
@@ -229,6 +250,8 @@ def _replicated(
             f"{'stands' if count == 1 else 'stand'} in rejected_values, each with its reason: "
             'mls-assets sql "select * from rejected_values".'
         )
+    for told in current.unasked:
+        session.screen.say(f"Note: {told}")
 
 
 def purge(session: Session, names: Sequence[str], *, dry_run: bool, approve: str) -> None:
@@ -360,6 +383,15 @@ def erase(session: Session, feed: str, resource: Resource | None = None) -> None
         f"{done.published.bytes:,} bytes without it; the warehouse shrank from "
         f"{done.compacted.bytes_before:,} to {done.compacted.bytes_after:,} bytes"
     )
+    if resource is None and feed.startswith(f"{Source.FORGE}/"):
+        told = jobs.forget_partition(str(forge_mls.name), feed)
+        if told:
+            session.screen.say(told)
+        if session.feeds.asks_for(feed):
+            session.screen.say(
+                f"Should Forge list {feed} again, it is downloaded again; if it must not be, "
+                f"{line_to_remove(session.feeds, feed)}"
+            )
     session.screen.say(
         f"Ledger digest {done.published.ledger_digest}, {done.published.ledger_entries:,} entries"
     )

@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 
-from mls_assets.errors import ConfigurationError
-from mls_assets.feeds import Feeds
+from mls_assets.errors import ConfigurationError, MlsAssetsError
+from mls_assets.feeds import Feeds, mls_of
 from mls_assets.passes.compact import compact
 from mls_assets.passes.publish import publish
+from mls_assets.passes.replicate import forge_feeds
+from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Site
-from mls_assets.passes.unconfigured import line_to_remove
-from mls_assets.values import Resource
-from mls_assets.warehouse import erasure
+from mls_assets.passes.unconfigured import is_asked, line_to_remove
+from mls_assets.values import Resource, Source
+from mls_assets.warehouse import erasure, vanishing
 from mls_assets.warehouse.compaction import Compacted
 from mls_assets.warehouse.publication import Published
+
+#: For how long Forge is asked whether it still lists an MLS, in seconds.
+_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,11 @@ def erase(
 
     One that was cut short after its rows were gone is gone on with. Raises ConfigurationError for
     what holds nothing here and whose removals are all proven, and for what `feeds` still asks
-    for: the next run would bring it back.
+    for: the next run would bring it back. Forge is asked whether it still lists the MLS, where
+    that is what decides; no proper answer means that it does.
     """
     name = f"{feed} {resource}" if resource else feed
-    if feeds is not None and feeds.asks_for(feed, resource):
+    if feeds is not None and is_asked(feeds, _vanished(site, feeds, feed), feed, resource):
         raise ConfigurationError(
             f"{name} is still configured, so the next run would bring it back. Nothing was erased; "
             f"{line_to_remove(feeds, feed, resource)}, then erase it again."
@@ -57,3 +63,20 @@ def erase(
         raise AssertionError("an unconditional publication always publishes")
     entries = rows.ledger_entries or unproven
     return Erased(feed, resource, dict(rows.tables), entries, compacted, published)
+
+
+def _vanished(site: Site, feeds: Feeds, feed: str) -> set[str]:
+    """Return the feeds whose MLS has vanished, as is stored, or as Forge says of this one now."""
+    with site.warehouse.read() as con:
+        vanished = {*vanishing.proven(con)}
+    access = feeds.forge
+    if feed in vanished or access is None or not is_asked(feeds, {}, feed):
+        return vanished
+    if access.mlses or not feed.startswith(f"{Source.FORGE}/"):
+        return vanished
+    try:
+        listed = forge_feeds(access, ForgeSettings(patience_seconds=_PATIENCE))
+    except MlsAssetsError:
+        return vanished
+    keys = {mls.key for mls in listed.mlses}
+    return vanished | ({feed} if keys and not listed.odd and mls_of(feed) not in keys else set())

@@ -26,6 +26,7 @@ from mls_assets.passes.selection import settle
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.passes.sweep import new_sweep_id
+from mls_assets.passes.vanished import noting_access
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import ForgeClient, ahead
 from mls_assets.values import Page, Resource, Source
@@ -50,7 +51,11 @@ def replay(
     that is refused, and the typed source errors of the normal event loop, which runs first
     (but not in a dry run, which changes nothing).
     """
-    with site.feed_lock(feed), forge_client(access, settings) as client:
+    with (
+        site.feed_lock(feed),
+        forge_client(access, settings) as client,
+        noting_access(site, feed),
+    ):
         state, _ = claim(site, feed, Source.FORGE, access.url, resource, access.question(resource))
         settled = settle(site, client, feed, resource, settings)
         if not settled.asked:

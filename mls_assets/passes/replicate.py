@@ -17,6 +17,7 @@ from mls_assets.passes.relations import complete_cut
 from mls_assets.passes.selection import settle
 from mls_assets.passes.settings import ForgeSettings, SparkSettings
 from mls_assets.passes.site import Site
+from mls_assets.passes.vanished import noting_access
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import Mls, MlsList
 from mls_assets.values import Resource, Source
@@ -89,7 +90,11 @@ def replicate_forge(
     the log is not read again only to be blocked once more. `accept_fields` is a person's word
     that the fields which the source offers now are all there will be, see `selection`.
     """
-    with site.feed_lock(feed), forge_client(access, settings) as client:
+    with (
+        site.feed_lock(feed),
+        forge_client(access, settings) as client,
+        noting_access(site, feed),
+    ):
         state, claimed = claim(
             site, feed, Source.FORGE, access.url, resource, access.question(resource)
         )
@@ -117,11 +122,12 @@ def replicate_forge(
 
 
 def forge_feeds(access: ForgeAccess, settings: ForgeSettings) -> MlsList:
-    """Return the MLSs to replicate: the configured ones, else all that Forge lists now."""
+    """Return the MLSs to replicate: those configured, else all that Forge lists but `exclude`."""
     with forge_client(access, settings) as client:
         listed = client.mlses()
     if not access.mlses:
-        return listed
+        wanted = tuple(mls for mls in listed.mlses if access.asks_for(mls.key))
+        return MlsList(wanted, listed.odd)
     known = {mls.key: mls for mls in listed.mlses}
     wanted = tuple(known.get(key) or Mls(key, key, None, ()) for key in access.mlses)
     return MlsList(wanted, listed.odd)

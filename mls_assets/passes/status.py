@@ -10,7 +10,7 @@ from mls_assets.passes.findings import Finding, Findings, refused
 from mls_assets.passes.site import Site
 from mls_assets.passes.unconfigured import Unasked
 from mls_assets.values import Source
-from mls_assets.warehouse import cursors, publication, sweeps, unasked
+from mls_assets.warehouse import cursors, publication, sweeps, unasked, vanishing
 from mls_assets.warehouse.cursors import FeedState
 from mls_assets.warehouse.sweeps import SweepRow
 
@@ -95,8 +95,9 @@ def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
         published_at = publication.last_published(con)
         marked = unasked.since(con)
         holding = unasked.holding(con)
+        vanished = vanishing.proven(con)
         remarks = (*unconfigured.children_unasked(con, feeds), *unconfigured.doubled(con, feeds))
-    unasked_here = {key for key in states if not feeds.asks_for(*key)}
+    unasked_here = {key for key in states if not unconfigured.is_asked(feeds, vanished, *key)}
     for key in unasked_here:
         states[key] = replace(states[key], state="unconfigured")
         blocked.pop(key, None)
@@ -121,7 +122,7 @@ def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
             for key in sorted(states)
         ),
         published_at,
-        tuple(unconfigured.unasked_of(feeds, unasked_here | holding)),
+        tuple(unconfigured.unasked_of(feeds, unasked_here | holding, vanished)),
         remarks,
         tuple(findings),
     )

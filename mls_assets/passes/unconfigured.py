@@ -4,7 +4,7 @@ Decisions and words; what is erased stands in `erase`.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,44 +12,65 @@ from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed, mls_of
 from mls_assets.passes.site import Site
 from mls_assets.sources import RELATIONS
 from mls_assets.values import CHILD_RESOURCES, Resource, Source
-from mls_assets.warehouse import Connection, cursors, origins, unasked
+from mls_assets.warehouse import Connection, cursors, origins, unasked, vanishing
 
 
 @dataclass(frozen=True, slots=True)
 class Unasked:
-    """A stored feed (or some resources of it) that the configuration does not ask for.
+    """A stored feed (or some resources of it) that is not asked for any more.
 
-    `whole` says that no resource of the feed is asked for, `remedy` what to do.
+    `whole` says that no resource of the feed is asked for, `why` what has happened, `remedy`
+    what to do.
     """
 
     feed: str
     resources: tuple[Resource, ...]
     whole: bool
+    why: str
     remedy: str
 
     def __str__(self) -> str:
-        """Say what is stored, and the way out."""
+        """Say what is stored, why nobody looks after it, and the way out."""
         what = self.feed if self.whole else f"{self.feed} {', '.join(self.resources)}"
-        return f"{what}: stored, but not configured any more, so nobody updates or purges it. " + (
-            self.remedy
-        )
+        return f"{what}: stored, but {self.why}, so nobody updates or purges it. {self.remedy}"
 
 
-def unasked_of(feeds: Feeds, stored: Iterable[tuple[str, Resource]]) -> list[Unasked]:
-    """Return what of the stored resources is not asked for, feed by feed."""
+def is_asked(
+    feeds: Feeds, vanished: Collection[str], feed: str, resource: Resource | None = None
+) -> bool:
+    """Tell whether a feed is asked for: also that its MLS has not vanished, unless named."""
+    named = feeds.forge is not None and mls_of(feed) in feeds.forge.mlses
+    return feeds.asks_for(feed, resource) and (feed not in vanished or named)
+
+
+def unasked_of(
+    feeds: Feeds, stored: Iterable[tuple[str, Resource]], vanished: Mapping[str, datetime]
+) -> list[Unasked]:
+    """Return what of the stored resources is not asked for (`is_asked`), feed by feed.
+
+    An MLS that has vanished although it is configured by name is told too: its runs fail.
+    """
     by_feed: dict[str, list[Resource]] = {}
     for feed, resource in sorted(stored):
-        if not feeds.asks_for(feed, resource):
+        if feed in vanished or not feeds.asks_for(feed, resource):
             by_feed.setdefault(feed, []).append(resource)
-    return [
-        Unasked(
-            feed,
-            tuple(resources),
-            whole := not feeds.asks_for(feed),
-            f"{_erasing(feed, resources, whole)} ends it; or {_asking_again(feeds, feed, whole)}",
-        )
-        for feed, resources in by_feed.items()
-    ]
+    found = []
+    for feed, resources in by_feed.items():
+        whole = feed in vanished or not feeds.asks_for(feed)
+        why, remedy = "not configured any more", _erasing(feed, resources, whole)
+        if feeds.asks_for(feed) and whole:
+            why = f"Forge does not know it any more (since {vanished[feed]:%Y-%m-%d %H:%M} UTC)"
+            first = ""
+            if not is_asked(feeds, vanished, feed):
+                other = "if access is to go on, ask Forge for it"
+            else:
+                first = f"{line_to_remove(feeds, feed)}, then "
+                other = "ask Forge for access again"
+            remedy = f"If the licence has ended, {first}{remedy} ends it; else {other}"
+        else:
+            remedy += f" ends it; or {_asking_again(feeds, feed, whole)}"
+        found.append(Unasked(feed, tuple(resources), whole, why, remedy))
+    return found
 
 
 def _erasing(feed: str, resources: Sequence[Resource], whole: bool) -> str:
@@ -77,7 +98,8 @@ def mark(site: Site, feeds: Feeds) -> None:
     """Let readers see what is stored and not asked for (the `state` in `feeds`)."""
     with site.warehouse.read() as con:
         stored = {(state.feed, state.resource) for state in cursors.states(con)}
-        gone = {pair for pair in stored if not feeds.asks_for(*pair)}
+        vanished = vanishing.proven(con)
+        gone = {pair for pair in stored if not is_asked(feeds, vanished, *pair)}
         if gone == set(unasked.since(con)):
             return
     with site.warehouse.write() as con:

@@ -1,19 +1,20 @@
 """Sensors of Forge: which MLSs have new events, and which MLSs there are."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
 from mls_assets.credentials import token_of
 from mls_assets.errors import AccessLost, TokenRefused
 from mls_assets.feeds import ForgeAccess, forge_feed, mls_of
-from mls_assets.instance import end_dead_runs, partition_problem
+from mls_assets.instance import end_dead_runs, partition_problem, run_in_flight
 from mls_assets.partitions import FORGE_PAGES, forge_mls
 from mls_assets.passes.findings import ALL_OF_FORGE, Findings
 from mls_assets.passes.site import data_folder
-from mls_assets.sensors.memory import history, landed
+from mls_assets.sensors.memory import history, landed, lost_access
 from mls_assets.sensors.pacing import (
     FIRST_WAIT_CONFIGURATION,
     History,
@@ -253,7 +254,8 @@ def _compare(
     """
     known = context.instance.get_dynamic_partitions(_partitions_name())
     listed = [forge_feed(mls.key) for mls in answer.mlses]
-    wanted = [forge_feed(mls) for mls in access.mlses] if access.mlses else listed
+    named = map(forge_feed, access.mlses) if access.mlses else listed
+    wanted = [feed for feed in named if access.asks_for(mls_of(feed))]
     if not listed and known:
         empty = f"Forge lists no MLS at all while {len(known)} are known here"
         tick.trouble(ALL_OF_FORGE, AccessLost(f"{empty}; nothing was concluded from that."), access)
@@ -277,6 +279,12 @@ def _compare(
         tick.request(_JOB, feed, History(), "a new MLS")
     now = time.time()
     seen = read_times(context.cursor)
+    left = {feed for feed in vanished if f"{_REPORTED}{feed}" in seen}
+    leaving = _leaving(context.instance, access, known, left)
+    tick.reasons += [f"{feed} loses its partition: {why}" for feed, why in leaving.items()]
+    changes: list[Any] = [forge_mls.build_add_request(new)] if new else []
+    if leaving:
+        changes.append(forge_mls.build_delete_request(list(leaving)))
     missing = {feed: seen.get(feed, now) for feed in vanished}
     reported = {f"{_REPORTED}{feed}": now for feed in vanished if feed in seen}
     if answer.odd:
@@ -284,13 +292,36 @@ def _compare(
     return tick.result(
         context,
         cursor=write_times(missing | reported),
-        dynamic_partitions_requests=[forge_mls.build_add_request(new)] if new else [],
+        dynamic_partitions_requests=changes,
         asset_events=[
             _vanished(feed)
             for feed in vanished
             if feed in seen and f"{_REPORTED}{feed}" not in seen
         ],
     )
+
+
+def _leaving(
+    instance: dg.DagsterInstance,
+    access: ForgeAccess,
+    known: Iterable[str],
+    vanished: Collection[str],
+) -> dict[str, str]:
+    """Return the partitions that have to go, and why; one that a run works on waits.
+
+    That an MLS has vanished is believed when its own run was told so too.
+    """
+    reasons = {}
+    for feed in known:
+        if not access.asks_for(mls_of(feed)):
+            reasons[feed] = "it is not configured"
+        elif feed in vanished and lost_access(instance, _JOB, feed):
+            reasons[feed] = "its MLS has vanished"
+    return {
+        feed: why
+        for feed, why in reasons.items()
+        if not run_in_flight(instance, feed=feed) and not held(instance, feed)
+    }
 
 
 def _vanished(feed: str) -> dg.AssetObservation:
@@ -310,7 +341,7 @@ def _news(position: Position, known: int) -> str:
 
 def _partitions(instance: dg.DagsterInstance, access: ForgeAccess) -> list[str]:
     known = instance.get_dynamic_partitions(_partitions_name())
-    return [feed for feed in known if not access.mlses or mls_of(feed) in access.mlses]
+    return [feed for feed in known if access.asks_for(mls_of(feed))]
 
 
 def _partitions_name() -> str:

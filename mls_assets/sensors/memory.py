@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 
+from mls_assets.errors import AccessLost
 from mls_assets.instance import FINISHED, PARTITION_TAG, began_at, run_in_flight
 from mls_assets.running import EXIT_CODE, KIND, LANDED, plain_metadata
 from mls_assets.sensors.pacing import History, Landed
@@ -149,3 +150,20 @@ def failure_of(instance: dg.DagsterInstance, run_id: str) -> Failed:
                 kinds = frozenset(str(told.get(KIND, "")).split(", "))
                 return Failed(text, int(told[EXIT_CODE]), bool(told.get(LANDED)), kinds)
     return Failed(trouble or end or _SILENT_END)
+
+
+def lost_access(instance: dg.DagsterInstance, job: str, feed: str) -> bool:
+    """Tell whether the last run of a job for a feed failed because access to it has ended."""
+    found = instance.get_runs(
+        RunsFilter(job_name=job, statuses=FINISHED, tags={PARTITION_TAG: feed}), limit=1
+    )
+    if not found or found[0].status is not DagsterRunStatus.FAILURE:
+        return False
+    for record in instance.get_records_for_run(found[0].run_id, of_type=_WORDS).records:
+        event = record.event_log_entry.dagster_event
+        failed = (
+            event.step_failure_data.user_failure_data if event and event.is_step_failure else None
+        )
+        if failed and AccessLost.__name__ in str(plain_metadata(failed.metadata).get(KIND)):
+            return True
+    return False

@@ -228,13 +228,20 @@ class ForgeClient:
         )
 
     def _access_lost(self, mls: str) -> AccessLost:
+        unlisted = False
         try:
-            known = ", ".join(shown(found.key, 60) for found in self.mlses().mlses) or "none"
+            answer = self.mlses()
         except MlsAssetsError:
             known = "not to be had"
+        else:
+            keys = [found.key for found in answer.mlses]
+            known = ", ".join(shown(key, 60) for key in keys) or "none"
+            unlisted = bool(keys) and not answer.odd and mls not in keys
         return AccessLost(
             f"{shown(mls, 60)} is unknown to the source, or access to it has ended (MLSs it "
-            f"lists: {known}). Nothing was applied or removed; check the access, or erase the feed."
+            f"lists: {known}). Nothing was applied or removed; check the access, or erase the "
+            "feed.",
+            unlisted=unlisted,
         )
 
     def _shape_for(self, resource: Resource) -> ForgeShape:

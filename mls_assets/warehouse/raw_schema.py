@@ -198,6 +198,16 @@ RAW_TABLES = (
         ("feed", "resource"),
     ),
     Table(
+        "raw.vanished",
+        "feed whose MLS its source does not know any more",
+        (
+            FEED,
+            Column("since", "TIMESTAMPTZ", "When that was answered first, by the local clock."),
+            Column("answers", "BIGINT", "How often it was answered in a row."),
+        ),
+        ("feed",),
+    ),
+    Table(
         "raw.schemas",
         "text in which a source declares its fields, each time that it was another",
         (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mls_assets.errors import ConfigurationError
+from mls_assets.errors import AccessLost, ConfigurationError
 from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed, load_feeds
 from mls_assets.passes.erase import erase
 from mls_assets.passes.publish import publish
@@ -161,6 +161,73 @@ def test_two_feeds_of_one_address_with_tokens_of_their_own_are_no_slip(place):
         place.settings,
     )  # fmt: skip
     assert status(place.site, feeds).remarks == ()
+
+
+def _mlses(place, monkeypatch, *keys):
+    """Let Forge list these MLSs only, and know no other."""
+    known = place.sandbox.market.forge
+    for key in [key for key in known if key not in keys]:
+        monkeypatch.delitem(known, key)
+
+
+def _follow_in_vain(place, times=1):
+    for _ in range(times):
+        with pytest.raises(AccessLost):
+            place.follow()
+
+
+def test_a_vanished_mls_stays_and_is_told_once_two_answers_agree(place, monkeypatch):
+    place.begin_following()
+    feeds = replace(place.feeds, spark={})
+    with monkeypatch.context() as patched:
+        _mlses(place, patched, "rmls")
+        _follow_in_vain(place)
+        assert status(place.site, feeds).unasked == (), "one odd answer proves nothing"
+        _follow_in_vain(place)
+        (unasked,) = status(place.site, feeds).unasked
+        assert "Forge does not know it any more" in str(unasked)
+        assert "mls-assets erase forge/armls --yes" in str(unasked)
+        assert states(place, feeds)[ARMLS, Resource.PROPERTY] == "unconfigured"
+        assert len(place.keys(feed=ARMLS)) > 0
+    # it came back: nothing is said, and the count starts anew
+    place.follow()
+    assert status(place.site, feeds).unasked == ()
+    assert states(place, feeds)[ARMLS, Resource.PROPERTY] == "current"
+    assert place.rows("select count(*) from raw.vanished") == [(0,)]
+
+
+def test_an_mls_that_is_null_but_listed_has_not_vanished(place):
+    place.begin_following()
+    place.fault("mls_null", "forge", resource="listings", times=0)
+    _follow_in_vain(place, times=3)
+    assert status(place.site, place.feeds).unasked == ()
+
+
+def test_a_vanished_mls_that_is_configured_by_name_is_told_with_the_line_to_take_out(
+    place, monkeypatch
+):
+    place.begin_following()
+    _mlses(place, monkeypatch, "rmls")
+    _follow_in_vain(place, times=2)
+    named = replace(place.forge, mlses=("armls", "rmls"))
+    feeds = replace(place.feeds, spark={}, forge=named, file="feeds.toml")
+    (unasked,) = status(place.site, feeds).unasked
+    assert 'take "armls" out of `mlses` in [forge] of feeds.toml' in str(unasked)
+    with pytest.raises(ConfigurationError, match="`mlses`"):
+        erase(place.site, ARMLS, feeds=feeds)
+
+
+def test_an_mls_is_erased_when_it_is_excluded_or_forge_lists_it_no_more(place, monkeypatch):
+    place.begin_following()
+    with pytest.raises(ConfigurationError, match="exclude"):
+        erase(place.site, ARMLS, feeds=place.feeds)
+    place.fault("status_502", "forge", times=0)
+    with pytest.raises(ConfigurationError, match="exclude"):
+        erase(place.site, ARMLS, feeds=place.feeds)
+    place.sandbox.faults.clear()
+    _mlses(place, monkeypatch, "rmls")
+    assert erase(place.site, ARMLS, feeds=place.feeds).ledger_entries > 0
+    assert place.keys(feed=ARMLS) == set()
 
 
 FILE = "feeds.toml"

@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
+from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus
+from dagster._core.execution.plan.objects import StepFailureData, UserFailureData
 
 from mls_assets.errors import SourceUnreachable
+from mls_assets.running import EXIT_CODE, KIND
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, Mls, MlsList, Position
 from mls_assets_tests.sensors.conftest import SPARK, Memory
@@ -255,3 +259,73 @@ def test_an_mls_that_one_answer_left_out_is_not_reported(
         result = memory.tick("forge_mls_sensor", cursor=cursor)
         assert not result.asset_events
         cursor = result.cursor
+
+
+def _lost_access(memory: Memory, feed: str, error: str = "AccessLost") -> None:
+    """Remember a run of a feed that was told so."""
+    run_id = memory.run("forge_replicate", DagsterRunStatus.FAILURE, feed)
+    failed = StepFailureData(
+        error=None,
+        user_failure_data=UserFailureData(
+            error,
+            "told so",
+            {EXIT_CODE: dg.MetadataValue.int(1), KIND: dg.MetadataValue.text(error)},
+        ),
+    )
+    memory.instance.report_dagster_event(
+        DagsterEvent(
+            DagsterEventType.STEP_FAILURE.value, "forge_replicate", event_specific_data=failed
+        ),
+        run_id,
+    )
+
+
+def _ticks(memory: Memory, times: int) -> Any:
+    result: Any = None
+    for _ in range(times):
+        result = memory.tick("forge_mls_sensor", cursor=result.cursor if result else None)
+    return result
+
+
+def _deleted(result: Any) -> list[str]:
+    return [key for request in result.dynamic_partitions_requests or []
+            if isinstance(request, dg.DeleteDynamicPartitionsRequest)
+            for key in request.partition_keys]  # fmt: skip
+
+
+def test_a_vanished_mls_loses_its_partition_when_list_and_run_agree(memory: Memory):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS, "forge/gone"])
+    assert _deleted(_ticks(memory, 4)) == [], "its runs were never told so"
+    _lost_access(memory, "forge/gone", "SourceUnreachable")
+    assert _deleted(_ticks(memory, 4)) == [], "nor were they now"
+    _lost_access(memory, "forge/gone")
+    assert _deleted(_ticks(memory, 2)) == [], "two lists prove nothing"
+    result = _ticks(memory, 3)
+    assert _deleted(result) == ["forge/gone"]
+    assert "forge/gone loses its partition" in result.skip_reason.skip_message
+
+
+def test_an_mls_that_is_listed_keeps_its_partition_whatever_its_runs_were_told(memory: Memory):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
+    _lost_access(memory, ARMLS)
+    assert _deleted(_ticks(memory, 4)) == []
+
+
+def test_the_partition_of_a_run_in_flight_waits(memory: Memory):
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS, "forge/gone"])
+    _lost_access(memory, "forge/gone")
+    memory.run("forge_replicate", DagsterRunStatus.STARTED, "forge/gone")
+    assert _deleted(_ticks(memory, 4)) == []
+
+
+def test_an_excluded_mls_gets_no_partition_and_loses_the_one_that_it_has(
+    memory: Memory, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    file = tmp_path / "feeds.toml"
+    file.write_text(f'[forge]\nurl = "{sandbox.forge_url}"\nexclude = ["armls"]\n')
+    monkeypatch.setenv("MLS_ASSETS_FEEDS", str(file))
+    result = memory.tick("forge_mls_sensor")
+    assert [request.partition_key for request in result.run_requests] == [RMLS]
+    memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
+    assert _deleted(memory.tick("forge_mls_sensor")) == [ARMLS]
+    assert ARMLS not in memory.asked_for("forge_event_sensor")
