@@ -86,7 +86,8 @@ class Case:
     """A sweep being judged, and what is found out on the way.
 
     `approval` is the approval that this sweep may use up, `released` the keys that it lets go;
-    with `hides` what a guard holds back is left out of the published tables.
+    with `hides` what a guard holds back is left out of the published tables. `undated` says what
+    came of asking for the records that no update brings.
     """
 
     site: Site
@@ -97,6 +98,7 @@ class Case:
     released: frozenset[str] = frozenset()
     changed: set[str] = field(default_factory=set)
     settled: int = 0
+    undated: str = ""
     facts: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -19,10 +19,11 @@ from mls_assets.passes.relations import refused, untold_after_walk, without_unas
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.passes.unconfigured import children_of
+from mls_assets.passes.undated import about_undated
 from mls_assets.reconcile.ending import Came, followed
 from mls_assets.sources import NotThere, QuestionRefused, SparkClient, ahead
 from mls_assets.values import Page, Resource, Source
-from mls_assets.warehouse import Walk, cursors, landing, unasked
+from mls_assets.warehouse import Walk, cursors, landing, unasked, undated
 from mls_assets.warehouse.cursors import ENDED
 
 _BEGUN_IN_THE_FUTURE = (
@@ -84,7 +85,9 @@ def download(
             source_rows=source_rows,
         )
         cursors.remember(con, feed.name, resource, began)
-    return replace(work.done, cursor=cursor, source_rows=source_rows)
+        unreached = undated.count(con, feed.name, resource)
+    done = replace(work.done, cursor=cursor, source_rows=source_rows)
+    return done.noting(about_undated(resource, unreached))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from mls_assets.passes.asking import confirmed, refetch
 from mls_assets.passes.case import Approved, Case, Evidence, Judged, how_to_release
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.site import Site
+from mls_assets.passes.undated import fetch_undated
 from mls_assets.reconcile.digest import digest
 from mls_assets.reconcile.guard import CANARY_WINDOW, DAY, Canary, Thresholds, decide
 from mls_assets.reconcile.plan import LocalKey, Plan, compare
@@ -94,11 +95,13 @@ def _judge(case: Case, thresholds: Thresholds, dry_run: bool) -> Judged:
     if not why:
         _remove(case, confirmed(case, plan.absent))
         refetch(case, plan)
+        fetch_undated(case)
         return _verdict(case)
     # what a person released goes, the others wait; but from a source that lists nothing, where no
     # key could serve as control, only if the released keys are all that there were
     released = [key for key in plan.absent if key in case.released] if plan.source else []
     _remove(case, confirmed(case, released))
+    fetch_undated(case)
     waiting = [key for key in plan.absent if key not in case.released or not released]
     return _block(case, waiting, why)
 
@@ -261,6 +264,8 @@ def _verdict(case: Case) -> Judged:
         text += f"; {len(differing):,} keys still differ for no known reason, such as {sample}"
         if refused:
             text += f". Of these, {refused:,} stand in rejected_values: they cannot be stored"
+    if case.undated:
+        text += f"; {case.undated}"
     if along:
         many = f"{along:,} open houses went with their listings"
         text += f"; {many if along > 1 else '1 open house went with its listing'}"

@@ -159,6 +159,8 @@ def _walk(
                 lead = max(-(client.skew or NO_TIME), NO_TIME)
                 sweeps.note_source_at(con, sweep_id, page.fetched_at + lead)
         proof.take(page)
+        full = len(page.keys) + page.keyless >= client.page_size
+        proof.end_untold = full and page.next is None
         waiting = _staged(site, sweep_id, [*waiting, *page.keys])
         site.progress(
             Progress(feed, resource, "sweep", proof.pages, proof.keys, proof.count_before)

@@ -19,7 +19,8 @@ DUPLICATE_SHARE = 0.01
 class SweepProof:
     """Collects the evidence page by page; `reasons` says why the sweep is void, if it is.
 
-    Holds the last key and counters only, so its size does not depend on the MLS.
+    Holds the last key and counters only, so its size does not depend on the MLS. `end_untold` says
+    that the last page was full and without a link: then both counts have to be just what came.
     """
 
     pages: int = 0
@@ -28,6 +29,7 @@ class SweepProof:
     duplicates: int = 0
     ended: bool = False
     paged_by_skip: bool = False
+    end_untold: bool = False
     count_before: int | None = None
     breaches: list[str] = field(default_factory=list)
     keyless_breaches: list[str] = field(default_factory=list)
@@ -75,6 +77,8 @@ class SweepProof:
         whole = self.count_before == count_after == distinct + self.keyless
         if not (self._bytewise or self._numeric or (self.pages == 1 and whole)):
             found.append("the keys do not ascend, so the walk had no stable order")
+        if self.end_untold and not whole:
+            found.append("the last page was full and had no link, so more may lie behind it")
         if self.duplicates > DUPLICATE_SHARE * max(self.keys, 1):
             found.append(f"{self.duplicates:,} of {self.keys:,} keys came twice")
         found += self._count_reasons(

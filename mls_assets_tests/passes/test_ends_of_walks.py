@@ -180,3 +180,12 @@ def test_a_cursor_is_never_later_than_the_window_that_was_asked_for(place):
         patched.setattr(SparkClient, "pages", recording)
         place.replicate(Resource.PROPERTY)
     assert datetime.fromisoformat(place.state()["cursor"]) <= asked[0]
+
+
+@pytest.mark.parametrize("count", ["told", "page"])
+def test_a_sweep_that_was_cut_is_void_whatever_the_count_says(place, count):
+    place.replicate(Resource.PROPERTY)
+    place.fault("top_limits_all", resource="Property", count=count, times=0)
+    swept = place.purge()
+    assert swept.void
+    assert place.keys() == place.truth()

@@ -1,0 +1,53 @@
+"""Records that lie outside of every window: they are known, so each purge asks for them by key."""
+
+import pytest
+
+from mls_assets.values import Resource
+
+NAMES = 'select "MemberKey", "MemberFullName" from members where "MemberKey" in (?, ?) order by 1'
+
+
+@pytest.mark.parametrize("modified", [None, "0099-01-01T00:00:00Z", "soon"])
+def test_changes_of_records_without_a_usable_timestamp_come_with_the_next_purge(place, modified):
+    keys = sorted(place.truth(Resource.MEMBER))[:2]
+    dated = {"ModificationTimestamp": modified}
+    place.control("change", resource="Member", keys=keys, set={**dated, "MemberFullName": "Old"})
+    (done,) = place.replicate(Resource.MEMBER)
+    assert "2 Member records have no usable ModificationTimestamp" in done.notes[0]
+    place.control("change", resource="Member", keys=keys, set={**dated, "MemberFullName": "New"})
+    (done,) = place.replicate(Resource.MEMBER)
+    assert done.changed == 0
+    judged = place.purge(Resource.MEMBER)
+    assert judged.verdict == "reconciled", judged.explanation
+    assert "2 of them were asked for by key, 2 had changed" in judged.explanation
+    assert place.rows(NAMES, *keys) == [(key, "New") for key in keys]
+
+
+def test_each_purge_asks_for_so_many_and_the_next_one_for_the_others(place, monkeypatch):
+    monkeypatch.setattr("mls_assets.passes.undated.MOST_A_PURGE", 1)
+    keys = sorted(place.truth(Resource.MEMBER))[:2]
+    for name in ("Old", "New"):
+        place.control(
+            "change",
+            resource="Member",
+            keys=keys,
+            set={"ModificationTimestamp": None, "MemberFullName": name},
+        )
+        place.replicate(Resource.MEMBER)
+    assert "1 of them were asked for by key" in place.purge(Resource.MEMBER).explanation
+    place.purge(Resource.MEMBER)
+    assert place.rows(NAMES, *keys) == [(key, "New") for key in keys]
+
+
+def test_a_purge_of_dated_records_asks_for_none(place):
+    place.begin()
+    judged = place.purge(Resource.MEMBER)
+    assert "ModificationTimestamp" not in judged.explanation
+
+
+def test_a_dry_run_asks_for_none(place):
+    keys = sorted(place.truth(Resource.MEMBER))[:1]
+    place.control("change", resource="Member", keys=keys, set={"ModificationTimestamp": None})
+    place.replicate(Resource.MEMBER)
+    judged = place.purge(Resource.MEMBER, dry_run=True)
+    assert "asked for by key" not in judged.explanation
