@@ -239,6 +239,11 @@ class Selection:
         return frozenset(path for field in self.fields for path in _paths(field))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, `1 key` or `2,000 keys`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _paths(field: str) -> tuple[str, ...]:
     name, _, inner = field.partition("{")
     within = inner.rstrip(" }").split()

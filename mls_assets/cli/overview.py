@@ -17,6 +17,9 @@ from mls_assets.values import Source
 _HEADINGS = ("feed", "resource", "state", "rows", "source rows", "last success", "reconciled",
              "newest record", "removal due")  # fmt: skip
 
+#: States that somebody has to act on, the most urgent first.
+_URGENT = ("blocked", "refused", "unconfigured", "needs_resync")
+
 
 def show(*, as_json: bool) -> int:
     """Print the status of everything stored and configured; return the exit code.
@@ -54,8 +57,9 @@ def _tokens_wanting(feeds: Feeds) -> list[str]:
 
 
 def _table(screen: Screen, current: Status, now: datetime) -> None:
-    screen.table(_HEADINGS, [_row(entry, now) for entry in current.feeds])
-    for entry in current.feeds:
+    ranked = sorted(current.feeds, key=_rank)
+    screen.table(_HEADINGS, [_row(entry, now) for entry in ranked])
+    for entry in ranked:
         if entry.blocked is not None:
             screen.say(
                 f"blocked: {entry.blocked.explanation or entry.blocked.sweep_id} "
@@ -75,6 +79,19 @@ def _table(screen: Screen, current: Status, now: datetime) -> None:
     screen.say(f"Published: {published}")
 
 
+def _shown(entry: FeedStatus) -> str:
+    """Return the state in one word; what a guard holds back is nothing that is current."""
+    return "blocked" if entry.blocked is not None else entry.state.state
+
+
+def _rank(entry: FeedStatus) -> int:
+    """Put first what a person has to do something about; else the order stays."""
+    state = _shown(entry)
+    if state in _URGENT:
+        return _URGENT.index(state)
+    return len(_URGENT) + (entry.hours_left is None or entry.hours_left >= 0)
+
+
 def _remedy(entry: FeedStatus) -> str:
     downloaded = entry.state.initial_download_complete
     is_forge = entry.state.feed.startswith(f"{Source.FORGE}/")
@@ -86,7 +103,7 @@ def _row(entry: FeedStatus, now: datetime) -> tuple[str, ...]:
     return (
         state.feed,
         str(state.resource),
-        state.state,
+        _shown(entry),
         amount(state.rows),
         amount(state.source_rows),
         ago(state.last_success_at, now),

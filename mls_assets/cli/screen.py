@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from mls_assets.values import counted
+
 if TYPE_CHECKING:
     from mls_assets.passes.site import Progress as Report
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 PLAIN_SECONDS = 3.0
 #: Columns of a table where no terminal sets a limit; enough that nothing is ever wrapped.
 PLAIN_WIDTH = 400
+#: Columns that name a row where a table becomes lines: feed, resource, state (pass, verdict).
+_NAMING = 3
 #: So many log files of earlier runs are kept.
 LOGS_KEPT = 100
 
@@ -117,7 +121,7 @@ class _Lines:
             return
         of = f" of {report.expected:,}" if report.expected is not None else ""
         name, stage = _stage(report)
-        pages = f"{report.pages:,} page{'' if report.pages == 1 else 's'}"
+        pages = counted(report.pages, "page")
         self._say(f"{name} {stage}: {pages}, {report.records:,}{of} records")
         self._shown, self._shown_at = report, time.monotonic()
 
@@ -217,7 +221,10 @@ class Screen:
         self._console.file.flush()
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Write a table; columns of numbers are set to the right."""
+        """Write a table; columns of numbers are set to the right.
+
+        Where it is wider than the terminal, each row becomes lines, and no cell is ever broken.
+        """
         self.settle()
         rows = [[plain(cell) for cell in row] for row in rows]
         table = Table(box=SIMPLE_HEAD, safe_box=True, pad_edge=False)
@@ -228,8 +235,30 @@ class Screen:
             )
         for row in rows:
             table.add_row(*[Text(cell) for cell in row])
-        self._console.print(table, soft_wrap=False)
+        roomy = self._console.options.update(width=PLAIN_WIDTH)
+        if self._console.measure(table, options=roomy).maximum <= self._console.width:
+            self._console.print(table, soft_wrap=False)
+        else:
+            for line in _as_lines(headings, rows, self._console.width):
+                self._console.print(Text(line))
         self._console.file.flush()
+
+
+def _as_lines(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """Yield a table as lines: what the first three columns say, and the others below by name."""
+    for row in rows:
+        yield "  ".join(row[:_NAMING])
+        line = ""
+        for heading, cell in zip(headings[_NAMING:], row[_NAMING:], strict=True):
+            if cell == "-":
+                continue
+            part = f"{heading} {cell}"
+            if line and len(line) + 2 + len(part) > width:
+                yield line
+                line = ""
+            line = f"{line}, {part}" if line else f"  {part}"
+        if line:
+            yield line
 
 
 def _is_number(cell: str) -> bool:

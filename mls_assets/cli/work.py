@@ -31,7 +31,7 @@ from mls_assets.passes.site import Site, data_folder, database_of
 from mls_assets.passes.status import status
 from mls_assets.passes.unconfigured import line_to_remove
 from mls_assets.running import first_exit_code
-from mls_assets.values import CHILD_RESOURCES, RESOURCES, Resource, Source
+from mls_assets.values import CHILD_RESOURCES, RESOURCES, Resource, Source, counted
 
 #: Verbs that bring data of a source into the folder.
 _FILLING = ("replicate", "purge")
@@ -246,9 +246,8 @@ def _replicated(
     count = sum(bad.values())
     if count:
         session.screen.say(
-            f"{count:,} {'value' if count == 1 else 'values'} did not fit as sent and "
-            f"{'stands' if count == 1 else 'stand'} in rejected_values, each with its reason: "
-            'mls-assets sql "select * from rejected_values".'
+            f"{counted(count, 'value')} did not fit as sent: see the table rejected_values of "
+            f"{session.site.published}, which has the reason of each"
         )
     for told in current.unasked:
         session.screen.say(f"Note: {told}")

@@ -18,7 +18,7 @@ from mls_assets.passes.undated import fetch_undated
 from mls_assets.reconcile.digest import digest
 from mls_assets.reconcile.guard import CANARY_WINDOW, DAY, Canary, Thresholds, decide
 from mls_assets.reconcile.plan import LocalKey, Plan, compare
-from mls_assets.values import Reason
+from mls_assets.values import Reason, counted
 from mls_assets.warehouse import (
     Connection,
     cursors,
@@ -261,14 +261,15 @@ def _verdict(case: Case) -> Judged:
         text += f"; {case.settled:,} listed as deleted had become otherwise"
     if not equal:
         sample = ", ".join(differing[:5])
-        text += f"; {len(differing):,} keys still differ for no known reason, such as {sample}"
+        count = counted(len(differing), "key")
+        text += f"; {count} left without a match for no known reason, such as {sample}"
         if refused:
             text += f". Of these, {refused:,} stand in rejected_values: they cannot be stored"
     if case.undated:
         text += f"; {case.undated}"
     if along:
-        many = f"{along:,} open houses went with their listings"
-        text += f"; {many if along > 1 else '1 open house went with its listing'}"
+        theirs = "its listing" if along == 1 else "their listings"
+        text += f"; {counted(along, 'open house')} went with {theirs}"
     verdict = "reconciled" if equal else "unequal"
     with case.site.warehouse.write() as con:
         _spend_keyless(case, con)

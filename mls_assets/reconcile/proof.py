@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import lt
 
-from mls_assets.values import KeyPage
+from mls_assets.values import KeyPage, counted
 
 #: Share of keys that came twice above which a walk is no proof, although each page was proper.
 DUPLICATE_SHARE = 0.01
@@ -99,7 +99,7 @@ class SweepProof:
         if least <= seen <= most:
             return []
         return [
-            f"{seen:,} keys came, but the source counts {self.count_before:,} before and "
+            f"{counted(seen, 'key')} came, but the source counts {self.count_before:,} before and "
             f"{count_after:,} after the walk"
         ]
 
