@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mls_assets.errors import CursorWentBack
 from mls_assets.feeds import ForgeAccess, mls_of
+from mls_assets.passes.keeping import keeping
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Progress, Site
@@ -42,6 +43,7 @@ def follow(
             current = page.remaining == 0
             with site.warehouse.write() as con:
                 cursors.expect_cursor(con, feed, resource, cursor)
+                page = keeping(con, page)
                 landed = landing.land(con, page, source=Source.FORGE, walk=None, run_id=site.run_id)
                 cursor = str(page.position)
                 cursors.advance_events(

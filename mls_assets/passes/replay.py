@@ -20,6 +20,7 @@ from mls_assets.passes.claim import claim
 from mls_assets.passes.clients import forge_client
 from mls_assets.passes.events import follow
 from mls_assets.passes.judge import judge
+from mls_assets.passes.keeping import keeping
 from mls_assets.passes.normalise import normalise_locked
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.selection import settle
@@ -221,7 +222,7 @@ def _land(site: Site, sweep_id: str) -> None:
         numbers = replaying.numbers(con, sweep_id)
     for number in numbers:
         with site.warehouse.write() as con:
-            page = replaying.take(con, sweep_id, number)
+            page = keeping(con, replaying.take(con, sweep_id, number))
             landing.land(con, page, source=Source.FORGE, walk=None, run_id=site.run_id)
 
 

@@ -15,7 +15,7 @@ from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Site
 from mls_assets.sources import KINDS, ForgeClient
 from mls_assets.values import Resource, Selection
-from mls_assets.warehouse import cursors, selections
+from mls_assets.warehouse import cursors, origins, selections
 
 _KINDS = {resource: kind for kind, (resource, _) in KINDS.items()}
 #: Names of fields in a message.
@@ -64,6 +64,8 @@ def settle(
     if shape is None:
         if before or state.cursor:
             raise SelectionNarrowed(_query_gone(feed, resource, state.rows))
+        with site.warehouse.write() as con:
+            origins.unask(con, feed, resource)
         none = f"{feed}: the source's schema has no query for {kind}, so there are none here"
         return Settled(asked=False, notes=(none,))
     now = shape.asked

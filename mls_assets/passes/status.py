@@ -10,7 +10,7 @@ from mls_assets.passes.findings import Finding, Findings, refused
 from mls_assets.passes.site import Site
 from mls_assets.passes.unconfigured import Unasked
 from mls_assets.values import Source
-from mls_assets.warehouse import cursors, publication, sweeps, unasked, vanishing
+from mls_assets.warehouse import cursors, origins, publication, sweeps, unasked, vanishing
 from mls_assets.warehouse.cursors import FeedState
 from mls_assets.warehouse.sweeps import SweepRow
 
@@ -96,7 +96,10 @@ def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
         marked = unasked.since(con)
         holding = unasked.holding(con)
         vanished = vanishing.proven(con)
+        asked = origins.asked(con, Source.FORGE)
         remarks = (*unconfigured.children_unasked(con, feeds), *unconfigured.doubled(con, feeds))
+    # what was asked of MLSs that no file names, whether anything came or not
+    begun = [key for key in asked if unconfigured.is_asked(feeds, vanished, *key)]
     unasked_here = {key for key in states if not unconfigured.is_asked(feeds, vanished, *key)}
     for key in unasked_here:
         states[key] = replace(states[key], state="unconfigured")
@@ -105,7 +108,7 @@ def status(site: Site, feeds: Feeds, *, now: datetime | None = None) -> Status:
             evidence[key] = min(marked[key], evidence.get(key, marked[key]))
     # of what holds nothing, nothing has to be removed
     idle = unasked_here - holding
-    for feed, resource in _configured(feeds):
+    for feed, resource in (*_configured(feeds), *begun):
         states.setdefault((feed, resource), FeedState(feed=feed, resource=resource))
     findings = Findings(site.folder).standing(feeds)
     for key in refused(findings, states.keys() - unasked_here):

@@ -69,6 +69,7 @@ FORGE_FAULTS: Mapping[str, Stage] = {
     "livelock": "page",
     "bad_record": "page",
     "tombstone_without_key": "page",
+    "fields_left_out": "page",  # params: fields (that no result of the page has)
     "schema_cut": "page",  # params: type (Listing), drop (its fields; absent: all are null)
     "truncated_body": "wire",
 }

@@ -5,6 +5,7 @@ answer 200 with 499 results and a null, or with `mls: null`, when one resolver f
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,8 @@ from mls_assets.sources.split import (
 from mls_assets.sources.vendor_errors import Kind, Verdict, classify_graphql
 from mls_assets.values import RawRecord, Reason, Reject, Removal, Resource
 
+#: An event id as a text; it is stored in 64 bits.
+_EVENT_ID = re.compile(r"[0-9]{1,18}")
 _NOTHING = (b"null", b"[]", b'""')
 
 
@@ -159,6 +162,8 @@ def _says_nothing(head: Head, shape: ForgeShape) -> bool:
 
 
 def _position(latest_event: object, remaining: object) -> Position:
+    if isinstance(latest_event, str) and _EVENT_ID.fullmatch(latest_event):
+        latest_event = int(latest_event)  # so do engines send what may exceed an Int
     if isinstance(latest_event, bool) or not isinstance(latest_event, int) or latest_event < 0:
         raise AnswerBroken("its latest_event is no event id")
     if isinstance(remaining, bool) or not isinstance(remaining, int) or remaining < 0:

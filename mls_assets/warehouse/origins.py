@@ -68,6 +68,22 @@ def sharing(con: Connection, feed: str) -> list[str]:
     return [other for (other,) in found]
 
 
+def asked(con: Connection, source: Source) -> list[tuple[str, Resource]]:
+    """Return the feeds and resources of a kind of source that were ever asked for."""
+    found = rows(
+        con,
+        "select feed, resource from raw.questions semi join (from raw.origins where source = ?) "
+        "using (feed) order by all",
+        [source],
+    )
+    return [(feed, Resource(resource)) for feed, resource in found]
+
+
+def unask(con: Connection, feed: str, resource: Resource) -> None:
+    """Forget that a resource was asked for: its source has none."""
+    con.execute("delete from raw.questions where feed = ? and resource = ?", [feed, resource])
+
+
 def source_of(con: Connection, feed: str) -> Source:
     """Return the kind of source of a feed, by its origin, else by its name."""
     known = scalar(con, "select source from raw.origins where feed = ?", [feed])

@@ -1,5 +1,6 @@
 """A Forge MLS under a log, a network and a process that do what they like."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis.stateful import rule
 
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.values import Resource
+from mls_assets.warehouse import arrow
 from mls_assets_tests.model.market import FEW, MarketModel
 from mls_assets_tests.model.profiles import EXAMPLES, running
 from mls_assets_tests.passes.place import ARMLS
@@ -21,10 +23,13 @@ FAULTS = (
 
 
 class ForgeMarket(MarketModel):
+    """Whatever becomes of the schema, a listing keeps every field that it ever had."""
+
     feed = ARMLS
     comes_through = False  # a log that was reset may bring a replay that the guard holds back
 
     def configure(self) -> None:
+        self.fields: dict[str, frozenset[str]] = {}
         self.place.forge_settings = ForgeSettings(patience_seconds=0.05)
 
     def replicate(self) -> Any:
@@ -32,6 +37,15 @@ class ForgeMarket(MarketModel):
 
     def purge(self, **how: Any) -> Any:
         return self.place.replay(ARMLS, Resource.PROPERTY, **how)
+
+    def hold_promises(self) -> None:
+        super().hold_promises()
+        found = self.place.rows("select record_key, body, size from raw.records")
+        for key, body, size in found:
+            told = frozenset(json.loads(arrow.unpacked(body, size)))
+            lost = self.fields.get(key, told) - told
+            assert not lost, f"{key} lost {sorted(lost)}"
+            self.fields[key] = told
 
     @rule(count=FEW)
     def restore(self, count: int) -> None:
@@ -44,6 +58,16 @@ class ForgeMarket(MarketModel):
     @rule(name=st.sampled_from(FAULTS), after=st.integers(0, 3), times=st.integers(0, 2))
     def fault(self, name: str, after: int, times: int) -> None:
         self.place.fault(name, "forge", resource="listings", after=after, times=times)
+
+    @rule(refused=st.booleans(), status=st.sampled_from([200, 400]), times=st.integers(0, 2))
+    def the_schema_is_lost(self, refused: bool, status: int, times: int) -> None:
+        """Introspection is refused, or a page of maintenance answers it."""
+        name = "query_refused" if refused else "html_200"
+        self.place.fault(name, "forge", resource="schema", status=status, times=times)
+
+    @rule(times=st.integers(0, 2), drop=st.sampled_from([["City"], ["LivingArea", "Photos"]]))
+    def the_schema_is_cut(self, times: int, drop: list[str]) -> None:
+        self.place.fault("schema_cut", "forge", resource="schema", drop=drop, times=times)
 
     @rule()
     def the_network_recovers(self) -> None:

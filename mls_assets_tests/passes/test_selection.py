@@ -207,6 +207,39 @@ def test_where_nothing_was_noted_records_that_lost_fields_are_filled_again(place
     assert filled(place) > 20
 
 
+# Fields that were asked for and did not come ---------------------------------------------------
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_a_field_that_did_not_come_empties_nothing_and_is_said(following: Place, replayed: bool):
+    before = following.rows(FULL)
+    media = following.rows("select count(*) from media")
+    left_out = ["LivingArea", "ForgeFeatures", "Photos"]
+    following.fault("fields_left_out", "forge", resource="listings", fields=left_out, times=0)
+    changed = set(following.control("change", feed=ARMLS, count=5, what="price")["keys"])
+    if replayed:
+        assert following.replay().verdict == "reconciled"
+    else:
+        assert (following.follow().changed, following.follow().changed) == (5, 0)
+    after = normalised(following)
+    assert [row[:4] + row[5:] for row in after] == [row[:4] + row[5:] for row in before]
+    assert {row[0] for row in after} - {row[0] for row in set(after) & set(before)} == changed
+    assert following.rows("select count(*) from media") == media
+    said = following.rows("select record_key, problem from rejected_values where value is null")
+    assert changed <= {key for key, _ in said}
+    assert all("did not come" in problem for _, problem in said)
+    following.sandbox.faults.clear()
+    assert following.replay().verdict == "reconciled"
+    assert following.rows("select record_key from rejected_values where value is null") == []
+
+
+def test_a_new_record_without_some_fields_lands_as_it_came(place: Place):
+    place.fault("fields_left_out", "forge", resource="listings", fields=["LivingArea"], times=0)
+    done = place.follow()
+    assert (done.new > 20, done.rejected) == (True, 0)
+    assert filled(place) == 0
+
+
 # Agents -------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mls_assets.errors import SourceUnreachable
 from mls_assets.passes.status import FeedStatus, last_proof, status
 from mls_assets.values import Resource
 from mls_assets.warehouse import FeedState
@@ -64,3 +65,29 @@ def test_a_blocked_feed_is_told_with_its_sweep_and_the_hours_left(place):
     assert entry["blocked"]["sweep_id"] == judged.sweep_id
     assert entry["blocked"]["absent"] == 30
     assert 11 < entry["hours_left"] <= 12
+
+
+def test_an_mls_whose_listings_never_came_is_named_beside_the_agents_that_did(place):
+    place.fault("status_502", "forge", resource="listings", times=0)
+    place.follow(resource=Resource.MEMBER)
+    with pytest.raises(SourceUnreachable):
+        place.follow()
+    with pytest.raises(SourceUnreachable):
+        place.follow(feed="forge/rmls")
+    told = [
+        (entry["feed"], entry["resource"], entry["state"])
+        for entry in status(place.site, place.feeds).as_json()["feeds"]
+        if entry["feed"].startswith("forge/")
+    ]
+    assert told == [
+        ("forge/armls", "Member", "current"),
+        ("forge/armls", "Property", "new"),
+        ("forge/rmls", "Property", "new"),
+    ]
+
+
+def test_agents_that_a_source_does_not_have_are_not_waited_for(place):
+    place.fault("schema_cut", "forge", type="Mls", drop=["agents"], times=0)
+    place.follow(resource=Resource.MEMBER)
+    told = status(place.site, place.feeds).as_json()["feeds"]
+    assert {entry["feed"] for entry in told} == {"spark/default"}

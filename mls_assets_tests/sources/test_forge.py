@@ -117,6 +117,11 @@ def test_full_and_overfull_pages_are_legal(server: Server, forge: Clients):
     assert len(page.records) == 700
 
 
+def test_an_event_id_that_comes_as_text_is_that_number(server: Server, forge: Clients):
+    answers(server, events("8589934592", 1, live("1")), events("8589934593", 0))
+    assert [page.position for page in follow(forge())] == [8589934592, 8589934593]
+
+
 def test_remaining_may_grow_and_an_empty_page_may_get_on(server: Server, forge: Clients):
     answers(server, events(2, 5, live("1")), events(3, 900), events(4, 0, live("2")))
     assert [page.remaining for page in follow(forge())] == [5, 900, 0]
@@ -336,7 +341,8 @@ def test_a_refusal_is_raised_at_once(
             as_json({"data": {"mls": {"listings": ENVELOPE | {"results": None}}}}), id="no results"
         ),
         pytest.param(events(None, 0), id="latest_event null"),
-        pytest.param(events("7", 0), id="latest_event a text"),
+        pytest.param(events("7.5", 0), id="latest_event a text that is no number"),
+        pytest.param(events(7.0, 0), id="latest_event a float"),
         pytest.param(events(-1, 0), id="latest_event negative"),
         pytest.param(events(True, 0), id="latest_event a boolean"),
         pytest.param(reply(200, "<html>Login</html>", Content_Type="text/html"), id="html"),

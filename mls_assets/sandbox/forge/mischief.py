@@ -35,6 +35,10 @@ def spoil(body: dict[str, Any], fault: Fault, variables: Mapping[str, Any]) -> d
         answer["remaining"] = max(1, answer["remaining"])
     elif fault.name == "bad_record" and results:
         results[0].update(ListPrice={"amount": "call"}, Photos="none", PostalCode=85201)
+    elif fault.name == "fields_left_out":
+        for result in results:
+            for name in fault.params.get("fields", ()):
+                result.pop(name, None)
     elif fault.name == "tombstone_without_key":
         blank = dict.fromkeys(results[0] if results else ("ListingKey",))
         results.insert(0, {**blank, "DELETED": True})
