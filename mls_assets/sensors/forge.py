@@ -8,7 +8,13 @@ from typing import Any
 import dagster as dg
 
 from mls_assets.credentials import token_of
-from mls_assets.errors import AccessLost, TokenRefused
+from mls_assets.errors import (
+    AccessLost,
+    AnswerBroken,
+    SourceError,
+    SourceRefused,
+    TokenRefused,
+)
 from mls_assets.feeds import ForgeAccess, forge_feed, mls_of
 from mls_assets.instance import end_dead_runs, partition_problem, run_in_flight
 from mls_assets.partitions import FORGE_PAGES, forge_mls
@@ -47,6 +53,8 @@ EVENT_FLOOR = 3600.0
 FIRST_RUN_SECONDS = 120.0
 #: In the event sensor's cursor, beside the MLSs without a run: before when nothing is asked.
 _NOT_BEFORE = "not before"
+#: How often a tick halves a question that was refused: one MLS among 50 is found in six steps.
+_SPLITS = 12
 #: In the cursor of `forge_mls_sensor`, before an MLS that was reported as vanished.
 _REPORTED = "reported "
 #: What each address's schema told, and when, so that a tick is one request and not two; and for
@@ -212,34 +220,54 @@ class _Quiet:
 def _ask(access: ForgeAccess, tick: Tick, quiet: Mapping[str, _Quiet]) -> list[str]:
     """Request runs for those of the quiet MLSs whose logs have moved.
 
-    A question that fails is no other's failure, but for a refused token, which is raised. Returns
+    A question that fails is no other's failure, but for a refused token, which is raised. One that
+    is refused may be so for a single MLS in it, so its halves are asked, some times a tick. Returns
     the MLSs that there was no time to ask about.
     """
     resource = next(resource for resource in FORGE_PAGES.values() if resource in access.resources)
-    waiting = list(quiet)
+    feeds, splits = list(quiet), _SPLITS
+    waiting = [
+        feeds[start : start + MLSES_A_QUESTION] for start in range(0, len(feeds), MLSES_A_QUESTION)
+    ]
     with _client(access) as client:
         while waiting and not tick.out_of_time(ASKING_SECONDS):
-            asked, waiting = waiting[:MLSES_A_QUESTION], waiting[MLSES_A_QUESTION:]
+            asked = waiting.pop(0)
             known = {mls_of(feed): quiet[feed].position for feed in asked}
+            found: Mapping[str, Position | SourceError] = {}
+            failed: Exception | None = None
             try:
                 found = client.positions(list(known), known, resource)
             except TokenRefused:
                 raise
             except Exception as error:  # noqa: BLE001 - the next MLSs are asked about all the same
-                tick.trouble(ALL_OF_FORGE, error, access)
-                continue
-            tick.served.add(ALL_OF_FORGE)
-            for feed in asked:
-                _decide(tick, feed, quiet[feed], found.get(mls_of(feed)))
-    return waiting
+                failed = error
+            if len(asked) > 1 and splits and all(map(_is_refusal, found.values() or [failed])):
+                half = len(asked) // 2
+                waiting[:0] = [asked[:half], asked[half:]]
+                splits -= 1
+            elif failed:
+                alone = len(asked) == 1 and _is_refusal(failed)
+                tick.trouble(asked[0] if alone else ALL_OF_FORGE, failed, access)
+            else:
+                tick.served.add(ALL_OF_FORGE)
+                for feed in asked:
+                    _decide(tick, feed, quiet[feed], found.get(mls_of(feed)))
+    return [feed for batch in waiting for feed in batch]
+
+
+def _is_refusal(found: object) -> bool:
+    return isinstance(found, SourceRefused | AnswerBroken)
 
 
 def _decide(tick: Tick, feed: str, quiet: _Quiet, found: Position | Exception | None) -> None:
     if isinstance(found, Exception):
         tick.trouble(feed, found)
         return
+    if found is None:
+        tick.reasons.append(f"{feed}: Forge told nothing of it")
+        return
     tick.served.add(feed)
-    if found is None or (found.latest_event == quiet.position and not found.remaining):
+    if found.latest_event == quiet.position and not found.remaining:
         tick.reasons.append(f"{mls_of(feed)} is current at event {quiet.position:,}")
     else:
         tick.request(_JOB, feed, quiet.past, _news(found, quiet.position))

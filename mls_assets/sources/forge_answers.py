@@ -213,7 +213,7 @@ def positions_of(
     """Read the answer to a question for several positions: per MLS, a position or an error.
 
     An error counts for the alias in its `path`, one without such a path for all. Raises
-    AnsweredErrors where no data came, TokenRefused where an error speaks of the token, and
+    AnsweredErrors where no data came, TokenRefused where one of all speaks of the token, and
     AnswerBroken if it is no answer at all.
     """
     answer = unpack(body, ("data", "-"))
@@ -237,6 +237,8 @@ def _one_position(
     if errors:
         verdict = classify_graphql(list(errors), partial=False)
         text = f"{name}: {verdict.sentence()}. Its events were not looked at."
+        if verdict.kind is Kind.ACCESS and _alias(errors[0]) is not None:
+            return AccessLost(text)  # of this MLS: the token may ask about the others
         if verdict.kind is Kind.ACCESS:
             raise TokenRefused(text)
         return SourceRefused(text)

@@ -8,7 +8,7 @@ import pytest
 from dagster import DagsterEvent, DagsterEventType, DagsterRunStatus
 from dagster._core.execution.plan.objects import StepFailureData, UserFailureData
 
-from mls_assets.errors import SourceUnreachable
+from mls_assets.errors import SourceRefused, SourceUnreachable
 from mls_assets.running import EXIT_CODE, KIND
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets.sources import MLSES_A_QUESTION, ForgeClient, Mls, MlsList, Position
@@ -329,3 +329,30 @@ def test_an_excluded_mls_gets_no_partition_and_loses_the_one_that_it_has(
     memory.instance.add_dynamic_partitions("forge_mls", [ARMLS, RMLS])
     assert _deleted(memory.tick("forge_mls_sensor")) == [ARMLS]
     assert ARMLS not in memory.asked_for("forge_event_sensor")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_mls_for_which_a_whole_question_is_refused_does_not_silence_the_others(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch, later: Any, whole: bool
+):
+    names = [f"mls{number:02d}" for number in range(MLSES_A_QUESTION)]
+    memory.instance.add_dynamic_partitions("forge_mls", [f"forge/{name}" for name in names])
+    for name in names:
+        memory.landed(f"forge/{name}", cursor="5")
+    later(61)
+    asked: list[int] = []
+
+    def answer(_: object, mlses: list[str], *__: object) -> dict[str, Any]:
+        asked.append(len(mlses))
+        refused = SourceRefused("no such MLS")
+        if "mls17" in mlses and whole:
+            raise refused
+        if "mls17" in mlses:
+            return dict.fromkeys(mlses, refused)
+        return {mls: Position(9, 4) for mls in mlses}
+
+    monkeypatch.setattr(ForgeClient, "positions", answer)
+    result = memory.tick("forge_event_sensor")
+    requested = {request.partition_key for request in result.run_requests}
+    assert requested == {f"forge/{name}" for name in names} - {"forge/mls17"}
+    assert len(asked) <= 13

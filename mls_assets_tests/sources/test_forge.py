@@ -485,6 +485,15 @@ def test_positions_of_many_mlss_are_one_request(server: Server, forge: Clients):
     assert len(server.asked) == 2
 
 
+def test_a_forbidden_mls_is_no_refused_token(server: Server, forge: Clients):
+    forbidden = {"message": "x", "path": ["m1"], "extensions": {"code": "FORBIDDEN"}}
+    data = {"m0": {"listings": {"latest_event": 1, "remaining": 0}}, "m1": None}
+    answers(server, failed(forbidden, data=data))
+    found = forge().positions(["a", "b"], {})
+    assert found["a"] == Position(1, 0)
+    assert type(found["b"]) is AccessLost
+
+
 def test_an_error_without_a_path_counts_for_all(server: Server, forge: Clients):
     data = {"m0": {"listings": {"latest_event": 1, "remaining": 0}}, "m1": None}
     answers(server, failed({"message": "down"}, data=data))
