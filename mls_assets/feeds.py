@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from mls_assets import feeds_file
 from mls_assets.credentials import checked_url, checked_variable
@@ -45,7 +46,8 @@ class SparkFeed(_Fed):
     """One Spark key: what it may ask, and what its sensors do (minutes, hours).
 
     `page_size` is the `$top` of its walks, `relations_page_size` that of pages with Media, Room and
-    Unit, which are larger; a replication key may ask for 1,000 (guide, "Replication").
+    Unit, which are larger; a replication key may ask for 1,000 (guide, "Replication"). `time_zone`
+    is where its open houses are ("": unknown).
     """
 
     name: str
@@ -58,6 +60,7 @@ class SparkFeed(_Fed):
     relations_page_size: int = 250
     update_minutes: float = 5
     purge_hours: float = 6
+    time_zone: str = ""
     source = Source.SPARK
 
     def question(self, resource: Resource) -> str:
@@ -178,7 +181,10 @@ def load_feeds(environ: Mapping[str, str] | None = None) -> Feeds:
     spark, forge = {}, None
     if environ.get(_SPARK_TOKEN, "").strip():
         url = environ.get("SPARK_BASE_URL", "").strip() or SPARK_DEFAULT_URL
-        feed = _spark("default", {"base_url": url}, "SPARK_BASE_URL")
+        settings = {"base_url": url}
+        if zone := environ.get("SPARK_TIME_ZONE", "").strip():
+            settings["time_zone"] = _time_zone(zone, "SPARK_TIME_ZONE")
+        feed = _spark("default", settings, "SPARK_BASE_URL")
         spark[feed.name] = feed
     if environ.get(_FORGE_TOKEN, "").strip() and environ.get("FORGE_URL", "").strip():
         forge = _forge({"url": environ["FORGE_URL"].strip()}, "FORGE_URL")
@@ -225,6 +231,8 @@ def _spark(name: str, table: dict[str, Any], where: str) -> SparkFeed:
         options["relations"] = tuple(dict.fromkeys(options["relations"]))
     feed = SparkFeed(name=f"{Source.SPARK}/{name}", **options)
     checked_url(feed.base_url, where)
+    if feed.time_zone:
+        _time_zone(feed.time_zone, where)
     feeds_file.between(feed.page_size, 1, _MOST_A_PAGE, "page_size", where)
     feeds_file.between(feed.relations_page_size, 1, _MOST_A_PAGE, "relations_page_size", where)
     feeds_file.between(feed.update_minutes, 1, _DAY_MINUTES, "update_minutes", where)
@@ -257,6 +265,15 @@ def _forge(table: dict[str, Any], where: str) -> ForgeAccess:
     # the guide: wait at least one minute when current
     feeds_file.between(access.poll_seconds, 60, _DAY_MINUTES * 60, "poll_seconds", where)
     return access
+
+
+def _time_zone(name: str, where: str) -> str:
+    if name not in available_timezones():
+        raise ConfigurationError(
+            f"{where}: there is no time zone {name!r}. Nothing was done; name one of the IANA "
+            "database, such as America/Phoenix."
+        )
+    return name
 
 
 def _options(kind: type, table: dict[str, Any], where: str) -> dict[str, Any]:

@@ -18,6 +18,17 @@ def test_a_spark_token_alone_gives_the_default_feed_at_the_vendors_root():
     assert feeds.forge is None
 
 
+def test_a_spark_feed_may_be_told_its_time_zone(tmp_path):
+    variables = {"SPARK_ACCESS_TOKEN": "t", "SPARK_TIME_ZONE": "America/Phoenix"}
+    assert load_feeds(variables).spark["spark/default"].time_zone == "America/Phoenix"
+    path = tmp_path / "feeds.toml"
+    path.write_text("[spark.hills]\ntime_zone = 'America/Denver'\n[spark.sea]\n")
+    feeds = load_feeds({"MLS_ASSETS_FEEDS": str(path)}).spark
+    assert [feed.time_zone for feed in feeds.values()] == ["America/Denver", ""]
+    with pytest.raises(ConfigurationError, match="SPARK_TIME_ZONE: there is no time zone 'MST7'"):
+        load_feeds({**variables, "SPARK_TIME_ZONE": "MST7"})
+
+
 def test_forge_needs_both_token_and_url():
     assert load_feeds({"FORGE_API_TOKEN": "t"}).forge is None
     assert load_feeds({"FORGE_URL": "https://forge.example/graphql"}).forge is None
@@ -70,6 +81,7 @@ def test_a_feeds_file_names_several_feeds(tmp_path):
         ("[spark.a]\nbase_url = 'http://replication.sparkapi.com/x'", "https"),
         ("[spark.a]\nbase_url = 'https://u:p@host/x'", "host and path alone"),
         ("[spark.a]\nbase_url = 'https://host:99999/x'", "cannot be read"),
+        ("[spark.a]\ntime_zone = 'Arizona'", "no time zone 'Arizona'"),
         ("[spark.a]\npurge_hours = 'often'", "has to be a number"),
         ("[spark.a]\npurge_hours = 0", "at least"),
         ("[spark.a]\npage_size = 0", "at least 1"),

@@ -5,7 +5,8 @@ from mls_assets.passes import unconfigured
 from mls_assets.passes.findings import Findings, refused
 from mls_assets.passes.site import Progress, Site
 from mls_assets.reconcile.guard import Thresholds
-from mls_assets.warehouse import cursors, publication, refusals
+from mls_assets.reso.time_zones import ZONE_OF_STATE
+from mls_assets.warehouse import cursors, open_houses, publication, refusals
 from mls_assets.warehouse.publication import Published
 
 
@@ -18,13 +19,14 @@ def publish(
 ) -> Published | None:
     """Publish; None if `only_if_changed` and nothing changed since the last publication.
 
-    With `feeds` readers are told in `feeds.state` what is stored and not configured any more. What
-    ticks and runs found out about tokens since is told to them, too. Raises PublicationRefused
-    when readers would lose more keys without an entry in the ledger than a purge may remove at
-    once, unless a person accepts that.
+    With `feeds` readers are told in `feeds.state` what is stored and not configured any more, and
+    open houses get their local times. What ticks and runs found out about tokens since is told to
+    them, too. Raises PublicationRefused when readers would lose more keys without an entry in the
+    ledger than a purge may remove at once, unless a person accepts that.
     """
     if feeds is not None:
         unconfigured.mark(site, feeds)
+        _localise(site, feeds)
     _mark_refused(site)
     if only_if_changed:
         with site.warehouse.read() as con:
@@ -48,3 +50,9 @@ def _mark_refused(site: Site) -> None:
             return
     with site.warehouse.write() as con:
         refusals.mark(con, found)
+
+
+def _localise(site: Site, feeds: Feeds) -> None:
+    zones = {name: feed.time_zone or None for name, feed in feeds.spark.items()}
+    with site.warehouse.write() as con:
+        open_houses.localise(con, zones, ZONE_OF_STATE)

@@ -30,6 +30,7 @@ POLARS_TYPES: Mapping[str, pl.DataType] = {
     "BOOLEAN": pl.Boolean(),
     "DATE": pl.Date(),
     "TIMESTAMPTZ": _MOMENT,
+    "TIMESTAMP": pl.Datetime("us"),
     "JSON": pl.String(),
     FEATURES_TYPE: pl.List(_FEATURE),
 }

@@ -54,6 +54,21 @@ _PAST = Column(
     "BOOLEAN",
     "True once it is over (as of the last publication); sources list only those to come.",
 )
+_LOCAL_TIMES = (
+    Column(
+        "time_zone",
+        "VARCHAR",
+        "Time zone of the local times: the feed's time_zone setting, else that of the listing's "
+        "state, if it lies in one; NULL where neither is known.",
+    ),
+    Column("starts_local", "TIMESTAMP", "OpenHouseStartTime in local time of time_zone."),
+    Column("ends_local", "TIMESTAMP", "OpenHouseEndTime in local time of time_zone."),
+    Column(
+        "date_from_start",
+        "BOOLEAN",
+        "True where the source gave no OpenHouseDate, so that it is the day of starts_local.",
+    ),
+)
 _LANDED = Column(LANDED_AT, "TIMESTAMPTZ", "When the source was asked for this version (UTC).")
 
 _GRAIN: Mapping[Resource, str] = {
@@ -79,6 +94,8 @@ _KINDS: Mapping[FieldType, str] = {
 
 def _comment(field: Field) -> str:
     kind = f"RESO {_KINDS[field.type]}"
+    if field.name == "OpenHouseDate":
+        return f"{kind}; where the source gives none, the day of starts_local (date_from_start)."
     if field.lookup is None:
         return f"{kind}."
     if field.lookup.values:
@@ -108,6 +125,7 @@ def _columns(resource: Resource) -> Iterator[Column]:
         yield _FEATURES
     if resource is Resource.OPEN_HOUSE:
         yield _PAST
+        yield from _LOCAL_TIMES
     yield _LANDED
 
 

@@ -1,26 +1,31 @@
-"""Which open houses are over: sources list only those to come, so past ones are no suspects.
+"""When open houses are: which are over, and on which day and at what local time each begins.
 
-They stay as history while their listing lives.
+Sources list only those to come, so past ones are no suspects; they stay as history while their
+listing lives.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from mls_assets.values import KEY_FIELDS, TABLES, RawRecord, Resource
-from mls_assets.warehouse import arrow
+from mls_assets.warehouse import arrow, counters
 from mls_assets.warehouse.ddl import quoted
 from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 
 _TABLE, _KEY = TABLES[Resource.OPEN_HOUSE], quoted(KEY_FIELDS[Resource.OPEN_HOUSE])
-#: When a row called `held` ends. One without an end is taken to last half a day. A date has no
+#: The end of a row called `held`. One without an end is taken to last half a day. A date has no
 #: zone: its day ends everywhere 36 hours after it began in UTC.
 ENDS = (
     'coalesce(held."OpenHouseEndTime", held."OpenHouseStartTime" + interval 12 hour, '
-    'held."OpenHouseDate"::timestamptz + interval 36 hour)'
+    "timezone('UTC', held.\"OpenHouseDate\"::timestamp) + interval 36 hour)"
 )
-#: Whether it is over, as of a parameter.
+#: When it is over, as of a parameter.
 OVER = f"{ENDS} < ?"
+_LISTINGS, _LISTING_KEY = TABLES[Resource.PROPERTY], quoted(KEY_FIELDS[Resource.PROPERTY])
+_STATE = "StateOrProvince"
+#: What `localise` works out.
+_LOCAL = ("time_zone", "starts_local", "ends_local", "OpenHouseDate", "date_from_start")
 
 
 def over_by(con: Connection, feed: str, keys: Sequence[str], moment: datetime) -> set[str]:
@@ -90,3 +95,53 @@ def mark_past(con: Connection, moment: datetime) -> None:
         f"update {_TABLE} held set is_past = {over} where is_past is distinct from {over}",
         [moment, moment],
     )
+
+
+def localise(
+    con: Connection,
+    feeds: Mapping[str, str | None],
+    zone_of_state: Mapping[str, str],
+) -> None:
+    """Work out the local times of the open houses of some feeds, so far as they are otherwise.
+
+    The time zone is the one that the feed is given, else that of its listing's state, if that
+    lies in one. A date that the source gave stays;
+    where it gave none, it is the day of the start in that zone, and NULL where no zone is known.
+    """
+    given = arrow.table_of(
+        feed=arrow.of_texts(list(feeds)), zone=arrow.of_texts([feeds[feed] for feed in feeds])
+    )
+    by_state = arrow.table_of(
+        state=arrow.of_texts(list(zone_of_state)), zone=arrow.of_texts(list(zone_of_state.values()))
+    )
+    names = ", ".join(map(quoted, _LOCAL))
+    with framed(con, given=given, by_state=by_state):
+        con.execute(
+            "create or replace temp table localised as "
+            f"with zoned as (select held.feed, held.{_KEY} as key, "
+            "coalesce(given.zone, by_state.zone) as time_zone, "
+            'held."OpenHouseStartTime" as starts, held."OpenHouseEndTime" as ends, '
+            'if(held.date_from_start, null, held."OpenHouseDate") as told, '
+            f"row({_columns('held')}) as before from {_TABLE} held "
+            f"join given on given.feed = held.feed left join {_LISTINGS} listing "
+            f'on listing.feed = held.feed and listing.{_LISTING_KEY} = held."ListingKey" '
+            f"left join by_state on by_state.state = upper(trim(listing.{quoted(_STATE)}))), "
+            f"found as (select feed, key, before, time_zone, "
+            "timezone(time_zone, starts) as starts_local, timezone(time_zone, ends) as ends_local, "
+            'coalesce(told, timezone(time_zone, starts)::date) as "OpenHouseDate", '
+            "told is null and timezone(time_zone, starts) is not null as date_from_start "
+            f"from zoned) select feed, key, {names} from found "
+            f"where row({_columns('found')}) is distinct from before"
+        )
+    if scalar(con, "select count(*) from localised"):
+        told = ", ".join(f"{quoted(name)} = localised.{quoted(name)}" for name in _LOCAL)
+        con.execute(
+            f"update {_TABLE} set {told} from localised "
+            f"where {_TABLE}.feed = localised.feed and {_TABLE}.{_KEY} = localised.key"
+        )
+        counters.changed(con)
+    con.execute("drop table localised")
+
+
+def _columns(table: str) -> str:
+    return ", ".join(f"{table}.{quoted(name)}" for name in _LOCAL)

@@ -7,9 +7,19 @@ from collections.abc import Iterable
 
 from mls_assets.values import KEY_FIELDS, RESOURCES, TABLES, Resource
 from mls_assets.warehouse.ddl import Schema, literal, quoted
+from mls_assets.warehouse.open_houses import ENDS
 from mls_assets.warehouse.queries import Connection
 
-_LISTINGS = TABLES[Resource.PROPERTY]
+_LISTINGS, _OPEN_HOUSES = TABLES[Resource.PROPERTY], TABLES[Resource.OPEN_HOUSE]
+#: What `open_houses_upcoming` shows of an open house and of its listing.
+_HOUSE_FIELDS = (
+    *("feed", "mls", "OpenHouseKey", "ListingKey", "OpenHouseDate", "starts_local", "ends_local"),
+    *("time_zone", "OpenHouseStartTime", "OpenHouseEndTime", "OpenHouseType", "OpenHouseStatus"),
+    "OpenHouseRemarks",
+)
+_ADDRESS = (
+    *("StandardStatus", "UnparsedAddress", "City", "StateOrProvince", "PostalCode", "ListPrice"),
+)
 
 #: The fields by which `listings_once` tells that two rows are one real listing, and which is newer.
 ONCE_FIELDS = ("OriginatingSystemName", "ListingId", "ModificationTimestamp")
@@ -28,6 +38,12 @@ def create_views(con: Connection, schema: Schema, catalog: str) -> None:
             "One row per real listing, from whichever feed told of it last; feeds names all that "
             "carry it. One real listing is one ListingId of one originating system.",
             _once(schema),
+        ),
+        (
+            "open_houses_upcoming",
+            "One row per open house that is not over and not cancelled, with local times in "
+            "time_zone and what is asked first about its listing.",
+            _upcoming(schema),
         ),
         (
             "local_values",
@@ -63,6 +79,24 @@ def _once(schema: Schema) -> str:
         f"select {columns}, "
         f"winner.feeds from winner join main.{_LISTINGS} listing on listing.feed = chosen.feed "
         f"and listing.{key} = chosen.key"
+    )
+
+
+def _upcoming(schema: Schema) -> str:
+    """Return the query for open houses to come, as of when it is asked."""
+    held = schema.reso[_OPEN_HOUSES].column_names
+    known = [name for name in _HOUSE_FIELDS if name in held]
+    of_listing = [name for name in _ADDRESS if name in schema.reso[_LISTINGS].column_names]
+    columns = [f"held.{quoted(name)}" for name in known]
+    columns += [f"listing.{quoted(name)}" for name in of_listing]
+    gone = ""
+    if "OpenHouseStatus" in held:
+        gone = "and coalesce(held.\"OpenHouseStatus\", '') not in ('Canceled', 'Ended') "
+    key = quoted(KEY_FIELDS[Resource.PROPERTY])
+    return (
+        f"select {', '.join(columns)} from main.{_OPEN_HOUSES} held "
+        f"left join main.{_LISTINGS} listing on listing.feed = held.feed "
+        f"and listing.{key} = held.{key} where {ENDS} >= now() {gone}"
     )
 
 

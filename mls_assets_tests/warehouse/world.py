@@ -43,6 +43,7 @@ def _type_of(name: str) -> str:
 _OWN = {
     Resource.PROPERTY: [
         Column("City", "VARCHAR"),
+        Column("StateOrProvince", "VARCHAR"),
         Column("Appliances", "VARCHAR[]"),
         *(Column(name, _type_of(name)) for name in dict.fromkeys((*history.FIELDS, *ONCE_FIELDS))),
     ],
@@ -51,6 +52,10 @@ _OWN = {
         Column("OpenHouseStartTime", "TIMESTAMPTZ"),
         Column("OpenHouseEndTime", "TIMESTAMPTZ"),
         Column("is_past", "BOOLEAN"),
+        Column("time_zone", "VARCHAR"),
+        Column("starts_local", "TIMESTAMP"),
+        Column("ends_local", "TIMESTAMP"),
+        Column("date_from_start", "BOOLEAN"),
     ],
 }
 _POLARS: Mapping[str, Any] = {
@@ -60,6 +65,7 @@ _POLARS: Mapping[str, Any] = {
     "DOUBLE": pl.Float64,
     "BOOLEAN": pl.Boolean,
     "VARCHAR[]": pl.List(pl.String),
+    "TIMESTAMP": pl.Datetime("us"),
     "TIMESTAMPTZ": pl.Datetime("us", "UTC"),
 }
 REJECTED = {
