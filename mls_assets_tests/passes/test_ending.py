@@ -1,9 +1,12 @@
 """Publication, compaction and the end of a licence, from the outside: tables and file bytes."""
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
 from mls_assets.errors import ConfigurationError, SourceError, WarehouseBusy
+from mls_assets.feeds import Feeds
 from mls_assets.passes.compact import compact
 from mls_assets.passes.erase import erase
 from mls_assets.passes.publish import publish
@@ -167,3 +170,16 @@ def test_a_sweep_that_waited_for_its_verdict_is_void_when_its_feed_is_erased(pla
     assert place.rows("select count(*) from raw.sweep_keys") == [(0,)]
     # readers see the verdict too
     assert published(place, "select verdict from sweeps") == [("void",)]
+
+
+def test_open_houses_are_published_with_the_day_on_which_they_begin(place):
+    place.replicate()
+    zone = replace(place.spark, time_zone="Pacific/Honolulu")
+    publish(place.site, feeds=Feeds({zone.name: zone}))
+    days = published(
+        place,
+        'select "OpenHouseDate" = ("OpenHouseStartTime" - interval 10 hour)::date, time_zone, '
+        "date_from_start, count(*) > 0 from open_houses group by all",
+    )
+    assert days == [(True, "Pacific/Honolulu", True, True)]
+    assert published(place, "select count(*) > 0 from open_houses_upcoming") == [(True,)]
