@@ -24,6 +24,7 @@ from mls_assets.warehouse.queries import Connection
 #: The name under which the file is attached; `main.listings` means its table.
 _CATALOG = "warehouse"
 _LOCK = ".lock"
+_TRIES = 10
 
 
 class Engine:
@@ -115,8 +116,17 @@ class _SpillFolder:
     def __init__(self, parent: Path) -> None:
         self.path = parent / secrets.token_hex(8)
         self._lock = KernelLock(_lock_of(self.path))
-        self._lock.acquire(wait=0)
-        self.path.mkdir()
+        for attempt in range(_TRIES):
+            try:
+                self._lock.acquire(wait=0)
+                self.path.mkdir(exist_ok=True)
+            except FileNotFoundError:
+                # whoever ended just now took the empty parent along
+                self._lock.release()
+                if attempt == _TRIES - 1:
+                    raise
+            else:
+                return
 
     def delete(self) -> None:
         """Delete the folder of an instance that has ended."""
@@ -152,3 +162,5 @@ def _delete(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     # a name is never used again, so its lock may go before it is let go
     _lock_of(folder).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.parent.rmdir()  # if it is empty now

@@ -67,7 +67,7 @@ def test_values_that_did_not_fit_are_counted_where_the_run_ends(spark_only, sand
     requests.post(f"{sandbox.control_url}/faults", json={**fault, **odd}, timeout=30)
     result = spark_only("replicate")
     assert result.returncode == 0, result.stderr
-    assert "80 values did not fit as sent and stand in rejected_values" in result.stdout
+    assert "80 values did not fit as sent: see the table rejected_values" in result.stdout
     (line,) = [row for row in result.stdout.splitlines() if "Property" in row and "current" in row]
     assert line.split()[2:8] == ["download", "80", "0", "0", "0", "80"]
     assert published(

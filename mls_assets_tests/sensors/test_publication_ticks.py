@@ -37,7 +37,8 @@ def test_rows_that_were_written_are_published_and_a_run_without_any_is_not(memor
     assert "nothing changed" in memory.why_not("publish_sensor")
     memory.materialised("listings", **{f"written {SPARK}": 2})
     (request,) = memory.tick("publish_sensor").run_requests
-    assert request.run_config["ops"]["published_database"]["config"] == {"only_if_changed": True}
+    config = request.run_config["ops"]["published_database"]["config"]
+    assert config == {"only_if_changed": True, "accept_loss": False}
     memory.materialised("published_database")
     assert "nothing changed" in memory.why_not("publish_sensor")
 

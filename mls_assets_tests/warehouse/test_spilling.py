@@ -66,7 +66,7 @@ def test_a_process_that_ends_leaves_nothing_that_it_spilled(tmp_path: Path):
         "_spilling_batch(warehouse)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert not list((tmp_path / "warehouse.duckdb.tmp").iterdir())
+    assert not (tmp_path / "warehouse.duckdb.tmp").exists()
 
 
 def test_too_little_memory_names_the_limit_and_where_to_set_it(tmp_path: Path):
