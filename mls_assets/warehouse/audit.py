@@ -207,6 +207,10 @@ def differing_tables(con: Connection) -> dict[str, int]:
         named = ", ".join(map(quoted, ("feed", *keys, "landed_at")))
         here = f"select {named} from main.{table} held where {visible(table)}"
         there = f"select {named} from published.main.{table}"
+        # a sum of hashes needs no memory; rows are set side by side only where they differ
+        digest = f"select count(*), sum(hash({named}))"
+        if rows(con, f"{digest} from ({here})") == rows(con, f"{digest} from ({there})"):
+            continue
         count = scalar(
             con,
             f"select (select count(*) from (({here}) except all ({there}))) "

@@ -21,6 +21,7 @@ _BROKEN = (
     "Failed to deserialize",
     "Serialization Error",
 )
+_NO_MEMORY = "failed to pin block"
 _NO_SPACE = ("No space left on device", "Could not write all bytes", "Disk quota exceeded")
 
 
@@ -91,7 +92,8 @@ def explained(path: Path, memory: str) -> Iterator[None]:
                 f"The disk of {path} is full: {free:,} bytes free, the file has {size:,}. The "
                 "transaction was rolled back, what was stored before is safe; make room."
             ) from None
-        if isinstance(error, duckdb.OutOfMemoryException):
+        # at a commit DuckDB says it in another exception's words
+        if isinstance(error, duckdb.OutOfMemoryException) or _NO_MEMORY in text:
             raise OutOfMemory(
                 f"DuckDB needs more than its limit of {memory} for {path}. The transaction was "
                 "rolled back, what was stored before is safe. Set MLS_ASSETS_MEMORY (such as 4GB), "

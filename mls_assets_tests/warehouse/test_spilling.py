@@ -8,10 +8,14 @@ import duckdb
 import pytest
 
 from mls_assets.errors import MlsAssetsError
-from mls_assets.warehouse import Warehouse
-from mls_assets_tests.warehouse.world import warehouse_at
+from mls_assets.values import Resource
+from mls_assets.warehouse import Warehouse, audit, erasure, invariants, sweeps
+from mls_assets.warehouse.compaction import compact
+from mls_assets.warehouse.publication import publish
+from mls_assets_tests.warehouse.world import FEED, NOON, bring, gone, page, warehouse_at
 
 _MEMORY = "90MB"
+_LISTINGS = 400_000
 #: Sorts some 100 MB, which does not fit.
 _SORT = (
     "select count(*) from (select hash(i) h, i::varchar || repeat('x', 60) s "
@@ -69,10 +73,67 @@ def test_a_process_that_ends_leaves_nothing_that_it_spilled(tmp_path: Path):
     assert not (tmp_path / "warehouse.duckdb.tmp").exists()
 
 
-def test_too_little_memory_names_the_limit_and_where_to_set_it(tmp_path: Path):
-    warehouse = warehouse_at(tmp_path, memory="20MB")
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate 16.0 MiB"),
+        duckdb.TransactionException("Failed to commit: failed to pin block of size 256.0 KiB"),
+    ],
+)
+def test_too_little_memory_names_the_limit_and_where_to_set_it(tmp_path: Path, error: duckdb.Error):
+    warehouse = warehouse_at(tmp_path, memory="90MB")
     with (
-        pytest.raises(MlsAssetsError, match=r"20MB.*memory_limit"),
+        pytest.raises(MlsAssetsError, match=r"90MB.*MLS_ASSETS_MEMORY.*memory_limit"),
         warehouse.write(),
     ):
-        raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate 16.0 MiB")
+        raise error
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_warehouse_several_times_the_memory_goes_through_everything(tmp_path: Path):
+    warehouse = warehouse_at(tmp_path, memory="100MB")
+    target = tmp_path / "mls.duckdb"
+    random = " || ".join(f"sha256((i * {factor})::varchar)" for factor in (3, 5, 7, 11, 13, 17))
+    key = "lpad(i::varchar, 26, '0')"
+    for start in range(0, _LISTINGS, 50_000):
+        some = f"range({start}, {start + 50_000}) t(i)"
+        with warehouse.write() as con:
+            con.execute(
+                'insert into listings (feed, source, mls, "ListingKey", "City", landed_at) '
+                f"select '{FEED}', 'spark', 'm', {key}, {random}, now() from {some}"
+            )
+            con.execute(
+                "insert into raw.records (feed, resource, record_key, body, landed_at, page_id, "
+                f"seen_page_id) select '{FEED}', 'Property', {key}, encode({random}), now(), 1, 1 "
+                f"from {some}"
+            )
+            con.execute(
+                'insert into media (feed, source, mls, "ListingKey", "MediaKey", landed_at) '
+                f"select '{FEED}', 'spark', 'm', {key}, {random}, now() from {some}"
+            )
+    with warehouse.write() as con:
+        con.execute(f"insert into raw.normalised values ('{FEED}', 'Property', 1)")
+    assert warehouse.path.stat().st_size > 3 * 100_000_000
+    keys = [f"{number:026}" for number in range(_LISTINGS)]
+    assert publish(warehouse, target, run_id="one", may_lose=lambda _: 0).rows["media"] == _LISTINGS
+    with warehouse.write() as con:
+        sweeps.begin(con, "sweep", FEED, Resource.PROPERTY, NOON, "one")
+        sweeps.stage(con, "sweep", keys[10:])
+        assert sweeps.staged(con, "sweep") == _LISTINGS - 10
+        assert sweeps.unknown_locally(con, "sweep") == 0
+    bring(warehouse, page(*map(gone, keys[:10])))
+    for _ in range(2):
+        with warehouse.read() as con:
+            assert invariants.duplicate_keys(con) == {}
+            assert audit.half_applied(con) == {}
+    assert publish(warehouse, target, run_id="two", may_lose=lambda _: 0).published_entries == 10
+    with warehouse.read() as con, audit.published_attached(con, target) as readable:
+        assert readable
+        assert audit.differing_tables(con) == {}
+        assert audit.lingering(con, published=True) == {}
+    assert compact(warehouse, run_id="two").scrubbed == 10
+    with warehouse.write() as con:
+        assert erasure.erase(con, FEED, "two").tables["listings"] == _LISTINGS - 10
+    assert compact(warehouse, run_id="three").bytes_after < 100_000_000
+    assert publish(warehouse, target, run_id="three", may_lose=lambda _: 0).rows["listings"] == 0
