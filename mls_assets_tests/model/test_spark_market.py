@@ -1,5 +1,7 @@
 """A Spark feed under a market, a network and a process that do what they like."""
 
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +32,8 @@ class SparkMarket(MarketModel):
 
     def configure(self) -> None:
         self.place.settings = SETTINGS
-        self.place.feeds.spark[SPARK] = replace(self.place.spark, relations=())
+        self.place.feeds.spark[SPARK] = replace(self.place.spark, relations=("Media",))
+        self.media: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
 
     def alive(self) -> set[str]:
         # a listing whose status is Delete is still served, and gone all the same
@@ -40,6 +43,24 @@ class SparkMarket(MarketModel):
             for key in listings.keys()
             if (listings.record(key) or {}).get("StandardStatus") != "Delete"
         }
+
+    def note(self) -> None:
+        super().note()
+        catalogue = self.sandbox.market.catalogue
+        for key in self.listings.keys():
+            items = catalogue.children("Property", key, "Media")
+            self.media[key].add(frozenset(item["MediaKey"] for item in items))
+
+    def attempt(self, work: Callable[[], Any]) -> Any:
+        self.note()
+        return super().attempt(work)
+
+    def hold_promises(self) -> None:
+        """Also: the media of a listing are a set that it once had, never a part of one."""
+        super().hold_promises()
+        here = self.place.rows('select "ListingKey", list("MediaKey") from media group by all')
+        for key, media in here:
+            assert frozenset(media) in self.media[key], f"the media of {key} were cut"
 
     def replicate(self) -> Any:
         (done,) = self.place.replicate(Resource.PROPERTY)
@@ -66,6 +87,31 @@ class SparkMarket(MarketModel):
         deleted = sorted(set(self.listings.keys()) - self.alive())[:count]
         if deleted:
             self.act("change", keys=deleted, what="status", to="Active")
+
+    @rule(count=FEW)
+    def change_photos(self, count: int) -> None:
+        self.act("change", count=count, what="photos")
+
+    @rule(how=st.sampled_from(["hidden", "absent", "null"]), times=st.integers(0, 3))
+    def signals_are_hidden(self, how: str, times: int) -> None:
+        self.place.fault("signals_hidden", resource="Property", times=times, how=how)
+
+    @rule(
+        told_by=st.sampled_from(["link", "link_401", "count", "elsewhere"]), keep=st.integers(0, 3)
+    )
+    def collections_are_cut(self, told_by: str, keep: int) -> None:
+        self.place.fault(
+            "collections_cut",
+            resource="Property",
+            match="$expand",
+            times=0,
+            keep=keep,
+            told_by=told_by,
+        )
+
+    @rule(how=st.sampled_from(["empty_left_out", "collections_empty"]))
+    def collections_are_left_out(self, how: str) -> None:
+        self.place.fault(how, resource="Property", match="$expand", times=0, how="absent")
 
     @rule(minutes=st.sampled_from([-90, -10, -1, 1, 15, 60, 60 * 24 * 3]))
     def the_clock_jumps(self, minutes: int) -> None:
