@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from mls_assets.assets import all_assets, compact
+from mls_assets.assets import OP_JOBS, all_assets
 from mls_assets.checks import all_checks
 from mls_assets.feeds import load_feeds
 from mls_assets.jobs import all_jobs
@@ -30,7 +30,7 @@ def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=all_assets(feeds),
         asset_checks=all_checks(),
-        jobs=[*all_jobs(), compact],
+        jobs=[*all_jobs(), *OP_JOBS],
         sensors=all_sensors(feeds),
         schedules=all_schedules(),
         resources={**resources, **(overrides or {})},

@@ -86,7 +86,7 @@ def test_the_jobs_sensors_and_checks_are_those_of_the_contract(environment: pyte
     repository = build_defs().get_repository_def()
     assert {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")} == {
         *("spark_replicate", "spark_purge", "forge_replicate", "forge_replay"),
-        *("publish", "compact"),
+        *("publish", "compact", "spark_purge_plan", "purge_approve"),
     }
     assert {sensor.name for sensor in repository.sensor_defs} == {
         *("spark_update_sensor", "forge_event_sensor", "forge_mls_sensor"),

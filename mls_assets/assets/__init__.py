@@ -6,6 +6,7 @@ No SQL, no HTTP and no decision about data belongs here.
 import dagster as dg
 
 from mls_assets.assets.compliance import deletion_ledger, sweeps
+from mls_assets.assets.decisions import purge_approve, spark_purge_plan
 from mls_assets.assets.forge import forge_pages
 from mls_assets.assets.maintenance import compact
 from mls_assets.assets.published import published_database
@@ -26,4 +27,7 @@ def all_assets(feeds: Feeds) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     ]
 
 
-__all__ = ["all_assets", "compact"]
+#: Jobs of steps that are no assets.
+OP_JOBS = (spark_purge_plan, purge_approve, compact)
+
+__all__ = ["OP_JOBS", "all_assets"]

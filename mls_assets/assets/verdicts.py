@@ -24,6 +24,15 @@ _SAYS_SOMETHING = ("reconciled", "unequal", "blocked", "void")
 _PLOTTED = ("source_keys", "local_keys_after", "absent", "removed", "spared", "missing_locally",
             "refetched")  # fmt: skip
 
+#: So much of a digest is shown.
+_DIGITS = 12
+#: Where in the UI a person decides; `workspace.yaml` names the code location.
+_JOBS = "/locations/mls_assets/jobs"
+_WHAT_TO_DO = (
+    f"To look first: [spark_purge_plan]({_JOBS}/spark_purge_plan/playground), a dry run. To let "
+    f"the keys go: [purge_approve]({_JOBS}/purge_approve/playground), with the sweep's id."
+)
+
 #: How many keys a check names; the row in `sweeps` has all.
 _SAMPLE = 5
 
@@ -109,6 +118,8 @@ def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.Asse
     wrong = [row for row in rows if row["verdict"] != "reconciled"]
     if rows:
         text = "\n".join(f"{row['verdict']}: {row['explanation']}" for row in wrong or rows)
+        if any(row["verdict"] == "blocked" for row in wrong):
+            text += f"\nIn the UI: the job purge_approve ({_JOBS}/purge_approve/playground)."
     else:
         text = "No purge has been judged yet."
     return dg.AssetCheckResult(
@@ -138,9 +149,9 @@ def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return numbers
 
 
-def _compared(digest: str | None, other: str | None) -> str:
-    # two of 64 characters side by side are wider than a screen, and nobody compares them by eye
-    return "the same" if digest and digest == other else digest or ""
+def _short(digest: str | None, other: str | None = None) -> str:
+    # whole ones push all else off the page; the row in `sweeps` has them
+    return "the same" if digest and digest == other else (digest or "")[:_DIGITS]
 
 
 def _proofs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -152,8 +163,8 @@ def _proofs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             {
                 "sweep": row["sweep_id"],
                 "verdict": row["verdict"],
-                "source digest": row["source_digest"] or "",
-                "local digest": _compared(row["local_digest"], row["source_digest"]),
+                "source digest": _short(row["source_digest"]),
+                "local digest": _short(row["local_digest"], row["source_digest"]),
                 "changed meanwhile": len(row["changed_keys"] or ()),
                 "such as": ", ".join((row["changed_keys"] or ())[:_SAMPLE]),
             }
@@ -164,4 +175,5 @@ def _proofs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "proofs": dg.MetadataValue.table(records),
         **told(blocked_sweeps=", ".join(blocked) or None),
+        **({"what_to_do": dg.MetadataValue.md(_WHAT_TO_DO)} if blocked else {}),
     }
