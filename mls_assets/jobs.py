@@ -39,6 +39,7 @@ _SOON, _NEXT = {"dagster/priority": "1"}, {"dagster/priority": "2"}
 _groups, _assets = dg.AssetSelection.groups, dg.AssetSelection.assets
 
 #: Checks that hold after any change; those of a publication and of purges are named by their job.
+#: What has to read all feeds' tables runs there, once for all, and not with each feed's update.
 _FRESH, _IN_TIME = ("listings", "feeds_fresh"), ("deletion_ledger", "removals_in_time")
 _COUNTS, _SOURCES = ("listings", "rows_match_source"), ("listings", "sources_answer")
 _CONFIGURED = ("listings", "stored_is_configured")
@@ -50,7 +51,7 @@ _ALWAYS = (
     _COUNTS,
     ("listings", "fields_drift"),
     _CONFIGURED,
-    *_OF_REMOVALS,
+    _IN_TIME,
 )
 _BEFORE_PUBLICATION = (("listings", "keys_unique"), ("listings", "no_half_applied_batch"))
 _REPLAY = ("forge_listing_pages", "replay_reconciles_keys")
@@ -92,7 +93,7 @@ def all_jobs() -> list[Any]:
         dg.define_asset_job(
             "forge_replay",
             tags={MODE_TAG: "replay"},
-            selection=forge | reso | _checks(_REPLAY, *_ALWAYS),
+            selection=forge | reso | _checks(_REPLAY, *_ALWAYS, *_OF_REMOVALS),
             config={"ops": {"forge_pages": {"config": {"replay": True}}}},
             description="Reads the whole event log of one Forge MLS again, from event 0, and "
             "reconciles the key sets.",
@@ -101,7 +102,7 @@ def all_jobs() -> list[Any]:
             "publish",
             tags={MODE_TAG: "publish", FILE_TAG: "whole", **_NEXT},
             selection=publication
-            | _checks(*_BEFORE_PUBLICATION, _FRESH, _SOURCES, _IN_TIME, _CONFIGURED),
+            | _checks(*_BEFORE_PUBLICATION, _FRESH, _SOURCES, *_OF_REMOVALS, _CONFIGURED),
             description="Checks that the tables are whole, then writes the readers' database.",
         ),
     ]

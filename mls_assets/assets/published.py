@@ -7,8 +7,11 @@ from pydantic import Field
 
 from mls_assets.assets.describing import OWNERS
 from mls_assets.errors import ConfigurationError
-from mls_assets.feeds import load_feeds
+from mls_assets.feeds import Feeds, load_feeds
 from mls_assets.passes.publish import publish
+from mls_assets.passes.site import Site
+from mls_assets.passes.status import status
+from mls_assets.passes.status_table import as_markdown
 from mls_assets.reso import RESO_TABLES
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import Narrator, failing
@@ -72,6 +75,7 @@ def published_database(
             metadata={
                 "dagster/row_count": sum(done.rows.values()),
                 "path": dg.MetadataValue.path(site.published),
+                **({"status": _status(site, feeds)} if feeds else {}),
                 "bytes": done.bytes,
                 "ledger_entries": done.ledger_entries,
                 "ledger_digest": done.ledger_digest,
@@ -80,3 +84,7 @@ def published_database(
                 **{f"rows {table}": rows for table, rows in sorted(done.rows.items())},
             }
         )
+
+
+def _status(site: Site, feeds: Feeds) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(as_markdown(status(site, feeds).feeds))

@@ -8,6 +8,8 @@ import dagster as dg
 
 from mls_assets.checks.plotted import of_each
 from mls_assets.feeds import Feeds, load_feeds
+from mls_assets.passes.status import status
+from mls_assets.passes.status_table import as_markdown
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import OFFENDERS, failing
 from mls_assets.values import Resource, Source
@@ -98,6 +100,7 @@ def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         with warehouse.read() as con:
             states = watched(con, feeds)
             under_way = how_far(con)
+        current = status(warehouse.site("check"), feeds)
         hours = hours_since_success(states, datetime.now(UTC))
     late = {name: age for name, age in hours.items() if age > LATE_HOURS}
     oldest = max(hours.values(), default=0.0)
@@ -111,6 +114,7 @@ def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             "oldest_hours": oldest,
             "late_feeds": len(late),
             OFFENDERS: sorted(late),
+            "status": dg.MetadataValue.md(as_markdown(current.feeds)),
             **of_each(hours=hours),
         },
     )

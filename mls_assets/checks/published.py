@@ -4,6 +4,7 @@ import dagster as dg
 
 from mls_assets.resources import MlsWarehouse
 from mls_assets.running import failing
+from mls_assets.values import counted
 from mls_assets.warehouse import audit, publication
 
 
@@ -22,6 +23,7 @@ def published_equals_warehouse(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         ):
             moved_on = publication.moved_on(con)
             differing = audit.differing_tables(con) if there and not moved_on else {}
+            held, tables = audit.held(con)
     if not there:
         text = "There is no published file."
     elif moved_on:
@@ -30,8 +32,12 @@ def published_equals_warehouse(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         text = "; ".join(f"{table}: {count:,} rows differ" for table, count in differing.items())
     return dg.AssetCheckResult(
         passed=there and not differing,
-        description=text or "File and warehouse are equal.",
-        metadata={"differing_rows": sum(differing.values()), "compared": int(not moved_on)},
+        description=text or f"{counted(held, 'row')} of {counted(tables, 'table')} are equal.",
+        metadata={
+            "differing_rows": sum(differing.values()),
+            "rows": held,
+            "compared": there and not moved_on,
+        },
     )
 
 
@@ -52,13 +58,23 @@ def removed_is_gone(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             if there:
                 found |= audit.lingering(con, published=True)
             unread = site.published.exists() and not there
+            keys = audit.gone_keys(con)
     text = "; ".join(f"{place}: {count:,} rows" for place, count in found.items())
     if unread:
         text = "; ".join(filter(None, (text, "the published file is there and cannot be read")))
     elif not there and not text:
-        text = "No removed key is left in the warehouse; there is no published file."
+        text = (
+            f"{counted(keys, 'removed key')} looked for in the warehouse: none is left in any "
+            "table. There is no published file."
+        )
     return dg.AssetCheckResult(
         passed=not found and not unread,
-        description=text or "No removed key is left anywhere.",
-        metadata={"rows_left": sum(found.values()), "compared": int(there)},
+        description=text
+        or f"{counted(keys, 'removed key')} looked for in the warehouse and in "
+        f"{site.published.name}: none is left in any table.",
+        metadata={
+            "rows_left": sum(found.values()),
+            "removed_keys": keys,
+            "files": 1 + int(there),
+        },
     )

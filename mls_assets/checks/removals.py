@@ -49,7 +49,7 @@ def every_removal_explained(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             "vanished": vanished,
             "still_present": present,
             "incomplete": incomplete,
-            "compared": int(there),
+            "compared": there,
         },
     )
 

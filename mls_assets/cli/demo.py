@@ -14,11 +14,10 @@ from mls_assets.cli import work
 from mls_assets.cli.ground import DAGSTER_HOME, fresh_folder
 from mls_assets.cli.local import Sandbox, sandbox_process
 from mls_assets.cli.proof import Copy, Verdict, verify
-from mls_assets.cli.screen import amount
 from mls_assets.cli.world import World
 from mls_assets.feeds import load_feeds
 from mls_assets.passes.site import data_folder
-from mls_assets.values import KEYED_RESOURCES, Resource
+from mls_assets.values import KEYED_RESOURCES, Resource, amount
 
 SPARK = "spark/default"
 MLSES = ("armls", "rmls")

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from mls_assets.values import counted
+from mls_assets.values import amount, counted
 
 if TYPE_CHECKING:
     from mls_assets.passes.site import Progress as Report
@@ -51,11 +51,6 @@ def plain(text: str) -> str:
 def complain(text: str, label: str = "error") -> None:
     """Write one line to stderr."""
     print(f"{label}: {plain(text)}", file=sys.stderr, flush=True)
-
-
-def amount(value: int | None) -> str:
-    """Return a number with thousands separated, or a dash where nobody knows it."""
-    return "-" if value is None else f"{value:,}"
 
 
 def logs_folder() -> Path:

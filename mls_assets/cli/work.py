@@ -20,7 +20,7 @@ from mls_assets.assets.forge import PAGES as FORGE_PAGES
 from mls_assets.assets.spark import PAGES as SPARK_PAGES
 from mls_assets.cli.choosing import choose, swept_feed
 from mls_assets.cli.ground import disown
-from mls_assets.cli.screen import Screen, amount, complain, log_path
+from mls_assets.cli.screen import Screen, complain, log_path
 from mls_assets.errors import MlsAssetsError
 from mls_assets.feeds import Feeds, ForgeAccess
 from mls_assets.partitions import forge_mls
@@ -31,7 +31,7 @@ from mls_assets.passes.site import Site, data_folder, database_of
 from mls_assets.passes.status import status
 from mls_assets.passes.unconfigured import line_to_remove
 from mls_assets.running import first_exit_code
-from mls_assets.values import CHILD_RESOURCES, RESOURCES, Resource, Source, counted
+from mls_assets.values import CHILD_RESOURCES, RESOURCES, Resource, Source, amount, counted
 
 #: Verbs that bring data of a source into the folder.
 _FILLING = ("replicate", "purge")

@@ -229,6 +229,17 @@ def differing_tables(con: Connection) -> dict[str, int]:
     return differing
 
 
+def held(con: Connection) -> tuple[int, int]:
+    """Return how many rows the RESO tables hold together, and how many tables these are."""
+    counts = [scalar(con, f"select count(*) from main.{table}") for table in TABLES.values()]
+    return sum(counts), len(counts)
+
+
+def gone_keys(con: Connection) -> int:
+    """Return how many keys are removed and have not come back."""
+    return scalar(con, f"select count(*) from {GONE}")
+
+
 def lingering(con: Connection, *, published: bool) -> dict[str, int]:
     """Return where removed keys still stand, with how many rows; `{}` is right.
 

@@ -82,15 +82,18 @@ def test_a_removal_that_is_not_published_yet_may_stand_in_the_file(filled: Fille
     filled.execute("delete from listings")
     filled.execute("delete from raw.records")
     filled.entry(1, "1")
-    assert filled.asks(removed_is_gone).passed
+    result = filled.asks(removed_is_gone)
+    assert result.passed
+    assert "1 removed key looked for in the warehouse and in mls.duckdb" in result.description
 
 
 def test_a_published_file_that_cannot_be_read_is_not_called_clean(filled: Filled):
     result = filled.asks(removed_is_gone)
     assert result.passed
-    assert "there is no published file" in result.description
+    assert "0 removed keys looked for" in result.description
+    assert "There is no published file" in result.description
     (filled.folder / "mls.duckdb").write_bytes(b"no database")
     result = filled.asks(removed_is_gone)
     assert not result.passed
     assert "cannot be read" in result.description
-    assert result.metadata["compared"].value == 0
+    assert result.metadata["files"].value == 1

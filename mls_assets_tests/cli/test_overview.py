@@ -13,6 +13,7 @@ from mls_assets.cli import overview
 from mls_assets.cli.screen import Screen
 from mls_assets.cli.verbs import verbs
 from mls_assets.passes.status import FeedStatus, Status
+from mls_assets.passes.status_table import as_markdown
 from mls_assets.values import Resource, counted
 from mls_assets.warehouse.cursors import FeedState
 from mls_assets.warehouse.sweeps import SweepRow
@@ -92,3 +93,11 @@ def test_no_text_names_a_verb_that_there_is_not():
         for verb in re.findall(r"mls-assets ([a-z]+)\b", path.read_text(encoding="utf-8"))
     }
     assert named - {"verb"} <= set(verbs.commands)
+
+
+def test_the_same_table_stands_in_the_ui_with_moments_that_do_not_age():
+    lines = as_markdown([entry("spark/a"), entry("spark/b|c", blocked=True)]).splitlines()
+    assert len(lines) == 4
+    assert "spark/b&#124;c" in lines[2], "what is blocked comes first"
+    assert "| blocked |" in lines[2]
+    assert f"{NOW - timedelta(hours=1):%Y-%m-%d %H:%M}Z" in lines[3]
