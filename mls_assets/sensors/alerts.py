@@ -98,8 +98,13 @@ def alert_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
         jobs = [job.name for job in defined.get_all_jobs()] if defined else []
         # a run that a person made of some assets is looked at by that person
         own = [job for job in jobs if not job.startswith("__") and job not in BY_HAND]
+        ticking = (
+            {each.name for each in (*defined.sensor_defs, *defined.schedule_defs)}
+            if defined
+            else None
+        )
         told = _read(context.cursor)
-        told, text = _tell(hook, told, look(context.instance, own, checks, told))
+        told, text = _tell(hook, told, look(context.instance, own, checks, told, ticking))
         return dg.SensorResult(skip_reason=text, cursor=json.dumps(told, sort_keys=True))
 
     return [alert_sensor]

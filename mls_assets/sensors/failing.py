@@ -55,10 +55,12 @@ def look(
     jobs: Collection[str],
     checks: Collection[dg.AssetCheckKey],
     told: Collection[str],
+    ticking: Collection[str] | None = None,
 ) -> Looked:
     """Look at each job's last finished run for each feed, and at what each check found last.
 
-    A check that speaks of one feed (its metadata name it) is looked at for each by itself. What
+    `ticking` are the sensors and schedules that there are (None: all that have ticked). A check
+    that speaks of one feed (its metadata name it) is looked at for each by itself. What
     was `told` to be failing is looked up by its name, unless it is a check's: of that the newest
     executions alone are looked at.
     """
@@ -67,7 +69,7 @@ def look(
     _look_at_configuration(found, findings, told)
     for job in jobs:
         _look_at_runs(instance, job, told, found, findings)
-    _look_at_ticks(instance, found)
+    _look_at_ticks(instance, ticking, found)
     for key in checks:
         if key != CHECK:  # what is behind it is looked at by its cause
             _look_at_results(instance, key, found)
@@ -102,15 +104,20 @@ def _look_at_configuration(
     )
 
 
-def _look_at_ticks(instance: dg.DagsterInstance, found: Looked) -> None:
+def _look_at_ticks(
+    instance: dg.DagsterInstance, ticking: Collection[str] | None, found: Looked
+) -> None:
     # a tick that ends in an error, or is not over in time, asks for nothing and forgets everything
     for state in instance.all_instigator_state() if instance.schedule_storage else ():
-        if state.status is InstigatorStatus.STOPPED:
+        name = f"{_SENSOR}{state.instigator_name}"
+        taken_away = ticking is not None and state.instigator_name not in ticking
+        if state.status is InstigatorStatus.STOPPED or taken_away:
+            # what a person stopped, or an upgrade took away, fails no more
+            found.well.add(name)
             continue
         ended = instance.get_ticks(
             state.instigator_origin_id, state.selector_id, limit=1, statuses=_TICKED
         )
-        name = f"{_SENSOR}{state.instigator_name}"
         if ended and ended[0].status is TickStatus.FAILURE:
             kind = ended[0].error.cls_name if ended[0].error else None
             text = f"its last tick ended in an error ({kind or 'no reason was told'}); see the tick"

@@ -42,6 +42,17 @@ class DataFolder:
             f"{' and '.join(evidence)} out of {self.folder} first."
         )
 
+    def number_of(self, path: Path) -> int | None:
+        """The number to give to a warehouse of the version before, which has none; None: a new one.
+
+        At the path where the folder's own stood it is a copy of that one, such as a backup. Raises
+        WarehouseRefused elsewhere, for nothing shows that it is the folder's.
+        """
+        known, remembered = self._remembered()
+        if remembered is not None and known != str(path):
+            self.hold(path, 0)
+        return remembered
+
     def hold(self, path: Path, number: int) -> None:
         """Remember the warehouse at `path`; raises WarehouseRefused if it is not the folder's."""
         known, remembered = self._remembered()

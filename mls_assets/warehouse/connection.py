@@ -185,11 +185,16 @@ class Warehouse:
             outdated = ddl.is_outdated(con, self.schema)
             version = ddl.version_of(con)
             number = counters.current(con, ddl.NUMBER)
+            known = None
             if self._home is not None and number:
                 self._home.hold(self.path, number)
+            elif self._home is not None:
+                known = self._home.number_of(self.path)
         if outdated:
             with self._opened(self.path) as con:
                 ddl.migrate(con, self.schema, version)
+                if known is not None:
+                    counters.mark(con, ddl.NUMBER, known)
                 number = counters.current(con, ddl.NUMBER)
         if self._home is not None:
             self._home.hold(self.path, number)

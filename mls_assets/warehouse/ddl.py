@@ -149,6 +149,9 @@ def migrate(con: Connection, schema: Schema, version: int) -> None:
         if column.name in found.get(table.name, {})
     ]
     retyped = [each for each in there if each[2].type != _full_type(each[1])]
+    for table, column, before in retyped:
+        if table not in schema.reso.values():
+            _refuse_losses(con, table, column, before.type)
     touched = (*new, *(table for table, _ in added), *(table for table, _, _ in retyped))
     if any(table in schema.reso.values() for table in touched):
         con.execute("update raw.normalised set through = 0")
@@ -157,34 +160,41 @@ def migrate(con: Connection, schema: Schema, version: int) -> None:
         for table, column in added:
             con.execute(f"alter table {table.name} add column {_column(column)}")
         for table, column, before in retyped:
-            rebuilt = table in schema.reso.values()
-            _retype(con, table, column, before.type, rebuilt=rebuilt)
+            _retype(con, table, column, before.type)
         for table, column in (*added, *((t, c) for t, c, is_ in there if is_.comment != c.comment)):
             _comment(con, table, column)
     con.execute("checkpoint")
 
 
-def _retype(con: Connection, table: Table, column: Column, before: str, *, rebuilt: bool) -> None:
+def _retype(con: Connection, table: Table, column: Column, before: str) -> None:
     """Give a column its declared type, and keep its values only if every one survives exactly.
 
-    DuckDB's own conversion would round without a word. The values of a table that is `rebuilt`
-    from what landed may go meanwhile.
+    DuckDB's own conversion would round without a word. Values that go come again from what landed.
     """
     name = quoted(column.name)
     new = f"try_cast({name} as {column.type})"
-    changed = con.execute(
-        f"select count(*) from {table.name} "
-        f"where {name} is distinct from try_cast({new} as {before})"
-    ).fetchall()[0][0]
-    if not changed:
+    if not _changed(con, table, column, before):
         con.execute(
             f"alter table {table.name} alter {name} set data type {column.type} using {new}"
         )
-    elif rebuilt:
+    else:
         con.execute(f"alter table {table.name} drop column {name}")
         con.execute(f"alter table {table.name} add column {_column(column)}")
         _comment(con, table, column)
-    else:
+
+
+def _changed(con: Connection, table: Table, column: Column, before: str) -> int:
+    """Return how many values would not survive the declared type."""
+    name = quoted(column.name)
+    return con.execute(
+        f"select count(*) from {table.name} where {name} is distinct from "
+        f"try_cast(try_cast({name} as {column.type}) as {before})"
+    ).fetchall()[0][0]
+
+
+def _refuse_losses(con: Connection, table: Table, column: Column, before: str) -> None:
+    changed = _changed(con, table, column, before)
+    if changed:
         raise WarehouseRefused(
             f"{changed:,} values of {table.name}.{column.name} are {before} and would not survive "
             f"as {column.type}; use the program that wrote them"

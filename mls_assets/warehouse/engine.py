@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from mls_assets.warehouse.ddl import STORAGE_VERSION, literal
+from mls_assets.warehouse.files import WarehouseFault
 from mls_assets.warehouse.locks import KernelLock
 from mls_assets.warehouse.queries import Connection
 
@@ -114,19 +115,22 @@ class _SpillFolder:
     """A folder for one instance, which holds a lock for as long as the instance lives."""
 
     def __init__(self, parent: Path) -> None:
-        self.path = parent / secrets.token_hex(8)
-        self._lock = KernelLock(_lock_of(self.path))
         for attempt in range(_TRIES):
+            self.path = parent / secrets.token_hex(8)
+            self._lock = KernelLock(_lock_of(self.path))
             try:
-                self._lock.acquire(wait=0)
-                self.path.mkdir(exist_ok=True)
+                # whoever cleans up meanwhile may have taken the file, or the empty parent
+                if self._lock.acquire(wait=0) and self._lock.in_place:
+                    self.path.mkdir()
+                    return
             except FileNotFoundError:
-                # whoever ended just now took the empty parent along
-                self._lock.release()
                 if attempt == _TRIES - 1:
                     raise
-            else:
-                return
+            self._lock.release()
+        raise WarehouseFault(
+            f"No folder for what DuckDB spills could be made in {parent}. Nothing was done; run "
+            "again."
+        )
 
     def delete(self) -> None:
         """Delete the folder of an instance that has ended."""
@@ -139,14 +143,17 @@ def discard_spilled(parent: Path) -> None:
 
     The folders of living instances stay, in this process and in others: their locks are held.
     """
-    if not parent.is_dir():
+    try:
+        entries = list(parent.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
         return
-    for entry in list(parent.iterdir()):
+    for entry in entries:
         folder = entry.with_suffix("")
         if entry.suffix == _LOCK and entry.is_file():
             lock = KernelLock(entry)
             if lock.acquire(wait=0):
-                _delete(folder)
+                if lock.in_place:
+                    _delete(folder)
                 lock.release()
         elif entry.is_dir() and not _lock_of(entry).exists():
             shutil.rmtree(entry, ignore_errors=True)

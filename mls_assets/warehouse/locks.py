@@ -73,6 +73,21 @@ class KernelLock:
         self._descriptor = descriptor
         return True
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the lock is held on the file that stands at its path, so that all see it.
+
+        Somebody may have deleted that file between its opening and its locking.
+        """
+        if self._descriptor is None:
+            return False
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            return False
+        ours = os.fstat(self._descriptor)
+        return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+
     def release(self) -> None:
         """Let go; harmless when not held."""
         descriptor, self._descriptor = self._descriptor, None

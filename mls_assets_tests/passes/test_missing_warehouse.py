@@ -113,6 +113,28 @@ def test_a_warehouse_of_the_version_before_gets_its_number_once(tmp_path: Path):
     assert numbers != {0}
 
 
+def _of_the_version_before(file: Path) -> None:
+    with duckdb.connect(str(file)) as con:
+        con.execute("delete from raw.meta where name = 'warehouse_number'")
+        con.execute("update raw.meta set value = 1 where name = 'schema_version'")
+
+
+def test_a_backup_of_the_version_before_is_known_by_its_place(tmp_path: Path):
+    site = _used(tmp_path)
+    _of_the_version_before(site.warehouse.path)
+    assert publish(Site.open(tmp_path, run_id="second"))
+
+
+def test_a_foreign_warehouse_of_the_version_before_is_refused_untouched(tmp_path: Path):
+    _used(tmp_path)
+    foreign = _used(tmp_path / "other").warehouse.path
+    _of_the_version_before(foreign)
+    before = foreign.read_bytes()
+    with pytest.raises(WarehouseRefused, match="another warehouse"):
+        publish(Site.open(tmp_path, foreign, run_id="second"))
+    assert foreign.read_bytes() == before
+
+
 @pytest.mark.parametrize("size", ["lots", "0GB", "-1GB", "2", "2 bananas", "1e9GB"])
 def test_a_memory_limit_that_is_no_size_is_refused(size: str):
     with pytest.raises(ConfigurationError, match="MLS_ASSETS_MEMORY"):

@@ -285,6 +285,8 @@ def test_a_changed_type_that_would_cost_values_of_the_pipelines_own_tables_is_re
     with duckdb.connect(str(warehouse.path)) as con:
         con.execute("alter table sweeps alter pages set data type DOUBLE")
         con.execute("insert into sweeps (sweep_id, pages) values ('s', 7.5)")
+        con.execute("insert into raw.normalised values ('f', 'Property', 7)")
+        con.execute("alter table listings alter ListPrice set data type BIGINT")
     with (
         pytest.raises(WarehouseRefused, match=r"sweeps\.pages.*would not survive"),
         warehouse_at(warehouse.path.parent).read(),
@@ -292,6 +294,7 @@ def test_a_changed_type_that_would_cost_values_of_the_pipelines_own_tables_is_re
         pass
     with duckdb.connect(str(warehouse.path), read_only=True) as con:
         assert con.execute("select pages from sweeps").fetchall() == [(7.5,)]
+        assert con.execute("select through from raw.normalised").fetchall() == [(7,)]
 
 
 def test_a_comment_that_changed_is_brought_up_to_date(warehouse: Warehouse):

@@ -11,6 +11,7 @@ from mls_assets.errors import MlsAssetsError
 from mls_assets.values import Resource
 from mls_assets.warehouse import Warehouse, audit, erasure, invariants, sweeps
 from mls_assets.warehouse.compaction import compact
+from mls_assets.warehouse.locks import KernelLock
 from mls_assets.warehouse.publication import publish
 from mls_assets_tests.warehouse.world import FEED, NOON, bring, gone, page, warehouse_at
 
@@ -59,6 +60,30 @@ def test_another_process_that_opens_the_file_in_between_deletes_nothing_of_a_liv
             f"with warehouse_at(Path({str(tmp_path)!r})).read(): pass"
         )
         subprocess.run([sys.executable, "-c", other], check=True)
+
+
+def test_a_cleaner_that_takes_the_lock_file_away_meanwhile_costs_no_living_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    acquire, taken = KernelLock.acquire, []
+
+    def robbed(lock: KernelLock, wait: float) -> bool:
+        got = acquire(lock, wait)
+        if lock.path.parent.suffix == ".tmp" and not taken:
+            taken.append(lock.path)
+            lock.path.unlink()
+        return got
+
+    monkeypatch.setattr(KernelLock, "acquire", robbed)
+    warehouse = warehouse_at(tmp_path, memory="91MB")
+    for _ in range(3):
+        with warehouse.read():
+            pass
+        folders = [each for each in (tmp_path / "warehouse.duckdb.tmp").iterdir() if each.is_dir()]
+        assert len(folders) == 1
+        assert folders[0].with_name(f"{folders[0].name}.lock").exists()
+    assert taken
+    assert folders[0].name not in taken[0].name
 
 
 def test_a_process_that_ends_leaves_nothing_that_it_spilled(tmp_path: Path):
