@@ -6,7 +6,7 @@ in `sources`, `warehouse`, `reso` and `reconcile`, which know this module but no
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 
@@ -69,6 +69,8 @@ MOST_NAMES = 6_000
 
 #: A record dated so much later than now tells nothing about how new others are.
 IN_THE_FUTURE = timedelta(hours=1)
+#: A record dated before this tells nothing either.
+OUR_TIME = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 class Reason(StrEnum):

@@ -55,26 +55,29 @@ def land(
 ) -> Landing:
     """Store a page in the caller's transaction.
 
-    An older version never overwrites a newer one, nor revives a record whose status became
-    `Delete` later, and an older `Delete` removes nothing, but is noted for the next sweep to
-    settle. `by_key` says that the source was asked for these very records, because a proven
-    sweep listed them: then it is believed whether they live, whatever their timestamp. Forge's
-    events are in order by themselves, so there the later event counts whatever its timestamp.
+    An older version never overwrites a newer one (which no date in the future makes it), nor
+    revives a record whose status became `Delete` later, and an older `Delete` removes nothing, but
+    is noted for the next sweep to settle. `by_key` says that the source was asked for these very
+    records, because a proven sweep listed them: then it is believed whether they live, whatever
+    their timestamp. Forge's events are in order by themselves, so there the later event counts
+    whatever its timestamp.
     A child set is stored only for a listing that is here after this page, and not from a stale
     record; one that was not told whole is noted. A key that comes back after its removal gets a
     `restored` entry. Pages `along` land in the same way. Raises nothing of its own.
     """
+    now = max(page.fetched_at, datetime.now(UTC))
     stored = _stored(con, page)
     judged = judge(
         page.records,
         stored if by_key else {**status_deletes.known(con, page), **stored},
+        now=now,
         in_event_order=source is Source.FORGE,
     )
     outdated = sum(record.key not in stored for record in judged.stale)
     page_id = _store_facts(con, page, walk, run_id, outdated)
     listed_as_deleted = status_deletes.of_page(page)
     if not by_key and source is Source.SPARK:
-        page = replace(page, removals=tuple(_not_outdated(page.removals, stored)))
+        page = replace(page, removals=tuple(_not_outdated(page.removals, stored, now)))
     _store_records(con, page, judged, page_id)
     restored = ledger.restore(
         con,
@@ -178,11 +181,13 @@ def _store_facts(con: Connection, page: Page, walk: Walk | None, run_id: str, ou
     return page_id
 
 
-def _not_outdated(removals: Sequence[Removal], stored: Mapping[str, Stored]) -> Iterator[Removal]:
+def _not_outdated(
+    removals: Sequence[Removal], stored: Mapping[str, Stored], now: datetime
+) -> Iterator[Removal]:
     """Yield the removals but those by a status that an older version of the record had."""
     for removal in removals:
         before = stored.get(removal.key)
-        if before is None or not is_older(removal.modified_at, before):
+        if before is None or not is_older(removal.modified_at, before, now):
             yield removal
 
 

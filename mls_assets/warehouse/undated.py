@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from mls_assets.values import IN_THE_FUTURE, Resource
+from mls_assets.values import IN_THE_FUTURE, OUR_TIME, Resource
 from mls_assets.warehouse.queries import Connection, rows, scalar
 
 #: Without a ModificationTimestamp (null, hidden, unreadable), or with one that is out of our time.
 _UNDATED = (
-    "feed = ? and resource = ? and (modified_at is null or modified_at > ? "
-    "or modified_at < timestamptz '1900-01-01 00:00:00+00')"
+    "feed = ? and resource = ? and (modified_at is null or modified_at > ? or modified_at < ?)"
 )
 
 
@@ -32,4 +31,4 @@ def keys(con: Connection, feed: str, resource: Resource, most: int) -> list[str]
 
 
 def _params(feed: str, resource: Resource) -> Sequence[object]:
-    return [feed, resource, datetime.now(UTC) + IN_THE_FUTURE]
+    return [feed, resource, datetime.now(UTC) + IN_THE_FUTURE, OUR_TIME]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from mls_assets.values import RawRecord
+from mls_assets.values import OUR_TIME, RawRecord
 from mls_assets.warehouse import arrow
 
 
@@ -30,19 +30,20 @@ def judge(
     records: Sequence[RawRecord],
     stored: Mapping[str, Stored],
     *,
+    now: datetime,
     in_event_order: bool = False,
 ) -> Judged:
     """Sort records by what they mean for what is stored. Pure; the last of a key counts.
 
-    With equal timestamps, or one missing, the later fetch counts; `in_event_order` it always
-    does.
+    With equal timestamps, or one that is not usable, the later fetch counts; `in_event_order` it
+    always does. `now` is the latest time that any clock tells.
     """
     new, changed, unchanged, stale = [], [], [], []
     for record in {record.key: record for record in records}.values():
         before = stored.get(record.key)
         if before is None:
             new.append(record)
-        elif not in_event_order and is_older(record.modified_at, before):
+        elif not in_event_order and is_older(record.modified_at, before, now):
             stale.append(record)
         elif before.digest is None:
             new.append(record)
@@ -53,8 +54,14 @@ def judge(
     return Judged(tuple(new), tuple(changed), tuple(unchanged), tuple(stale))
 
 
-def is_older(modified_at: datetime | None, before: Stored) -> bool:
-    """Tell whether a version is older than the stored one; not if either has no timestamp."""
-    if modified_at is None or before.modified_at is None:
-        return False
-    return modified_at < before.modified_at
+def is_older(modified_at: datetime | None, before: Stored, now: datetime) -> bool:
+    """Tell whether a version is older than the stored one; not if either has no usable timestamp.
+
+    One in the future, or out of our time, is not usable: what corrects it has an earlier one.
+    """
+    told, known = _usable(modified_at, now), _usable(before.modified_at, now)
+    return told is not None and known is not None and told < known
+
+
+def _usable(moment: datetime | None, now: datetime) -> datetime | None:
+    return moment if moment is not None and OUR_TIME <= moment <= now else None

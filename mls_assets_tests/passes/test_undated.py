@@ -1,5 +1,7 @@
 """Records that lie outside of every window: they are known, so each purge asks for them by key."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from mls_assets.values import Resource
@@ -20,6 +22,24 @@ def test_changes_of_records_without_a_usable_timestamp_come_with_the_next_purge(
     judged = place.purge(Resource.MEMBER)
     assert judged.verdict == "reconciled", judged.explanation
     assert "2 of them were asked for by key, 2 had changed" in judged.explanation
+    assert place.rows(NAMES, *keys) == [(key, "New") for key in keys]
+
+
+def test_a_record_dated_in_the_future_takes_its_correction(place):
+    keys = sorted(place.truth(Resource.MEMBER))[:2]
+    far = {"ModificationTimestamp": "2046-01-01T00:00:00Z", "MemberFullName": "Old"}
+    place.control("change", resource="Member", keys=keys, set=far)
+    place.replicate(Resource.MEMBER)
+    assert place.rows(NAMES, *keys) == [(key, "Old") for key in keys]
+    now = {"ModificationTimestamp": datetime.now(UTC).isoformat(), "MemberFullName": "New"}
+    place.control("change", resource="Member", keys=keys[:1], set=now)
+    (done,) = place.replicate(Resource.MEMBER)
+    assert done.changed == 1
+    # the other one's correction lies outside of every window
+    back = {"ModificationTimestamp": "2001-01-01T00:00:00Z", "MemberFullName": "New"}
+    place.control("change", resource="Member", keys=keys[1:], set=back)
+    judged = place.purge(Resource.MEMBER)
+    assert "1 of them were asked for by key, 1 had changed" in judged.explanation
     assert place.rows(NAMES, *keys) == [(key, "New") for key in keys]
 
 

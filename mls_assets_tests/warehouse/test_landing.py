@@ -1,5 +1,6 @@
 """Landing a page: what becomes of records, child sets, removals and rejects."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -50,6 +51,20 @@ def test_of_equal_or_missing_timestamps_the_later_fetch_counts(warehouse: Wareho
             assert landing.bodies(con, FEED, Resource.PROPERTY, ["a"]) == {"a": version.body}
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=7_300)])
+def test_a_date_in_the_future_makes_no_version_newer(warehouse: Warehouse, ahead: timedelta):
+    now = datetime.now(UTC)
+    with warehouse.write() as con:
+        land(con, page(record("a", now + ahead, City="Old"), record("b", now + ahead), at=now))
+        corrected = record("a", now - MINUTE, City="New")
+        deleted = Removal("b", Reason.STATUS_DELETE, now - MINUTE)
+        told = land(con, page(corrected, deleted, at=now))
+        assert (told.changed, told.stale, told.removed) == (1, 0, 1)
+        assert landing.bodies(con, FEED, Resource.PROPERTY, ["a"]) == {"a": corrected.body}
+        back = land(con, page(record("a", now - 2 * MINUTE, City="Old"), at=now))
+        assert back.stale == 1, "from here on as ever"
+
+
 def test_of_a_key_that_comes_twice_in_a_page_the_last_counts(warehouse: Warehouse):
     with warehouse.write() as con:
         assert land(con, page(record("a", City="Mesa"), record("a", City="Tempe"))).new == 1
@@ -61,7 +76,7 @@ def test_in_whatever_order_versions_come_the_newest_stays(versions: list[RawReco
     stored: dict[str, Stored] = {}
     kept = None
     for version in versions:
-        judged = judge([version], stored)
+        judged = judge([version], stored, now=NOON + 9 * MINUTE)
         for taken in judged.new + judged.changed:
             kept = taken
             stored["a"] = Stored(digest_of(taken.body), taken.modified_at)
