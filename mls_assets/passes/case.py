@@ -21,14 +21,16 @@ class Evidence:
 
     `answering` returns those of some keys that the source answers for when asked by key, and
     raises unless each answer holds the controls, which are keys that it did list; `fetch` yields
-    pages with the records of some keys, so far as the source still has them. Forge can do
-    neither: its replay is all the evidence there is, and `land` stores the records that came
-    with it, once what was here before has been looked at.
+    pages with the records of some keys, so far as the source still has them; `undated` yields the
+    keys that it says have no ModificationTimestamp. Forge can do none of it: its replay is all the
+    evidence there is, and `land` stores the records that came with it, once what was here before
+    has been looked at.
     """
 
     source: Source
     answering: Callable[[Resource, Sequence[str], Sequence[str]], set[str]] | None = None
     fetch: Callable[[Resource, Sequence[str]], Iterator[Page]] | None = None
+    undated: Callable[[Resource], Iterator[list[str]]] | None = None
     land: Callable[[], None] | None = None
 
 

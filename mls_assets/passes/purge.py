@@ -22,7 +22,7 @@ def _evidence(site: Site, client: SparkClient, feed: SparkFeed) -> Evidence:
         for page in client.records(resource, keys):
             yield with_children(site, client, feed, page)
 
-    return Evidence(Source.SPARK, client.answering, fetch)
+    return Evidence(Source.SPARK, client.answering, fetch, client.undated)
 
 
 def purge(

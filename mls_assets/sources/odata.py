@@ -64,6 +64,10 @@ def news_since(newest: datetime, now: datetime) -> str:
     )
 
 
+#: The filter for records that no window of an update holds.
+UNDATED = "ModificationTimestamp eq null"
+
+
 def behind(key_field: str, key: str) -> str:
     """The filter that asks for what lies behind a key, in the order in which the server has it."""
     return f"{key_field} gt {_quoted(key)}"

@@ -17,6 +17,7 @@ from mls_assets.sources.expansions import Collection, collections_in, members_of
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets.sources.links import follow, place
 from mls_assets.sources.odata import (
+    UNDATED,
     Envelope,
     Trail,
     batches,
@@ -42,7 +43,7 @@ from mls_assets.sources.spark_answers import (
     told_of,
     wanted_of,
 )
-from mls_assets.sources.split import Head, head_of
+from mls_assets.sources.split import Head, head_of, instant
 from mls_assets.sources.transport import Limits
 from mls_assets.sources.vendor_errors import QuestionRefused
 from mls_assets.values import (
@@ -265,6 +266,22 @@ class SparkClient:
             collections += self._with_rest(collections_in(step.heads, relations))
             answered.update(step.keys)
         return told_of(answered, relations, collections)
+
+    def undated(self, resource: Resource) -> Iterator[list[str]]:
+        """The keys of records that the source says have no ModificationTimestamp.
+
+        Raises AnswerBroken if it answers one that has a usable timestamp: it ignores the filter.
+        """
+        select = (KEY_FIELDS[resource], MODIFIED)
+        url = self._url(resource, top=self.page_size, select=select, where=UNDATED)
+        for step in self._walk(url, resource, (MODIFIED,)):
+            heads = [head for head in step.heads if isinstance(head, Head)]
+            if any(instant(head.members.get(MODIFIED)) for head in heads):
+                raise AnswerBroken(
+                    f"{place(url)} answered records that were not asked for, so it ignores "
+                    f"$filter. {NOT_APPLIED}"
+                )
+            yield [head.key for head in heads]
 
     # Small questions --------------------------------------------------------------------
 

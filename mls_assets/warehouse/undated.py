@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mls_assets.values import IN_THE_FUTURE, OUR_TIME, Resource
-from mls_assets.warehouse.queries import Connection, rows, scalar
+from mls_assets.warehouse import arrow
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 
 #: Without a ModificationTimestamp (null, hidden, unreadable), or with one that is out of our time.
 _UNDATED = (
@@ -28,6 +29,18 @@ def keys(con: Connection, feed: str, resource: Resource, most: int) -> list[str]
         [*_params(feed, resource), most],
     )
     return [key for (key,) in found]
+
+
+def known(con: Connection, feed: str, resource: Resource, among: Sequence[str]) -> frozenset[str]:
+    """Return those keys of `among` that are such records here."""
+    with framed(con, asked=arrow.of_keys(among)):
+        found = rows(
+            con,
+            f"select record_key from raw.records semi join asked using (record_key) "
+            f"where {_UNDATED}",
+            _params(feed, resource),
+        )
+    return frozenset(key for (key,) in found)
 
 
 def _params(feed: str, resource: Resource) -> Sequence[object]:

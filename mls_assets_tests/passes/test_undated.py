@@ -1,5 +1,6 @@
 """Records that lie outside of every window: they are known, so each purge asks for them by key."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -41,6 +42,30 @@ def test_a_record_dated_in_the_future_takes_its_correction(place):
     judged = place.purge(Resource.MEMBER)
     assert "1 of them were asked for by key, 1 had changed" in judged.explanation
     assert place.rows(NAMES, *keys) == [(key, "New") for key in keys]
+
+
+def test_a_dated_record_that_loses_its_timestamp_comes_with_the_next_purge(place):
+    place.begin()
+    keys = sorted(place.truth(Resource.MEMBER))[:2]
+    lost = {"ModificationTimestamp": None, "MemberFullName": "New"}
+    place.control("change", resource="Member", keys=keys, set=lost)
+    (done,) = place.replicate(Resource.MEMBER)
+    assert done.changed == 0
+    judged = place.purge(Resource.MEMBER)
+    assert "2 of them were asked for by key, 2 had changed" in judged.explanation
+    assert place.rows(NAMES, *keys) == [(key, "New") for key in keys]
+    judged = place.purge(Resource.MEMBER)
+    assert "2 of them were asked for by key, 0 had changed" in judged.explanation
+
+
+@pytest.mark.parametrize("status", ["status_404", "status_502"])
+def test_where_the_source_does_not_say_what_is_undated_the_verdict_says_so(place, status):
+    place.begin()
+    place.settings = replace(place.settings, patience_seconds=0.2)
+    place.fault(status, resource="Member", match=" eq null", times=0)
+    judged = place.purge(Resource.MEMBER)
+    assert judged.verdict == "reconciled"
+    assert "did not say which records have no ModificationTimestamp" in judged.explanation
 
 
 def test_each_purge_asks_for_so_many_and_the_next_one_for_the_others(place, monkeypatch):
