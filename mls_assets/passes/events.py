@@ -5,6 +5,7 @@ transaction) store `latest_event`; go on while `remaining` is above 0.
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from mls_assets.errors import CursorWentBack
 from mls_assets.feeds import ForgeAccess, mls_of
@@ -14,7 +15,7 @@ from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.sources import ForgeClient, ahead
 from mls_assets.values import Resource, Source
-from mls_assets.warehouse import cursors, landing
+from mls_assets.warehouse import cursors, landing, resets
 
 
 def follow(
@@ -58,5 +59,6 @@ def follow(
     except CursorWentBack:
         with site.warehouse.write() as con:
             cursors.needs_resync(con, feed, resource)
+            resets.note(con, feed, resource, datetime.now(UTC))
         raise
     return replace(done, cursor=cursor)

@@ -4,8 +4,9 @@ The keys alive at the end are the source's key set. Until that end is reached ev
 staged, and nothing that is stored is touched: a log tells old versions first. Then the guard is
 asked as for a Spark sweep, the survivors land, and what is absent is removed if the guard lets it
 go, or waits; no tombstone of the replay removes anything by itself. The stored cursor stays where
-it is, so that every tombstone after it is still handled in its turn; only a feed whose log was
-reset gets a new cursor, and only once its sets are equal.
+it is, so that every tombstone after it is still handled in its turn; only a feed that needs a
+resync gets a new cursor, and only once its sets are equal. A replay has to reach the event that
+was handled last, whatever it is made for; only a log that was reset cannot.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from mls_assets.errors import ConfigurationError, MlsAssetsError
+from mls_assets.errors import ConfigurationError, CursorWentBack, MlsAssetsError
 from mls_assets.feeds import ForgeAccess, mls_of
 from mls_assets.passes.case import Approved, Evidence, Judged, how_to_release
 from mls_assets.passes.claim import claim
@@ -31,7 +32,7 @@ from mls_assets.passes.vanished import noting_access
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources import ForgeClient, ahead
 from mls_assets.values import Page, Resource, Source
-from mls_assets.warehouse import cursors, landing, replaying, sweeps
+from mls_assets.warehouse import cursors, landing, replaying, resets, sweeps
 
 
 def replay(
@@ -104,13 +105,18 @@ def replay_locked(
     with site.warehouse.write() as con:
         state = cursors.state_of(con, feed, resource)
         resync = state.state == "needs_resync"
+        reset = resync and resets.noted(con, feed, resource)
         sweeps.begin(con, sweep_id, feed, resource, datetime.now(UTC), site.run_id)
         replaying.drop(con, feed, resource)
-    pages = client.pages(feed, mls_of(feed), resource, after=0, filter=access.filter_for(resource))
+    asked = partial(client.pages, feed, mls_of(feed), resource, filter=access.filter_for(resource))
     told = _Told(sweep_id, feed, resource)
     try:
-        _stage(site, told, pages)
-        _expect_end(told, None if resync else state.cursor)
+        _stage(site, told, asked(after=0))
+        _expect_end(told)
+        if state.cursor is not None and not reset:
+            short = _expect_event(told, int(state.cursor))
+            if short and resync and not dry_run:
+                _note_reset(site, told, asked(after=int(state.cursor)))
         _expect_keys(site, told, approve)
     except MlsAssetsError as error:
         told.void = f"the replay broke off after {told.pages} page(s): {error}"
@@ -144,6 +150,7 @@ def replay_locked(
                 at=last.fetched_at,
                 current=True,
             )
+            resets.forget(con, feed, resource)
     return judged
 
 
@@ -185,17 +192,44 @@ def _stage(site: Site, told: _Told, pages: Iterable[Page]) -> None:
         site.progress(Progress(told.feed, told.resource, "replay", told.pages, events, expected))
 
 
-def _expect_end(told: _Told, cursor: str | None) -> None:
-    """Void a replay that ended before the log did, or before an event that we know of."""
-    last = told.last
-    if last is None or last.remaining != 0:
+def _expect_end(told: _Told) -> None:
+    """Void a replay that ended before the log did."""
+    if told.last is None or told.last.remaining != 0:
         told.void = (
             f"the replay ended after {told.pages} page(s) without reaching the end of the log"
         )
-    elif cursor is not None and (last.position or 0) < int(cursor):
-        told.void = (
-            f"the replay ended at event {last.position or 0:,}, but events up to {int(cursor):,} "
-            "were handled before"
+
+
+def _expect_event(told: _Told, cursor: int) -> bool:
+    """Void a replay that ended before an event that was handled here; return whether it did."""
+    end = (told.last.position if told.last else None) or 0
+    if told.void or end >= cursor:
+        return False
+    told.void = (
+        f"the replay ended at event {end:,}, but events up to {cursor:,} were handled before"
+    )
+    return True
+
+
+def _note_reset(site: Site, told: _Told, later: Iterable[Page]) -> None:
+    """Find out whether a log ends where its replay did, by asking for what is `later`.
+
+    If it does, it was reset, and the next run replays it as it is; what the guard makes of that
+    is the same as without a changed question.
+    """
+    try:
+        next(iter(later))
+    except CursorWentBack:
+        with site.warehouse.write() as con:
+            resets.note(con, told.feed, told.resource, datetime.now(UTC))
+        told.void += (
+            ". Asked for later ones, the source says so too, so its log was reset. Nothing was "
+            "applied; the next run replays the log as it is"
+        )
+    else:
+        told.void += (
+            ". Asked for later ones, the source knows them. Nothing was applied; run again, and "
+            "tell the source if it stays so"
         )
 
 

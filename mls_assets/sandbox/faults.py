@@ -66,6 +66,7 @@ FORGE_FAULTS: Mapping[str, Stage] = {
     "mls_null": "answer",
     "errors_with_data": "page",
     "cursor_back": "page",  # params: by
+    "log_cut": "page",  # params: by (how many of the last results it lacks; it ends before them)
     "livelock": "page",
     "bad_record": "page",
     "tombstone_without_key": "page",

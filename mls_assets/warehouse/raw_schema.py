@@ -188,6 +188,16 @@ RAW_TABLES = (
         ("feed", "resource"),
     ),
     Table(
+        "raw.resets",
+        "resource of a GraphQL feed whose log was reset, until it is replayed",
+        (
+            FEED,
+            RESOURCE,
+            Column("since", "TIMESTAMPTZ", "Since when that is known, by the local clock."),
+        ),
+        ("feed", "resource"),
+    ),
+    Table(
         "raw.unconfigured",
         "resource of a feed that is stored, and that the configuration does not ask for any more",
         (

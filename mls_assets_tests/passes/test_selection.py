@@ -1,5 +1,6 @@
 """A Forge feed is asked for the fields that it had, or a person says otherwise; over HTTP."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,9 @@ from mls_assets.errors import (
     SourceError,
     SourceRefused,
     SourceUnreachable,
+    SweepVoid,
 )
+from mls_assets.passes.case import Judged
 from mls_assets.passes.describe import describe_forge
 from mls_assets.passes.replicate import replicate_forge
 from mls_assets.values import Resource
@@ -148,6 +151,58 @@ def test_a_replay_that_breaks_off_leaves_the_resync_due(place: Place):
     place.sandbox.faults.clear()
     place.follow()
     assert filled(place) > 20
+
+
+def ask_more(place: Place) -> None:
+    """The source offers a field more than before."""
+    spoil(place, "schema_cut", drop=["LivingArea"])
+    place.follow()
+    place.sandbox.faults.clear()
+
+
+def ask_otherwise(place: Place) -> None:
+    """What was asked until now was another question."""
+    place.follow()
+    with place.site.warehouse.write() as con:
+        con.execute("update raw.questions set question_sha = 'another'")
+
+
+@pytest.mark.parametrize("change", [ask_more, ask_otherwise])
+def test_a_replay_for_a_changed_question_has_to_reach_the_event_that_was_handled_last(
+    place: Place, change: Callable[[Place], None]
+):
+    change(place)
+    before = place.tables(), place.ledger()
+    for work in (place.follow, place.follow, lambda: raise_void(place.replay())):
+        place.fault("log_cut", "forge", resource="listings", by=2, times=1)
+        with pytest.raises(SweepVoid, match="were handled before"):
+            work()
+    assert (place.tables(), place.ledger()) == before
+    assert place.state(feed=ARMLS)["state"] == "needs_resync"
+    place.sandbox.faults.clear()
+    place.follow()
+    assert filled(place) > 20
+    assert place.keys(feed=ARMLS) == place.truth(feed=ARMLS)
+    assert place.state(feed=ARMLS)["state"] == "current"
+
+
+def raise_void(judged: Judged) -> None:
+    if judged.verdict == "void":
+        raise SweepVoid(judged.explanation)
+
+
+def test_a_log_that_was_reset_while_the_question_changed_is_replayed_by_the_next_run(
+    place: Place,
+):
+    ask_more(place)
+    place.fault("log_cut", "forge", resource="listings", by=1, times=0)
+    with pytest.raises(SweepVoid, match=r"its log was reset.* next run"):
+        place.follow()
+    assert place.ledger() == []
+    place.follow()
+    assert len(place.ledger()) == 1
+    assert place.state(feed=ARMLS)["state"] == "current"
+    assert place.rows("select * from raw.resets") == []
 
 
 def test_a_source_that_never_told_its_schema_is_said_loudly_and_healed_later(place: Place):

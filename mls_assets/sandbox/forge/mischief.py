@@ -28,8 +28,8 @@ def spoil(body: dict[str, Any], fault: Fault, variables: Mapping[str, Any]) -> d
         if results and "City" in results[0]:
             results[0]["City"] = None
         body["errors"] = [{"message": "Upstream timed out.", "path": place}]
-    elif fault.name == "cursor_back":
-        answer["latest_event"] = max(0, answer["latest_event"] - int(fault.params.get("by", 1000)))
+    elif fault.name in ("cursor_back", "log_cut"):
+        _move_back(answer, fault)
     elif fault.name == "livelock":
         answer["latest_event"] = _sent(variables)
         answer["remaining"] = max(1, answer["remaining"])
@@ -44,6 +44,14 @@ def spoil(body: dict[str, Any], fault: Fault, variables: Mapping[str, Any]) -> d
         results.insert(0, {**blank, "DELETED": True})
         answer["results"] = results
     return body
+
+
+def _move_back(answer: dict[str, Any], fault: Fault) -> None:
+    by = int(fault.params.get("by", 1000))
+    answer["latest_event"] = max(0, answer["latest_event"] - by)
+    if fault.name == "log_cut":
+        answer["remaining"] = 0
+        answer["results"] = (answer.get("results") or [])[:-by]
 
 
 def _cut_schema(body: dict[str, Any], fault: Fault) -> dict[str, Any]:
