@@ -13,7 +13,7 @@ from mls_assets.passes.unconfigured import is_asked, line_to_remove
 from mls_assets.values import Resource, Source
 from mls_assets.warehouse import erasure, vanishing
 from mls_assets.warehouse.compaction import Compacted
-from mls_assets.warehouse.publication import Published
+from mls_assets.warehouse.publication import PublicationRefused, Published
 
 #: For how long Forge is asked whether it still lists an MLS, in seconds.
 _PATIENCE = 10.0
@@ -43,7 +43,8 @@ def erase(
     One that was cut short after its rows were gone is gone on with. Raises ConfigurationError for
     what holds nothing here and whose removals are all proven, and for what `feeds` still asks
     for: the next run would bring it back. Forge is asked whether it still lists the MLS, where
-    that is what decides; no proper answer means that it does.
+    that is what decides; no proper answer means that it does. Raises PublicationRefused, with the
+    rows gone and the warehouse compacted, where readers would lose something of another feed.
     """
     name = f"{feed} {resource}" if resource else feed
     if feeds is not None and is_asked(feeds, _vanished(site, feeds, feed), feed, resource):
@@ -57,7 +58,14 @@ def erase(
             raise ConfigurationError(f"Nothing is stored of {name!r}. Nothing was erased.")
         rows = erasure.erase(con, feed, site.run_id, resource)
     # publish first: the published times belong in the file that the compaction writes
-    published = publish(site, feeds=feeds)
+    try:
+        published = publish(site, feeds=feeds)
+    except PublicationRefused as refusal:
+        compact(site)
+        raise PublicationRefused(
+            f"{name} is erased from the warehouse and its file, but readers still see it until "
+            f"the next publication, which was refused. {refusal}"
+        ) from None
     compacted = compact(site)
     if published is None:
         raise AssertionError("an unconditional publication always publishes")

@@ -13,6 +13,7 @@ from mls_assets.passes.site import Site
 from mls_assets.passes.status import status
 from mls_assets.passes.unconfigured import line_to_remove
 from mls_assets.values import Resource
+from mls_assets.warehouse.publication import PublicationRefused
 from mls_assets_tests.passes.place import ARMLS, SPARK
 from mls_assets_tests.passes.test_ending import published
 
@@ -69,6 +70,21 @@ def test_an_erasure_of_a_configured_feed_is_refused_with_the_line_to_take_out(pl
     assert len(place.keys()) == 60
     assert place.ledger() == []
     assert erase(place.site, SPARK, feeds=NOTHING).ledger_entries == 60
+
+
+def test_an_erasure_leaves_the_warehouse_also_where_another_feed_holds_publication_back(place):
+    place.begin()
+    place.follow()
+    publish(place.site)
+    with place.site.warehouse.write() as con:
+        con.execute("delete from listings where feed = ?", [SPARK])
+    with pytest.raises(PublicationRefused, match=r"erased from the warehouse.*spark/default"):
+        erase(place.site, ARMLS, feeds=NOTHING)
+    assert place.keys(feed=ARMLS) == set()
+    entry = "select published_at, raw_scrubbed_at from deletion_ledger where feed = ?"
+    assert all(at is None and scrubbed for at, scrubbed in place.rows(entry, ARMLS))
+    publish(place.site, accept_loss=True)
+    assert all(at and scrubbed for at, scrubbed in place.rows(entry, ARMLS))
 
 
 def test_one_resource_is_erased_with_an_entry_for_each_key_and_the_others_stay(place):
