@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from mls_assets.errors import FeedBusy
-from mls_assets.values import IN_THE_FUTURE, TABLES, KeyOrder, Resource
-from mls_assets.warehouse import counters, status_deletes
+from mls_assets.values import IN_THE_FUTURE, TABLES, KeyOrder, Page, Resource
+from mls_assets.warehouse import arrow, counters, status_deletes
 from mls_assets.warehouse.ddl import column_list
-from mls_assets.warehouse.queries import Connection, rows, scalar
+from mls_assets.warehouse.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.raw_schema import RAW_TABLES
 from mls_assets.warehouse.schema import FEEDS
 
@@ -372,6 +372,26 @@ def keys_seen(con: Connection, walk: Walk, *, besides: Sequence[str] = ()) -> in
         "and record_key not in (select unnest(?::varchar[]))",
         [walk.feed, walk.resource, walk.walk_id, list(besides)],
     )
+
+
+def counted(con: Connection, page: Page) -> dict[str, int]:
+    """Return those keys of a page that an unfinished walk has seen, each with the page it came in.
+
+    A page that belongs to no walk leaves them there, or the walk's count would miss them.
+    """
+    whose = [page.feed, page.resource]
+    walks = "select walk_id from raw.walks where feed = ? and resource = ? and kind <> 'relations'"
+    if not page.records or not rows(con, walks, whose):
+        return {}
+    with framed(con, incoming=arrow.of_keys(record.key for record in page.records)):
+        found = rows(
+            con,
+            "select record_key, seen_page_id from raw.records semi join incoming "
+            "using (record_key) where feed = ? and resource = ? and seen_page_id in "
+            f"(select page_id from raw.pages where walk_id in ({walks}))",
+            [*whose, *whose],
+        )
+    return dict(found)
 
 
 def items_of(con: Connection, walk: Walk) -> tuple[int, int]:

@@ -78,7 +78,8 @@ def land(
     listed_as_deleted = status_deletes.of_page(page)
     if not by_key and source is Source.SPARK:
         page = replace(page, removals=tuple(_not_outdated(page.removals, stored, now)))
-    _store_records(con, page, judged, page_id)
+    counted = {} if walk else cursors.counted(con, page)
+    _store_records(con, page, judged, page_id, counted)
     restored = ledger.restore(
         con,
         feed=page.feed,
@@ -205,7 +206,9 @@ def _stored(con: Connection, page: Page) -> dict[str, Stored]:
     return {key: Stored(digest, modified_at) for key, digest, modified_at in found}
 
 
-def _store_records(con: Connection, page: Page, judged: Judged, page_id: int) -> None:
+def _store_records(
+    con: Connection, page: Page, judged: Judged, page_id: int, counted: Mapping[str, int]
+) -> None:
     where = "where feed = ? and resource = ? and record_key in (select record_key from {})"
     if judged.changed:
         with framed(con, outdated=arrow.of_keys(record.key for record in judged.changed)):
@@ -218,6 +221,7 @@ def _store_records(con: Connection, page: Page, judged: Judged, page_id: int) ->
             {
                 "record_key": arrow.of_texts([record.key for record in taken]),
                 "modified_at": arrow.of_instants([record.modified_at for record in taken]),
+                "seen": pa.array([counted.get(one.key, page_id) for one in taken], pa.int64()),
                 **arrow.of_bodies([record.body for record in taken]),
             }
         )
@@ -225,12 +229,12 @@ def _store_records(con: Connection, page: Page, judged: Judged, page_id: int) ->
             con.execute(
                 "insert into raw.records (feed, resource, record_key, body, digest, size, "
                 "modified_at, landed_at, page_id, seen_page_id) select ?, ?, record_key, body, "
-                "digest, size, modified_at, ?, ?, ? from incoming",
-                [page.feed, page.resource, page.fetched_at, page_id, page_id],
+                "digest, size, modified_at, ?, ?, seen from incoming",
+                [page.feed, page.resource, page.fetched_at, page_id],
             )
-    kept = judged.unchanged + judged.stale
+    kept = [one.key for one in judged.unchanged + judged.stale if one.key not in counted]
     if kept:
-        with framed(con, kept=arrow.of_keys(record.key for record in kept)):
+        with framed(con, kept=arrow.of_keys(kept)):
             con.execute(
                 f"update raw.records set seen_page_id = ? {where.format('kept')}",
                 [page_id, page.feed, page.resource],

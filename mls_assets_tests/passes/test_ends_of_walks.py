@@ -8,6 +8,7 @@ import pytest
 from mls_assets.errors import DownloadIncomplete
 from mls_assets.sources import SparkClient
 from mls_assets.values import KEYED_RESOURCES, Resource
+from mls_assets.warehouse import cursors
 
 
 @pytest.fixture
@@ -93,6 +94,25 @@ def test_a_download_that_goes_on_behind_a_key_goes_on_there_after_a_kill(place):
         new.append(done.new)
     assert sum(new) == len(place.truth()) == len(place.keys())
     assert max(new) <= 25
+
+
+def test_what_is_asked_for_by_key_meanwhile_is_not_missed_by_a_download(place):
+    keys = sorted(place.truth())[:3]
+    place.control("change", keys=keys, set={"ModificationTimestamp": None})
+    place.replicate(Resource.PROPERTY)
+    with place.site.warehouse.write() as con:
+        cursors.needs_resync(con, "spark/default", Resource.PROPERTY)
+    place.settings = replace(place.settings, page_budget=1)
+    (done,) = place.replicate(Resource.PROPERTY)
+    assert not done.complete
+    place.control("change", keys=keys[:1], set={"ModificationTimestamp": None, "City": "Fargo"})
+    judged = place.purge()
+    assert "3 of them were asked for by key, 1 had changed" in judged.explanation
+    place.settings = replace(place.settings, page_budget=0)
+    (done,) = place.replicate(Resource.PROPERTY)
+    assert done.complete
+    assert place.state()["state"] == "current"
+    assert place.rows('select "City" from listings where "ListingKey" = ?', keys[0]) == [("Fargo",)]
 
 
 def test_an_empty_set_without_a_count_is_empty(place):
