@@ -25,6 +25,7 @@ from mls_assets.sources.forge_answers import (
     positions_of,
     went_back,
 )
+from mls_assets.sources.forge_errors import unknown_field
 from mls_assets.sources.forge_queries import (
     KINDS,
     LISTING_FIELDS,
@@ -36,7 +37,6 @@ from mls_assets.sources.forge_shapes import ForgeShapes
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets.sources.links import place, shown
 from mls_assets.sources.transport import Limits
-from mls_assets.sources.vendor_errors import QuestionRefused
 from mls_assets.values import Declaration, Page, Resource
 
 __all__ = ["ForgeClient", "Position"]
@@ -210,7 +210,7 @@ class ForgeClient:
                 if after > _INT_LIMIT_NEAR:
                     raise type(error)(f"{error} {_near_limit(after)}") from None
                 hint = self.shapes.if_refused.get(shape.kind)
-                if hint and isinstance(error, QuestionRefused) and error.graphql:
+                if hint and unknown_field(error):
                     raise SourceRefused(f"{error} {hint}") from None
                 raise
             if answer.content is None:

@@ -4,7 +4,6 @@ A refusal is an answer; no answer, or one that is none, decides nothing and is r
 """
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from mls_assets.errors import AnswerBroken, MlsAssetsError, SourceRefused, TokenRefused
 from mls_assets.sources.forge_answers import data_of, events_of
+from mls_assets.sources.forge_errors import speaks_of_introspection, unknown_field
 from mls_assets.sources.forge_queries import (
     AGENT_FIELDS,
     KINDS,
@@ -33,13 +33,6 @@ from mls_assets.values import Declaration, Selection
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-#: What an engine says of a field that its schema does not have; of limits it says other things.
-_NO_SUCH_FIELD = re.compile(
-    r"\bfield\b|does(n't| not) exist|not (found|defined)|unknown|undefined|cannot query|no such",
-    re.IGNORECASE,
-)
-_LIMIT = re.compile(r"complex|depth|limit|exceed|too (many|deep|large)|\bcost", re.IGNORECASE)
 
 #: What reading a schema raises whose parts are of other types than GraphQL says.
 _ODD_SCHEMA = (AttributeError, TypeError, KeyError)
@@ -113,14 +106,15 @@ class ForgeShapes:
     def _read_schema(self) -> Schema | None:
         """The server's schema, asked for once; None if it refuses to tell it.
 
-        A refusal that is not GraphQL's own counts if the server answers another question.
+        A refusal that does not speak of introspection counts if the server answers another
+        question.
         """
         if self._schema is not None or self._silent:
             return self._schema
         try:
             self._schema = self._ask(INTROSPECTION, {}, _schema_in).content
         except (SourceRefused, TokenRefused) as refusal:
-            if not (isinstance(refusal, QuestionRefused) and refusal.graphql):
+            if not speaks_of_introspection(refusal):
                 try:
                     self._mlses()
                 except MlsAssetsError:
@@ -149,11 +143,13 @@ class ForgeShapes:
     def _probe(self, kind: str) -> ForgeShape | None:
         """Find an unpublished query by asking for it.
 
-        Only GraphQL's own refusal of the fields means that there is none. Any other failure is
-        raised: it decides nothing.
+        Only the engine's own sentence that the MLS has no such field means that there is none.
+        Any other failure is raised: it decides nothing. So is a query that is there and does not
+        have the key.
         """
         mlses = self._mlses().mlses
         key_alone = (AGENT_FIELDS[1],)
+        without_key: QuestionRefused | None = None
         for name, fields in product(KINDS[kind][1], (AGENT_FIELDS, key_alone)):
             shape = assumed_shape(kind, name, fields)
             variables = {"mls_key": mlses[0].key if mlses else "", "latest_event": 0}
@@ -161,11 +157,15 @@ class ForgeShapes:
             try:
                 self._ask(query, variables, partial(events_of, shape=shape))
             except QuestionRefused as refusal:
-                unknown = _NO_SUCH_FIELD.search(refusal.said) and not _LIMIT.search(refusal.said)
-                if not (refusal.graphql and unknown):
+                lacking = unknown_field(refusal)
+                if lacking not in (name, *shape.asked.fields):
                     raise
+                if lacking != name:
+                    without_key = refusal
                 continue
             return shape
+        if without_key is not None:
+            raise without_key
         return None
 
 

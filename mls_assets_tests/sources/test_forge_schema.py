@@ -45,16 +45,25 @@ SELECTION = Selection(
     introspected=True,
 )
 AGENT_TYPES = record_types("Agent", field("DELETED", scalar("Boolean")), field("MemberKey", STRING))
+
+
+def lacks(name: str) -> str:
+    return f"Cannot query field '{name}' on type 'T'."
+
+
 REFUSALS = [
     pytest.param(as_json({"errors": [{"message": "introspection is off"}]}), id="errors"),
-    pytest.param(as_json({"data": None, "errors": [{"message": "off"}]}), id="errors and null"),
-    pytest.param(as_json({"errors": [{"message": "off"}]}, 400), id="400"),
+    pytest.param(
+        as_json({"data": None, "errors": [{"message": "introspection is off"}]}),
+        id="errors and null",
+    ),
+    pytest.param(as_json({"errors": [{"message": "introspection is off"}]}, 400), id="400"),
     pytest.param(
         as_json({"errors": [{"message": "complexity of 220 exceeds 217"}]}), id="complexity"
     ),
-    pytest.param(as_json({"errors": [{"message": "off"}]}, 422), id="422"),
+    pytest.param(as_json({"errors": [{"message": lacks("__schema")}]}, 422), id="422"),
 ]
-NO_CITY = as_json({"errors": [{"message": "no field City on Listing"}]})
+NO_CITY = as_json({"errors": [{"message": "Cannot query field 'City' on type 'Listing'."}]})
 LISTED = as_json({"data": {"mlses": [{"key": "armls", "name": "A"}]}})
 #: No answer, or none that is a schema: nothing follows from it.
 NO_ANSWERS = [
@@ -69,6 +78,7 @@ NO_ANSWERS = [
         as_json({"errors": [{"message": "x", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}]}),
         id="an error of the server's own",
     ),
+    pytest.param(as_json({"errors": [{"message": "We are closed."}]}), id="closed, for everything"),
 ]
 
 
@@ -176,11 +186,17 @@ def test_no_proper_answer_is_no_refused_introspection(
             client.shapes.shape(kind)
 
 
-@pytest.mark.parametrize("status", [403, 404, 405])
-def test_a_gateway_that_refuses_introspection_alone_refuses_it(
-    server: Server, forge: Clients, status: int
-):
-    answers(server, LISTED, introspection=reply(status, b"<html>"))
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        reply(403, b"<html>"),
+        reply(404, b"<html>"),
+        reply(405, b"<html>"),
+        as_json({"errors": [{"message": "This operation is not allowed."}]}),
+    ],
+)
+def test_who_refuses_introspection_alone_refuses_it(server: Server, forge: Clients, refusal: Reply):
+    answers(server, LISTED, introspection=refusal)
     assert not forge().shapes.tells_schema()
 
 
@@ -216,7 +232,8 @@ def test_without_introspection_agents_are_found_by_asking(
         known = name is not None and f" {name}(" in text
         if known and (fields == "MemberFullName" or "MemberFullName" not in text):
             return events(1, 0, query=name or "")
-        return as_json({"errors": [{"message": "no such field"}]})
+        lacking = "MemberFullName" if known else "agents" if " agents(" in text else "members"
+        return as_json({"errors": [{"message": f'Cannot query field "{lacking}" on type "T".'}]})
 
     server.otherwise = answer
     shape = forge().shapes.shape("agents")
@@ -233,7 +250,25 @@ def test_without_introspection_agents_are_found_by_asking(
         pytest.param(as_json({"errors": [{"message": "complexity of 9 exceeds 8"}]}), id="limit"),
         pytest.param(as_json({"errors": [{"message": "Something went wrong"}]}), id="unclear"),
         pytest.param(
-            as_json({"data": {"mls": None}, "errors": [{"message": "no field"}]}), id="a resolver"
+            as_json({"data": {"mls": None}, "errors": [{"message": lacks("agents")}]}),
+            id="a resolver",
+        ),
+        *(
+            pytest.param(as_json({"errors": [{"message": said}]}), id=said)
+            for said in (
+                "Not authorized to access field 'agents'",
+                "Field 'agents' is temporarily disabled",
+                "Field agents timed out",
+                "Unknown error",
+                "Resource not found",
+                "Cannot query field 'agents' on type 'MLS' without the agents package.",
+                "Cannot query field 'agents' on type 'MLS'. Ask for access to it.",
+                "You may not query: field 'agents' on type 'MLS' is undefined for this token",
+                'Unknown argument "last_event_id" on field "agents" of type "MLS".',
+                lacks("latest_event"),
+                lacks("mls"),
+                lacks("MemberKey"),
+            )
         ),
     ],
 )
@@ -254,6 +289,41 @@ def test_a_question_for_agents_without_a_proper_answer_decides_nothing(
         answered(asked) if "mls(" not in asked.payload["query"] else events(1, 0, query="agents")
     )
     assert client.shapes.shape("agents") is not None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Cannot query field 'agents' on type 'MLS'.",
+        'Cannot query field "agents" on type "MLS". Did you mean "agent"?',
+        "input:1: Cannot query field `agents' on type `MLS'.",
+        "Query does not pass validation. Violations: Cannot query field 'agents' on type 'MLS'. "
+        "(line 1, column 60): query Replicate",
+        "Field 'agents' doesn't exist on type 'MLS'",
+        "The field `agents` does not exist on the type `MLS`.",
+        "Field agents doesn't exist on MLS",
+        "Validation error (FieldUndefined@[mls/agents]) : Field 'agents' in type 'MLS' is "
+        "undefined",
+        "Validation error of type FieldUndefined: Field 'agents' in type 'MLS' is undefined "
+        "@ 'mls/agents'",
+        "field 'agents' not found in type: 'MLS'",
+        'Unknown field "agents" on type "MLS". Did you mean "agent"?',
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_what_engines_say_of_a_query_that_they_lack_means_that_there_is_none(
+    server: Server, forge: Clients, said: str, status: int
+):
+    def answered(asked: Asked) -> Reply:
+        text = asked.payload["query"]
+        if "__schema" in text:
+            return as_json({"errors": [{"message": "introspection is off"}]})
+        name = "agents" if " agents(" in text else "members"
+        error = as_json({"errors": [{"message": said.replace("agents", name)}]}, status)
+        return LISTED if "mlses" in text else error
+
+    server.otherwise = answered
+    assert forge().shapes.shape("agents") is None
 
 
 QUERY = {"name": "Query", "kind": "OBJECT", "fields": [field("mls", named("MLS"))]}
@@ -308,7 +378,7 @@ def test_what_was_asked_before_is_asked_without_a_schema(server: Server, forge: 
         "results { DELETED ListingKey City ForgeFeatures { name value } }"
         in (server.asked[-1].payload["query"])
     )
-    with pytest.raises(SourceRefused, match=r"no field City on Listing.* Do this\."):
+    with pytest.raises(SourceRefused, match=r"field 'City' on type.* Do this\."):
         list(client.pages("forge/armls", "armls", Resource.PROPERTY, after=5))
 
 
