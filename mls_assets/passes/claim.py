@@ -7,7 +7,7 @@ from dataclasses import replace
 from mls_assets.errors import ConfigurationError
 from mls_assets.passes.site import Site
 from mls_assets.values import Resource, Source
-from mls_assets.warehouse import FeedState, cursors, origins, replaying
+from mls_assets.warehouse import Connection, FeedState, cursors, origins, replaying
 
 
 def claim(
@@ -18,32 +18,32 @@ def claim(
     resource: Resource,
     question: str,
     same_questions: tuple[str, ...] = (),
+    *,
+    note: bool = True,
 ) -> tuple[FeedState, tuple[str, ...]]:
     """Hold the feed to the source it was first filled from, and notice a changed question.
 
     Returns the state to go on from, and what the user should be told. What a replay that was
     killed had staged is dropped: nobody will ever land it. `same_questions` ask the same in
-    other words. Raises ConfigurationError for another source, and for a feed or resource that is
-    not configured any more: a run that waited while it was erased must not bring it back.
+    other words. Without `note` nothing is stored or dropped, and a changed question is left to
+    the next run that asks it: a sweep asks for keys alone, a dry run for nothing.
+    Raises ConfigurationError for another source, and for a feed or resource that is not
+    configured any more: a run that waited while it was erased must not bring it back.
     """
     if not site.asks_for(feed, resource):
         raise ConfigurationError(
             f"{feed} {resource} is not configured (any more). Nothing was asked or stored."
         )
+    asked = _sha(question), {*map(_sha, same_questions)}
+    if not note:
+        with site.warehouse.read() as con:
+            origins.compared(con, feed, origin, resource, *asked)
+            return cursors.state_of(con, feed, resource), _renamed(site, con, feed, source)
     with site.warehouse.write() as con:
         replaying.drop(con, feed, resource)
-        claimed = origins.claim(
-            con, feed, source, origin, resource, _sha(question), {*map(_sha, same_questions)}
-        )
+        claimed = origins.claim(con, feed, source, origin, resource, *asked)
         state = cursors.state_of(con, feed, resource)
-        others = origins.sharing(con, feed) if source is Source.SPARK else []
-        notes = tuple(
-            f"{feed} and {other} were filled from the same address, and {other} is not configured "
-            f"any more. If it was renamed, its listings are here twice: end the old name with "
-            f"`mls-assets erase {other} --yes`, or give the feed its old name back"
-            for other in others
-            if not site.asks_for(other, None)
-        )
+        notes = _renamed(site, con, feed, source)
         if claimed != "asked_otherwise" or state.state == "new":
             return state, notes
         cursors.needs_resync(con, feed, resource)
@@ -51,6 +51,18 @@ def claim(
     return replace(state, state="needs_resync"), (
         *notes,
         resync_note(state, "the question changed", more),
+    )
+
+
+def _renamed(site: Site, con: Connection, feed: str, source: Source) -> tuple[str, ...]:
+    """Say which feeds of the same address are stored and not configured."""
+    others = origins.sharing(con, feed) if source is Source.SPARK else []
+    return tuple(
+        f"{feed} and {other} were filled from the same address, and {other} is not configured "
+        f"any more. If it was renamed, its listings are here twice: end the old name with "
+        f"`mls-assets erase {other} --yes`, or give the feed its old name back"
+        for other in others
+        if not site.asks_for(other, None)
     )
 
 

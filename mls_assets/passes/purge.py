@@ -51,6 +51,7 @@ def purge(
             resource,
             feed.question(resource),
             feed.same_questions(resource),
+            note=False,
         )
         return judge(
             site,

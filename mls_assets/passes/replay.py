@@ -58,8 +58,9 @@ def replay(
         forge_client(access, settings) as client,
         noting_access(site, feed),
     ):
-        state, _ = claim(site, feed, Source.FORGE, access.url, resource, access.question(resource))
-        settled = settle(site, client, feed, resource, settings)
+        question = access.question(resource)
+        state, _ = claim(site, feed, Source.FORGE, access.url, resource, question, note=not dry_run)
+        settled = settle(site, client, feed, resource, settings, dry_run=dry_run)
         if not settled.asked:
             return Replicated(feed, resource, "replay", notes=settled.notes)
         if approve:

@@ -42,10 +42,12 @@ def settle(
     settings: ForgeSettings,
     *,
     accept: bool = False,
+    dry_run: bool = False,
 ) -> Settled:
     """Find out what can be asked, compare it with what was, and let the client ask for it.
 
-    With `accept` a person takes the fields that the source offers now, fewer or not. Raises
+    With `accept` a person takes the fields that the source offers now, fewer or not. A dry run
+    notes nothing of it. Raises
     SelectionNarrowed, or what the source raises where it gave no proper answer; then nothing was
     changed.
     """
@@ -64,8 +66,9 @@ def settle(
     if shape is None:
         if before or state.cursor:
             raise SelectionNarrowed(_query_gone(feed, resource, state.rows))
-        with site.warehouse.write() as con:
-            origins.unask(con, feed, resource)
+        if not dry_run:
+            with site.warehouse.write() as con:
+                origins.unask(con, feed, resource)
         none = f"{feed}: the source's schema has no query for {kind}, so there are none here"
         return Settled(asked=False, notes=(none,))
     now = shape.asked
@@ -73,7 +76,7 @@ def settle(
     if lost and not accept:
         raise SelectionNarrowed(_narrowed(feed, resource, lost, told=told))
     notes = () if told else (_assumed(feed, resource, now),)
-    if now != before:
+    if now != before and not dry_run:
         with site.warehouse.write() as con:
             selections.note(con, feed, resource, now, datetime.now(UTC))
             if lost or gained:

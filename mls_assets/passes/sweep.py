@@ -70,6 +70,7 @@ def sweep_keys(
             resource,
             feed.question(resource),
             feed.same_questions(resource),
+            note=False,
         )
         with site.warehouse.read() as con:
             keyless_approved = (

@@ -28,33 +28,56 @@ def claim(
     it was mistyped. `same_shas` are those of the same question in other words. Raises
     ConfigurationError for another origin than the one that did answer.
     """
+    claimed = compared(con, feed, origin, resource, question_sha, same_shas)
     origin = _normalised(origin)
-    known = scalar(con, "select origin from raw.origins where feed = ?", [feed])
-    if known is None:
-        con.execute("insert into raw.origins values (?, ?, ?)", [feed, source, origin])
-    elif _normalised(known) != origin:
-        if scalar(con, "select count(*) from raw.pages where feed = ?", [feed]):
-            raise ConfigurationError(
-                f"{feed} was filled from {known}, but is configured for {origin}. Nothing was "
-                f"done; give the other source a name of its own, or end this one with "
-                f"`mls-assets erase {feed} --yes`."
-            )
+    known = _known_origin(con, feed)
+    if known is not None and _normalised(known) != origin:
         forget(con, feed)
+        known = None
+    if known is None:
         con.execute("insert into raw.origins values (?, ?, ?)", [feed, source, origin])
     elif known != origin:
         con.execute("update raw.origins set origin = ? where feed = ?", [origin, feed])
-    asked = scalar(
+    if _asked(con, feed, resource) != question_sha:
+        unask(con, feed, resource)
+        con.execute("insert into raw.questions values (?, ?, ?)", [feed, resource, question_sha])
+    return claimed
+
+
+def compared(
+    con: Connection,
+    feed: str,
+    origin: str,
+    resource: Resource,
+    question_sha: str,
+    same_shas: Collection[str] = (),
+) -> Literal["new", "same", "asked_otherwise"]:
+    """Return what `claim` would, and raise what it would; nothing is noted."""
+    known = _known_origin(con, feed)
+    if known is not None and _normalised(known) != _normalised(origin):
+        if scalar(con, "select count(*) from raw.pages where feed = ?", [feed]):
+            raise ConfigurationError(
+                f"{feed} was filled from {known}, but is configured for {_normalised(origin)}. "
+                "Nothing was done; give the other source a name of its own, or end this one with "
+                f"`mls-assets erase {feed} --yes`."
+            )
+        return "new"
+    asked = _asked(con, feed, resource)
+    if asked == question_sha or asked in same_shas:
+        return "same"
+    return "new" if asked is None else "asked_otherwise"
+
+
+def _known_origin(con: Connection, feed: str) -> str | None:
+    return scalar(con, "select origin from raw.origins where feed = ?", [feed])
+
+
+def _asked(con: Connection, feed: str, resource: Resource) -> str | None:
+    return scalar(
         con,
         "select question_sha from raw.questions where feed = ? and resource = ?",
         [feed, resource],
     )
-    if asked == question_sha:
-        return "same"
-    con.execute("delete from raw.questions where feed = ? and resource = ?", [feed, resource])
-    con.execute("insert into raw.questions values (?, ?, ?)", [feed, resource, question_sha])
-    if asked in same_shas:
-        return "same"
-    return "new" if asked is None else "asked_otherwise"
 
 
 def sharing(con: Connection, feed: str) -> list[str]:

@@ -266,6 +266,18 @@ def test_an_empty_source_is_blocked_and_empty_against_empty_reconciles(place):
     assert place.purge(Resource.OFFICE).verdict == "reconciled"
 
 
+def test_a_sweep_leaves_a_changed_question_to_the_next_replication(place):
+    place.begin(Resource.PROPERTY)
+    place.feeds.spark[SPARK] = replace(place.spark, select=("ListPrice",))
+    asked = place.rows("select * from raw.questions")
+    for dry_run, verdict in ((True, "planned"), (False, "reconciled")):
+        assert place.purge(dry_run=dry_run).verdict == verdict
+        assert place.rows("select * from raw.questions") == asked
+        assert place.state()["state"] == "current"
+    (done,) = place.replicate(Resource.PROPERTY)
+    assert "the question changed" in done.notes[0]
+
+
 def test_a_dry_run_leaves_a_planned_row_and_removes_nothing(place):
     place.begin(Resource.PROPERTY)
     place.control("remove", count=3)

@@ -186,6 +186,34 @@ def test_a_replay_for_a_changed_question_has_to_reach_the_event_that_was_handled
     assert place.state(feed=ARMLS)["state"] == "current"
 
 
+@pytest.mark.parametrize("change", [ask_more, ask_otherwise])
+def test_a_dry_run_leaves_a_changed_question_to_the_run_that_asks_it(
+    place: Place, change: Callable[[Place], None]
+):
+    change(place)
+
+    def noted() -> list[object]:
+        tables = ("feeds", "raw.questions", "raw.selections", "raw.origins", "raw.records")
+        return [place.tables(), *(place.rows(f"select * from {name}") for name in tables)]
+
+    before = noted()
+    assert place.replay(dry_run=True).verdict == "planned"
+    assert noted() == before
+    assert "downloaded afresh" in place.follow().notes[0]
+    assert filled(place) > 20
+
+
+def test_a_dry_run_keeps_agents_asked_for_whose_query_is_missing(place: Place):
+    place.follow(resource=Resource.MEMBER)
+    with place.site.warehouse.write() as con:
+        con.execute("delete from feeds where resource = 'Member'")
+    forget(place)
+    spoil(place, "schema_cut", type="Mls", drop=["agents"])
+    before = place.rows("select * from raw.questions")
+    assert "no query for agents" in place.replay(resource=Resource.MEMBER, dry_run=True).notes[0]
+    assert place.rows("select * from raw.questions") == before
+
+
 def raise_void(judged: Judged) -> None:
     if judged.verdict == "void":
         raise SweepVoid(judged.explanation)
