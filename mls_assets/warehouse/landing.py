@@ -25,6 +25,9 @@ from mls_assets.warehouse.cursors import Walk
 from mls_assets.warehouse.queries import Connection, framed, rows
 from mls_assets.warehouse.versions import Judged, Stored, is_older, judge
 
+#: What the ledger puts before the number of a page that is evidence.
+PAGE_EVIDENCE = "page-"
+
 
 @dataclass(frozen=True, slots=True)
 class Landing:
@@ -131,7 +134,7 @@ def land(
 
 def evidence_of(page_id: int) -> str:
     """Return how the ledger names a page."""
-    return f"page-{page_id}"
+    return f"{PAGE_EVIDENCE}{page_id}"
 
 
 def bodies(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ them after each run. No data of a source is touched here.
 
 from datetime import UTC, datetime, timedelta
 
+from mls_assets.warehouse.landing import PAGE_EVIDENCE
 from mls_assets.warehouse.queries import Connection, rows
 
 #: How long the facts about pages and sweeps are kept for whoever looks into a trouble.
@@ -22,12 +23,13 @@ def prune(con: Connection, now: datetime | None = None) -> int:
     before = (datetime.now(UTC) if now is None else now) - KEPT
     pages = rows(
         con,
-        "delete from raw.pages where stored_at < ? and coalesce(removals, 0) = 0 "
+        "delete from raw.pages where stored_at < ? "
+        "and not exists (from deletion_ledger where evidence_id = ? || page_id) "
         "and (walk_id is null or walk_id not in (select walk_id from raw.walks)) "
         "and page_id not in (select min(page_id) from raw.pages group by feed, resource, kind) "
         "and page_id not in (select min(page_id) from raw.pages where remaining = 0 "
         "group by feed, resource)",
-        [before],
+        [before, PAGE_EVIDENCE],
     )
     marks = rows(
         con,

@@ -6,7 +6,6 @@ and what was removed must not be in the published bytes either.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from mls_assets.warehouse.connection import Warehouse
 from mls_assets.warehouse.ddl import STORAGE_VERSION, column_list, literal, quoted
 from mls_assets.warehouse.files import discard, ensure_space, replace
 from mls_assets.warehouse.hiding import visible
+from mls_assets.warehouse.ledger import GONE
 from mls_assets.warehouse.queries import Connection, rows, scalar, transaction
 from mls_assets.warehouse.schema import FEEDS, LEDGER
 from mls_assets.warehouse.views import create_views
@@ -40,7 +40,7 @@ NEWEST_DIGEST = max(DIGEST_COLUMNS)
 
 
 class PublicationRefused(MlsAssetsError):
-    """Readers would lose listings that no ledger entry explains; their file was left as it is."""
+    """Readers would lose keys or ledger entries unexplained; their file was left as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,24 +161,33 @@ def _fingerprint(file: Path) -> int:
 
 
 def _refuse_losses(con: Connection, target: Path, may_lose: Callable[[int], int]) -> None:
-    """Hold the keys that readers have against those they would get."""
+    """Hold what readers have against what they would get."""
     lost: list[tuple[str, Resource, int, int]] = []
-    # a file that is damaged, or held by a writer, shows nothing to compare with
-    with published_attached(con, target) as readable, suppress(duckdb.Error):
-        if readable:
-            lost = [loss for resource in KEYED_RESOURCES for loss in _losses(con, resource)]
+    entries = of_entries = 0
+    with published_attached(con, target) as readable:
+        try:
+            if readable:
+                lost = [loss for resource in KEYED_RESOURCES for loss in _losses(con, resource)]
+                entries, of_entries = _lost_entries(con)
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error:
+            # a file that is damaged shows nothing to compare with
+            lost, entries = [], 0
     refused = [
         f"{feed} {resource}: {gone:,} of {had:,}"
         for feed, resource, gone, had in lost
         if gone > may_lose(had)
     ]
+    if entries:
+        refused.append(f"{LEDGER.name}: {entries:,} of {of_entries:,}")
     if refused:
         raise PublicationRefused(
-            "Readers would lose keys that the warehouse does not hold and that no entry of the "
-            f"deletion ledger explains ({'; '.join(refused)}). {target} was left as it is. Look "
-            "whether this is the right warehouse (MLS_ASSETS_DATABASE), or replicate again. If "
-            "they are meant to go, run `mls-assets publish --accept-loss`, or set accept_loss in "
-            "the Launchpad of the job publish."
+            "Readers would lose keys or entries that the warehouse does not hold and that its "
+            f"deletion ledger does not explain ({'; '.join(refused)}). {target} was left as it is. "
+            "Look whether this is the right warehouse (MLS_ASSETS_DATABASE) or an old copy of it. "
+            "If they are meant to go, run `mls-assets publish --accept-loss`, or set accept_loss "
+            "in the Launchpad of the job publish."
         )
 
 
@@ -188,13 +197,27 @@ def _losses(con: Connection, resource: Resource) -> list[tuple[str, Resource, in
     found = rows(
         con,
         f"select old.feed, count(*) filter (where not exists (from main.{table} held "
-        f"where held.feed = old.feed and held.{key} = old.{key}) and not exists (from "
-        "main.deletion_ledger entry where entry.event = 'removed' and entry.feed = old.feed "
-        f"and entry.resource = ? and entry.record_key = old.{key})), count(*) "
-        f"from published.main.{table} old group by old.feed order by old.feed",
+        f"where held.feed = old.feed and held.{key} = old.{key}) and not exists (from {GONE} gone "
+        f"where gone.feed = old.feed and gone.resource = ? and gone.record_key = old.{key})), "
+        f"count(*) from published.main.{table} old group by old.feed order by old.feed",
         [resource],
     )
     return [(feed, resource, gone, had) for feed, gone, had in found]
+
+
+def _lost_entries(con: Connection) -> tuple[int, int]:
+    """Return how many published entries of the ledger the warehouse lacks, and how many there are.
+
+    It only grows, so none may: a number that stands for another removal here is a loss too.
+    """
+    same = "entry_id, feed, resource, record_key, event"
+    of_entries = scalar(con, f"select count(*) from published.main.{LEDGER.name}")
+    kept = scalar(
+        con,
+        f"select count(*) from published.main.{LEDGER.name} "
+        f"semi join (select {same} from main.{LEDGER.name}) using ({same})",
+    )
+    return of_entries - kept, of_entries
 
 
 def _plan_entries(con: Connection, now: datetime) -> None:

@@ -6,7 +6,7 @@ from mls_assets.values import Resource
 from mls_assets.warehouse import Warehouse, cursors
 from mls_assets.warehouse.pruning import KEPT, prune
 from mls_assets.warehouse.queries import Connection
-from mls_assets_tests.warehouse.world import FEED
+from mls_assets_tests.warehouse.world import FEED, bring, gone, page
 
 _NOW = datetime(2026, 11, 1, tzinfo=UTC)
 _OLD, _NEW = _NOW - KEPT - timedelta(days=1), _NOW - timedelta(days=1)
@@ -33,12 +33,13 @@ def test_old_pages_go_but_evidence_first_ones_and_unfinished_walks_stay(warehous
         _page(con, 2, _OLD, kind="download")
         _page(con, 3, _OLD)
         _page(con, 4, _OLD, removals=2)
+        con.execute("insert into deletion_ledger (entry_id, evidence_id) values (1, 'page-4')")
         _page(con, 5, _OLD, feed="forge/armls", kind="events", remaining=500)
         _page(con, 6, _OLD, feed="forge/armls", kind="events", remaining=0)
         _page(con, 7, _OLD, feed="forge/armls", kind="events", remaining=0)
         walk = cursors.begin_walk(con, FEED, Resource.PROPERTY, "update", started_at=_OLD)
         _page(con, 8, _OLD, walk_id=walk.walk_id)
-        _page(con, 9, _OLD)
+        _page(con, 9, _OLD, removals=1)  # of a key that was never here
         _page(con, 10, _NEW)
     with warehouse.write() as con:
         assert prune(con, _NOW) == 3
@@ -66,3 +67,19 @@ def test_notes_of_old_sweeps_go_unless_something_may_follow_from_them(warehouse:
         left = con.execute("select sweep_id from raw.sweep_marks order by all").fetchall()
         assert left == [("held",), ("young",)]
         assert con.execute("select count(*) from sweeps").fetchall() == [(3,)]
+
+
+def test_pages_that_brought_a_key_back_stay_as_its_evidence(warehouse: Warehouse):
+    bring(warehouse, page("first"))
+    bring(warehouse, page("a"))
+    bring(warehouse, page(gone("a")))
+    bring(warehouse, page("a"))
+    with warehouse.write() as con:
+        named = con.execute(
+            "select evidence_id from deletion_ledger where event = 'restored'"
+        ).fetchall()
+        con.execute("update raw.pages set stored_at = ?", [_OLD])
+        assert prune(con, _NOW) > 0
+        left = con.execute("select 'page-' || page_id from raw.pages").fetchall()
+    assert len(named) == 1
+    assert set(named) <= set(left)

@@ -13,7 +13,7 @@ import pytest
 
 from mls_assets.values import RawRecord, Resource
 from mls_assets.warehouse import Warehouse, hiding, publication
-from mls_assets.warehouse.files import DiskFull
+from mls_assets.warehouse.files import DiskFull, OutOfMemory
 from mls_assets.warehouse.publication import Published
 from mls_assets.warehouse.schema import PIPELINE_TABLES
 from mls_assets_tests.warehouse.world import (
@@ -214,6 +214,50 @@ def test_what_the_ledger_explains_may_leave_the_published_file(warehouse: Wareho
     bring(warehouse, page(*map(gone, keys)))
     done = publication.publish(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
     assert (done.rows["listings"], done.published_entries) == (0, 60)
+
+
+def test_an_entry_of_an_earlier_absence_explains_no_later_loss(warehouse: Warehouse, target: Path):
+    bring(warehouse, page("a", "b"))
+    bring(warehouse, page(gone("a")))
+    bring(warehouse, page("a"))
+    _publish(warehouse, target)
+    with warehouse.write() as con:
+        con.execute("""delete from listings where "ListingKey" = 'a'""")
+    with pytest.raises(publication.PublicationRefused, match="Property: 1 of 2"):
+        publication.publish(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
+
+
+def test_readers_never_lose_entries_of_the_ledger(warehouse: Warehouse, target: Path):
+    bring(warehouse, page("a", "b"))
+    _publish(warehouse, target)
+    older = warehouse.path.with_name("backup")
+    shutil.copy(warehouse.path, older)
+    bring(warehouse, page(gone("a")))
+    _publish(warehouse, target)
+    before = target.read_bytes()
+    shutil.copy(older, warehouse.path)
+    # the number of the entry that the copy lacks is given out again
+    bring(warehouse, page(gone("b")))
+    with pytest.raises(publication.PublicationRefused, match=r"deletion_ledger: 1 of 1"):
+        publication.publish(warehouse, target, run_id="run-2", may_lose=lambda had: had)
+    assert target.read_bytes() == before
+    assert publication.publish(warehouse, target, run_id="run-3").ledger_entries == 1
+
+
+def test_a_comparison_that_memory_is_too_small_for_is_no_agreement(
+    warehouse: Warehouse, target: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bring(warehouse, page("a"))
+    _publish(warehouse, target)
+    before = target.read_bytes()
+
+    def too_small(*_: object) -> None:
+        raise duckdb.OutOfMemoryException("could not allocate block")
+
+    monkeypatch.setattr(publication, "_losses", too_small)
+    with pytest.raises(OutOfMemory, match="MLS_ASSETS_MEMORY"):
+        publication.publish(warehouse, target, run_id="run-2", may_lose=lambda had: had)
+    assert target.read_bytes() == before
 
 
 def test_without_room_the_old_file_stays(
