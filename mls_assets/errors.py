@@ -31,9 +31,17 @@ class SourceError(MlsAssetsError):
 
 
 class SourceUnreachable(SourceError):
-    """No proper answer within the patience given: refused, timed out, 429 or 5xx throughout."""
+    """No proper answer within the patience given: refused, timed out, 429 or 5xx throughout.
+
+    `answers` says that the source was there and did not limit us, so that another question may
+    well be answered.
+    """
 
     transient = True
+
+    def __init__(self, message: str, *, answers: bool = False) -> None:
+        super().__init__(message)
+        self.answers = answers
 
 
 class SourceRefused(SourceError):

@@ -15,6 +15,7 @@ def spark_client(feed: SparkFeed, settings: SparkSettings) -> SparkClient:
         page_size=settings.page_size or feed.page_size,
         relations_page_size=settings.relations_page_size or feed.relations_page_size,
         select=feed.select,
+        relations=feed.relations,
         patience=settings.patience_seconds,
     )
 

@@ -186,8 +186,9 @@ def _left_out(feed: SparkFeed, name: str, listings: int, *, some: bool) -> str:
 
 def complete_cut(site: Site, client: SparkClient, feed: SparkFeed) -> None:
     """Ask again for collections that came cut; raises CollectionCut while some still do."""
+    asked = {RELATIONS[name] for name in feed.relations}
     with site.warehouse.read() as con:
-        cut = child_sets.cut(con, feed.name, CUT_A_RUN)
+        cut = child_sets.cut(con, feed.name, asked, CUT_A_RUN)
     wanted: defaultdict[str, list[str]] = defaultdict(list)
     for listing_key, resource in cut:
         name = next((each for each in feed.relations if RELATIONS[each] is resource), None)

@@ -105,7 +105,8 @@ class Effort:
         tries = f"{len(self.reasons)} tries" if len(self.reasons) > 1 else "1 try"
         return SourceUnreachable(
             f"{where} gave no proper answer in {self._clock() - self._began:,.0f} s and {tries}; "
-            f"at last {last.error}. What landed before stays; run again when it answers."
+            f"at last {last.error}. What landed before stays; run again when it answers.",
+            answers=last.reached and not last.limited and last.pause is None,
         )
 
     def _told(self, failure: TryAgain) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from mls_assets.errors import AnswerBroken, SourceRefused
 from mls_assets.sources.csdl import declaration_of
 from mls_assets.sources.effort import NOT_APPLIED
-from mls_assets.sources.expansions import Collection, collections_in, members_of
+from mls_assets.sources.expansions import RELATIONS, Collection, collections_in, members_of
 from mls_assets.sources.http import Answer, HttpSession
 from mls_assets.sources.links import follow, place
 from mls_assets.sources.odata import (
@@ -29,7 +29,7 @@ from mls_assets.sources.odata import (
     pages_by_skip,
     url_of,
 )
-from mls_assets.sources.rest import with_rest
+from mls_assets.sources.rest import with_rests
 from mls_assets.sources.signals import SIGNAL_FIELDS
 from mls_assets.sources.spark_answers import (
     LOOKUP_MEMBERS,
@@ -68,7 +68,8 @@ class SparkClient:
     """One Spark feed. Use it as a context manager; it is safe for several threads.
 
     `select` names the Property fields to ask for (none: all); key, timestamps and what else tells
-    of media are added. `notes` collects what the user should be told.
+    of media are added. `relations` names the collections that are taken where a listing brings
+    them along, by any of their names. `notes` collects what the user should be told.
     Raises ConfigurationError for an unusable address or token, and everything that
     `HttpSession` raises; walks raise PagingLoop and LinkExpired too. A page that raises was
     not yielded, so the link of the page before it is still the one to resume from.
@@ -83,6 +84,7 @@ class SparkClient:
         page_size: int = 1000,
         relations_page_size: int = 250,
         select: tuple[str, ...] = (),
+        relations: Sequence[str] = tuple(RELATIONS),
         patience: float = 30.0,
         limits: Limits | None = None,
         session: HttpSession | None = None,
@@ -93,6 +95,8 @@ class SparkClient:
         self.page_size = page_size
         self._relations_page_size = relations_page_size
         self._select = select
+        asked = {RELATIONS[name] for name in relations}
+        self._taken = [name for name, resource in RELATIONS.items() if resource in asked]
         self._selectable: tuple[str, ...] | None = None
         self._with_in = True
         self.notes: list[str] = []
@@ -142,7 +146,7 @@ class SparkClient:
         url = resume or self._records_url(resource, _window(since, until))
         steps = self._walk(url, resource, wanted_of(resource), continuation=resume is not None)
         for step in steps:
-            yield page_of(self.feed, resource, step, self._with_rest)
+            yield page_of(self.feed, resource, step, self._with_rest, self._taken)
 
     def link_behind(
         self,
@@ -214,7 +218,7 @@ class SparkClient:
         """These records, in batches; a key that the source does not answer is in no page."""
         answers = self._by_key(resource, keys, self._selected(resource), wanted_of(resource))
         for step in itertools.chain.from_iterable(answers):
-            yield page_of(self.feed, resource, step, self._with_rest)
+            yield page_of(self.feed, resource, step, self._with_rest, self._taken)
 
     def answering(
         self, resource: Resource, keys: Sequence[str], controls: Sequence[str] = ()
@@ -404,7 +408,7 @@ class SparkClient:
         return found
 
     def _with_rest(self, collections: Sequence[Collection]) -> list[Collection]:
-        return [one if one.whole else with_rest(self._http, self._base, one) for one in collections]
+        return with_rests(self._http, self._base, collections)
 
     def _get(self, url: str, resource: str, *, continuation: bool = False) -> Answer[Envelope]:
         read = partial(envelope_of, resource=resource)

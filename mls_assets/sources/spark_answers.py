@@ -72,11 +72,12 @@ def page_of(
     resource: Resource,
     step: Step,
     complete: Callable[[Sequence[Collection]], list[Collection]] = list,
+    names: Iterable[str] = RELATIONS,
 ) -> Page:
     """The step as a page. Of two versions of a key the newer stays, of equals the later.
 
     A listing whose status is RESO's "Delete" is a removal, not a record. `complete` fetches what
-    collections inside the listings left out.
+    collections of these names inside the listings left out.
     """
     latest: dict[str, tuple[Head, datetime | None]] = {}
     rejects: list[Reject] = []
@@ -99,7 +100,7 @@ def page_of(
         else:
             records.append(RawRecord(head.key, head.body, modified))
             alive.append(head)
-    told = [one.told() for one in complete(collections_in(alive, RELATIONS))]
+    told = [one.told() for one in complete(collections_in(alive, names))]
     return Page(
         feed=feed,
         resource=resource,

@@ -4,7 +4,7 @@ All SQL that stores them; reading for the tables, and removing a listing with al
 belong to `merging` and `ledger`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pyarrow as pa
 
@@ -59,10 +59,13 @@ def store(con: Connection, page: Page, children: Sequence[ChildSet], page_id: in
 
 def note_untold(con: Connection, page: Page, untold: Sequence[Untold]) -> None:
     """Note which collections of listings that are here did not come whole, and forget it of those
-    that a page tells. One that came cut stays so until it is told.
+    that a page tells. One that came cut stays so until it is told; it was asked for last now.
     """
     told = {(child.listing_key, child.resource) for child in page.children}
-    open_ones = {(one.listing_key, one.resource): one.cut for one in untold}
+    open_ones: dict[tuple[str, Resource], bool] = {}
+    for one in untold:
+        pair = (one.listing_key, one.resource)
+        open_ones[pair] = one.cut or open_ones.get(pair, False)
     if told and scalar(con, "select count(*) from raw.untold where feed = ?", [page.feed]):
         with framed(con, told=_pairs(told)):
             con.execute(
@@ -77,6 +80,12 @@ def note_untold(con: Connection, page: Page, untold: Sequence[Untold]) -> None:
         "cut", pa.array([open_ones[pair] for pair in waiting], pa.bool_())
     )
     with framed(con, incoming=incoming):
+        con.execute(
+            "update raw.untold held set cut = held.cut or incoming.cut, asked_at = ? from incoming "
+            "where held.feed = ? and held.listing_key = incoming.listing_key "
+            "and held.resource = incoming.resource",
+            [page.fetched_at, page.feed],
+        )
         con.execute(
             "insert into raw.untold (feed, listing_key, resource, cut, asked_at) select ?, "
             "listing_key, resource, cut, ? from incoming where listing_key in (select record_key "
@@ -96,13 +105,19 @@ def _pairs(pairs: Iterable[tuple[str, Resource]]) -> pa.Table:
     )
 
 
-def cut(con: Connection, feed: str, most: int) -> list[tuple[str, Resource]]:
-    """Return collections that came cut, as (listing key, resource), the longest waiting first."""
+def cut(
+    con: Connection, feed: str, asked: Collection[Resource], most: int
+) -> list[tuple[str, Resource]]:
+    """Return collections of these kinds that came cut, as (listing key, resource).
+
+    At most so many; those that were asked for longest ago come first.
+    """
     found = rows(
         con,
         "select listing_key, resource from raw.untold where feed = ? and cut "
+        "and list_contains(?::varchar[], resource) "
         "order by asked_at, listing_key, resource limit ?",
-        [feed, most],
+        [feed, [*map(str, asked)], most],
     )
     return [(key, Resource(resource)) for key, resource in found]
 

@@ -87,11 +87,13 @@ def drop_children(con: Connection, feed: str, asked: Collection[Resource]) -> in
     dropped = 0
     for child in CHILD_RESOURCES:
         where, of_child = "where feed = ? and resource = ?", [feed, child]
-        if child in asked or (feed, child) not in children_held(con):
+        if child in asked:
+            continue
+        con.execute(f"delete from raw.untold {where}", of_child)
+        if (feed, child) not in children_held(con):
             continue
         dropped += scalar(con, f"select count(*) from raw.children {where}", of_child)
         con.execute(f"delete from raw.children {where}", of_child)
-        con.execute(f"delete from raw.untold {where}", of_child)
         con.execute(f"delete from {TABLES[child]} where feed = ?", [feed])
         con.execute(f"delete from rejected_values {where}", of_child)
     if dropped:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mls_assets.errors import SourceUnreachable
 from mls_assets.sources import SparkClient
 from mls_assets.values import ChildSet, Resource, Untold
 from mls_assets_tests.sources.servers import (
@@ -116,6 +117,59 @@ def test_the_rest_has_a_bound(server: Server, spark: Clients, monkeypatch: pytes
     served(server, of_media(Media_odata_nextLink="Property('1')/Media?a"), *pages)
     assert told(spark()) == [CUT]
     assert len(server.asked) == 4
+
+
+def many_cut(server: Server, answer: Reply | None) -> Callable[[], int]:
+    """Answer with a listing whose media are whole and five whose are cut, and so for their rest."""
+    heads = [
+        listing(key, Media=[]) | {"Media@odata.nextLink": f"Property('{key}')/Media"}
+        for key in "23456"
+    ]
+    heads.append(listing("1", Media=MEDIA))
+
+    def told(asked: Asked) -> Reply:
+        if "/Media" not in asked.path:
+            return records(*heads)
+        return records(MEDIA[0]) if answer is None else answer
+
+    server.otherwise = told
+    return lambda: len({asked.path for asked in server.asked if "/Media" in asked.path})
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_rest_that_fails_for_good_leaves_its_collection_cut_and_the_walk_goes_on(
+    server: Server, spark: Clients, status: int
+):
+    asked = many_cut(server, reply(status))
+    (page,) = spark().pages(Resource.PROPERTY)
+    assert len(page.records) == 6
+    assert {one.listing_key for one in page.untold if one.cut} == set("23456")
+    assert {one.listing_key for one in page.children} == {"1"}
+    assert asked() == 3, "three that fail in a row are enough for a page"
+
+
+def test_a_source_that_limits_us_ends_the_walk_at_a_rest(server: Server, spark: Clients):
+    many_cut(server, reply(429))
+    with pytest.raises(SourceUnreachable):
+        list(spark().pages(Resource.PROPERTY))
+
+
+@pytest.mark.parametrize(("most", "value"), [("REQUESTS", 2), ("BYTES", 30)])
+def test_the_rests_of_a_page_have_a_bound_together(
+    server: Server, spark: Clients, monkeypatch: pytest.MonkeyPatch, most: str, value: int
+):
+    monkeypatch.setattr(f"mls_assets.sources.rest.MOST_{most}_A_PAGE", value)
+    asked = many_cut(server, None)
+    (page,) = spark().pages(Resource.PROPERTY)
+    assert (len(page.children), len(page.untold), asked()) == (3, 3, 2)
+
+
+def test_the_rest_of_a_relation_that_is_not_asked_for_is_not_fetched(
+    server: Server, spark: Clients
+):
+    asked = many_cut(server, None)
+    (page,) = spark(relations=("Room",)).pages(Resource.PROPERTY)
+    assert (len(page.records), page.children, page.untold, asked()) == (6, (), (), 0)
 
 
 @pytest.mark.parametrize("walk", ["pages", "relation_pages"])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mls_assets.values import RawRecord, Reason, Reject, Removal, Resource
-from mls_assets.warehouse import Warehouse, child_sets, cursors, landing
+from mls_assets.values import RawRecord, Reason, Reject, Removal, Resource, Untold
+from mls_assets.warehouse import Warehouse, child_sets, cursors, landing, unasked
 from mls_assets.warehouse.arrow import digest_of
 from mls_assets.warehouse.landing import Landing
 from mls_assets.warehouse.versions import Stored, judge
@@ -119,6 +119,33 @@ def test_a_child_set_lands_only_with_its_listing(warehouse: Warehouse):
         assert land(con, page(photos("a", "1"))).children == 0, "the same again"
         assert land(con, page(photos("a"))).children == 1, "an empty set is a set"
         assert child_sets.stored(con, FEED, ["a", "b"]) == {"a": {Resource.MEDIA}}
+
+
+def test_a_collection_that_comes_cut_after_it_was_left_out_is_cut_and_waits_behind_others(
+    warehouse: Warehouse,
+):
+    media = {Resource.MEDIA}
+    with warehouse.write() as con:
+        land(con, page("a", "b", untold=(Untold("a", Resource.MEDIA),)))
+        assert child_sets.cut(con, FEED, media, 9) == []
+        for minutes, key in enumerate("abab"):
+            cut = Untold(key, Resource.MEDIA, cut=True)
+            land(con, page(untold=(cut,), at=NOON + minutes * MINUTE))
+        land(con, page(untold=(Untold("a", Resource.MEDIA),), at=NOON + 9 * MINUTE))
+        assert child_sets.cut(con, FEED, media, 9) == [
+            ("b", Resource.MEDIA),
+            ("a", Resource.MEDIA),
+        ]
+        land(con, page(untold=(Untold("a", Resource.ROOMS, cut=True),), at=NOON))
+        assert child_sets.cut(con, FEED, media, 1) == [("b", Resource.MEDIA)]
+
+
+def test_what_is_not_asked_for_any_more_is_not_waited_for_either(warehouse: Warehouse):
+    with warehouse.write() as con:
+        cut = [Untold("a", child, cut=True) for child in (Resource.MEDIA, Resource.ROOMS)]
+        land(con, page("a", untold=tuple(cut)))
+        unasked.drop_children(con, FEED, {Resource.MEDIA})
+        assert con.execute("select resource from raw.untold").fetchall() == [("Media",)]
 
 
 def test_a_stale_record_brings_no_children_and_a_removed_one_neither(warehouse: Warehouse):
