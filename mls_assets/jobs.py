@@ -43,9 +43,9 @@ _groups, _assets = dg.AssetSelection.groups, dg.AssetSelection.assets
 _FRESH, _IN_TIME = ("listings", "feeds_fresh"), ("deletion_ledger", "removals_in_time")
 _COUNTS, _SOURCES = ("listings", "rows_match_source"), ("listings", "sources_answer")
 _CONFIGURED = ("listings", "stored_is_configured")
+_REJECTED = ("listings", "rejected_share")
 _OF_REMOVALS = (("deletion_ledger", "every_removal_explained"), _IN_TIME)
 _ALWAYS = (
-    ("listings", "rejected_share"),
     _FRESH,
     _SOURCES,
     _COUNTS,
@@ -54,6 +54,7 @@ _ALWAYS = (
     _IN_TIME,
 )
 _BEFORE_PUBLICATION = (("listings", "keys_unique"), ("listings", "no_half_applied_batch"))
+_WITH_PUBLICATION = (*_BEFORE_PUBLICATION, _REJECTED, _FRESH, _SOURCES, *_OF_REMOVALS, _CONFIGURED)
 _REPLAY = ("forge_listing_pages", "replay_reconciles_keys")
 
 
@@ -101,8 +102,7 @@ def all_jobs() -> list[Any]:
         dg.define_asset_job(
             "publish",
             tags={MODE_TAG: "publish", FILE_TAG: "whole", **_NEXT},
-            selection=publication
-            | _checks(*_BEFORE_PUBLICATION, _FRESH, _SOURCES, *_OF_REMOVALS, _CONFIGURED),
+            selection=publication | _checks(*_WITH_PUBLICATION),
             description="Checks that the tables are whole, then writes the readers' database.",
         ),
     ]

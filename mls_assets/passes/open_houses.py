@@ -6,6 +6,7 @@ stays silent while those answer is gone. Who lists nothing at all proves nothing
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from mls_assets.errors import AnswerBroken
@@ -24,8 +25,23 @@ _MARGIN = timedelta(minutes=1)
 _BATCH = 40
 
 
+@dataclass(slots=True)
+class Removing:
+    """What one update removes on the word of listings, and what a day before it removed so.
+
+    A page is judged while the one before it is being stored, so the ledger alone would count late.
+    """
+
+    before: int | None = None
+    keys: set[str] = field(default_factory=set)
+
+
 def pages_of(
-    site: Site, client: SparkClient, feed: SparkFeed, told: Mapping[str, OpenHouses]
+    site: Site,
+    client: SparkClient,
+    feed: SparkFeed,
+    told: Mapping[str, OpenHouses],
+    removing: Removing,
 ) -> tuple[Page, ...]:
     """Return what these listings tell of their open houses as a page to land, if it is anything.
 
@@ -46,7 +62,7 @@ def pages_of(
         if told[listing_key].readable
         for key in keys - told[listing_key].keys
     )
-    gone = _denied(site, client, feed, suspects, now) if suspects else []
+    gone = _denied(site, client, feed, suspects, now, removing) if suspects else []
     if not records and not gone:
         return ()
     removals = tuple(Removal(key, Reason.ABSENT_FROM_RELATION) for key in gone)
@@ -54,7 +70,12 @@ def pages_of(
 
 
 def _denied(
-    site: Site, client: SparkClient, feed: SparkFeed, suspects: Sequence[str], now: datetime
+    site: Site,
+    client: SparkClient,
+    feed: SparkFeed,
+    suspects: Sequence[str],
+    now: datetime,
+    removing: Removing,
 ) -> list[str]:
     """Return the suspects that the source denies; none if its silence is no proof."""
     listed = client.some_keys(Resource.OPEN_HOUSE, CONTROLS + len(suspects))
@@ -71,15 +92,18 @@ def _denied(
         return []
     gone = [key for key in suspects if key not in alive]
     with site.warehouse.read() as con:
-        before = ledger.removed_since(
-            con, feed.name, Resource.OPEN_HOUSE, Reason.ABSENT_FROM_RELATION, now - _DAY
-        )
+        if removing.before is None:
+            removing.before = ledger.removed_since(
+                con, feed.name, Resource.OPEN_HOUSE, Reason.ABSENT_FROM_RELATION, now - _DAY
+            )
         to_come = open_houses.count_to_come(con, feed.name, now)
-    if len(gone) + before > max(MOST_A_DAY, SHARE_A_DAY * (to_come + before)):
+    going = removing.keys.union(gone)
+    if len(going) + removing.before > max(MOST_A_DAY, SHARE_A_DAY * (to_come + removing.before)):
         client.notes.append(
             f"{feed.name}: {len(gone):,} of {to_come:,} open houses to come are told no more by "
             "their listings, too many to remove on that word. They stay until a purge has proven "
             f"it: `mls-assets purge {feed.name}`."
         )
         return []
+    removing.keys = going
     return gone

@@ -28,7 +28,12 @@ CUT_A_RUN = 500
 
 
 def with_children(
-    site: Site, client: SparkClient, feed: SparkFeed, page: Page, *, updating: bool = False
+    site: Site,
+    client: SparkClient,
+    feed: SparkFeed,
+    page: Page,
+    *,
+    updating: open_houses.Removing | None = None,
 ) -> Page:
     """Return the page with the child sets that its listings ask for (see `children.due`).
 
@@ -38,7 +43,7 @@ def with_children(
     page = without_unasked(feed, page)
     if page.resource is not Resource.PROPERTY or not page.records:
         return page
-    wanted = _wanted(site, client, feed, page, updating=updating)
+    wanted = _wanted(site, client, feed, page, updating=updating is not None)
     children, untold, told_houses = list(page.children), list(page.untold), {}
     for names, listing_keys in wanted.items():
         told = ask(client, feed, listing_keys, names)
@@ -46,7 +51,9 @@ def with_children(
         children += told.children
         untold += told.untold
         told_houses |= told.open_houses
-    along = open_houses.pages_of(site, client, feed, told_houses) if told_houses else ()
+    along: tuple[Page, ...] = ()
+    if told_houses and updating is not None:
+        along = open_houses.pages_of(site, client, feed, told_houses, updating)
     return replace(page, children=tuple(children), untold=tuple(untold), along=along)
 
 
@@ -153,11 +160,12 @@ def untold_after_walk(
         resource = RELATIONS[name]
         with site.warehouse.read() as con:
             silent = child_sets.listings_without(con, feed.name, resource)
-        told = asked = 0
+        told = asked = unasked = 0
         while asked < len(silent):
             if not told and asked >= ENOUGH_ASKED:
                 rest = [Untold(key, resource) for key in silent[asked:]]
                 land(_page(client, feed, untold=rest))
+                unasked = len(rest)
                 break
             batch = silent[asked : asked + BATCH]
             answer = ask(client, feed, batch, (name,))
@@ -169,16 +177,21 @@ def untold_after_walk(
             left_out = child_sets.count_untold(con, feed.name, resource)
             some = child_sets.is_told(con, feed.name, resource)
         if left_out:
-            notes.append(_left_out(feed, name, left_out, some=some))
+            notes.append(_left_out(feed, name, left_out, unasked, some=some))
     return tuple(notes)
 
 
-def _left_out(feed: SparkFeed, name: str, listings: int, *, some: bool) -> str:
+def _left_out(feed: SparkFeed, name: str, listings: int, unasked: int, *, some: bool) -> str:
     section = feed.name.replace("/", ".", 1)
     whose = f"{listings:,} listings" if some else "every listing"
+    by_key = (
+        f"; {listings - unasked:,} of them were asked for by key, and left out again"
+        if unasked
+        else ", also when asked by key"
+    )
     return (
-        f"{feed.name}: the source leaves {name} of {whose} out of its answers, also when asked by "
-        "key. That does not say that there is none, so what is stored of it stays, and it is "
+        f"{feed.name}: the source leaves {name} of {whose} out of its answers{by_key}. That does "
+        "not say that there is none, so what is stored of it stays, and it is "
         f"asked for when a listing changes. If the MLS has no {name}, leave it out of `relations` "
         f"under [{section}] in the feeds file."
     )

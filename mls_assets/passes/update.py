@@ -14,6 +14,7 @@ from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.clocks import CLOCK_GRAIN, about_return, is_ahead, last_sane
 from mls_assets.passes.ending import Ending, Window, ending, how_to_widen
+from mls_assets.passes.open_houses import Removing
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.relations import with_children
 from mls_assets.passes.settings import SparkSettings
@@ -187,8 +188,9 @@ def _next_cursor(work: _Update, walk: Walk) -> str:
 
 
 def _told_with_children(work: _Update, pages: Iterator[Page]) -> Iterator[Page]:
+    removing = Removing()
     for page in pages:
-        yield with_children(work.site, work.client, work.feed, page, updating=True)
+        yield with_children(work.site, work.client, work.feed, page, updating=removing)
 
 
 def next_cursor(before: str, started_at: datetime) -> str:

@@ -105,6 +105,7 @@ def alert_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinition]:
         )
         told = _read(context.cursor)
         told, text = _tell(hook, told, look(context.instance, own, checks, told, ticking))
+        context.log.info(text)
         return dg.SensorResult(skip_reason=text, cursor=json.dumps(told, sort_keys=True))
 
     return [alert_sensor]

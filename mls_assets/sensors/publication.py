@@ -44,7 +44,7 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
         past = history(instance, "publish")
         waiting = reason_to_wait(past, time.time())
         if waiting:
-            return dg.SensorResult(skip_reason=waiting)
+            return skipped(context, waiting)
         published = last_metadata(instance, _PUBLISHED)
         since = published[0] if published else None
         # a run that found nothing new to publish answers for all that was told before it
@@ -52,9 +52,9 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
         changed = sorted(changed_assets(instance, asked)) or refused_since(asked)
         changed = changed or broken_off(instance, asked)
         if not changed:
-            return dg.SensorResult(skip_reason="nothing changed since the last publication")
+            return skipped(context, "nothing changed since the last publication")
         if asked is not None and time.time() - asked < PUBLISH_SECONDS:
-            return dg.SensorResult(skip_reason="the last publication is not five minutes old")
+            return skipped(context, "the last publication is not five minutes old")
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
@@ -68,6 +68,12 @@ def publication_sensors(status: dg.DefaultSensorStatus) -> list[dg.SensorDefinit
         )
 
     return [publish_sensor]
+
+
+def skipped(context: dg.SensorEvaluationContext, reason: str) -> dg.SensorResult:
+    """Ask for no run, and say why where a person looks: beside the tick, and in its log."""
+    context.log.info(reason)
+    return dg.SensorResult(skip_reason=reason)
 
 
 def refused_since(since: float | None) -> list[str]:

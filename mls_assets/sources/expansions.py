@@ -50,7 +50,10 @@ class Collection:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing says that there is more."""
+        """Whether nothing says that there is more.
+
+        Parts that repeat an item were not cut where one ended: what lies between did not come.
+        """
         few = self.count is not None and self.count > len(self.items)
         return not (self.link or self.broken or few)
 
@@ -59,7 +62,16 @@ class Collection:
     ) -> "Collection":
         """The collection with a further part of it, and the link to what follows."""
         count = self.count if count is None else count
-        return replace(self, items=(*self.items, *items), body=b"", link=link, count=count)
+        more = tuple(items)
+        repeats = not set(more).isdisjoint(self.items)
+        return replace(
+            self,
+            items=(*self.items, *more),
+            body=b"",
+            link=link,
+            count=count,
+            broken=self.broken or repeats,
+        )
 
     def told(self) -> ChildSet | Untold:
         """What it tells of its listing: a child set if it is whole."""

@@ -75,7 +75,7 @@ def _with_rest(http: HttpSession, base: str, collection: Collection, spent: _Spe
     asked = f"{base}/{_ENTITY_SET}"
     followed: set[str] = set()
     size = len(collection.body)
-    while collection.link and not spent.all:
+    while collection.link and not collection.broken and not spent.all:
         try:
             _bound(len(followed), size)
             spent.requests += 1

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from mls_assets.errors import AnswerBroken, SourceRefused
+from mls_assets.errors import AnswerBroken
 from mls_assets.sources.csdl import declaration_of
 from mls_assets.sources.effort import NOT_APPLIED
 from mls_assets.sources.expansions import RELATIONS, Collection, collections_in, members_of
@@ -382,30 +382,28 @@ class SparkClient:
     def _signals(self) -> tuple[str, ...]:
         """Those of the fields that tell of media which the source lets us select.
 
-        One small question finds out; where it is refused, `$metadata` says which are declared.
+        One small question finds out. Where it is refused each field is asked for by itself: one
+        refusal of all says nothing about a single one, and a field that is left out would be
+        emptied in each record that changes.
         """
-        everything = (*_ALWAYS_SELECTED, *SIGNAL_FIELDS)
+        if self._selects(*SIGNAL_FIELDS):
+            return SIGNAL_FIELDS
+        found = tuple(name for name in SIGNAL_FIELDS if self._selects(name))
+        left_out = [name for name in SIGNAL_FIELDS if name not in found]
+        if left_out:
+            self.notes.append(
+                f"{self.feed}: the source refuses a `select` with {', '.join(left_out)}, so it is "
+                "asked without. Media of each changed listing are asked for."
+            )
+        return found
+
+    def _selects(self, *names: str) -> bool:
+        everything = (*_ALWAYS_SELECTED, *names)
         try:
             self._get(self._url(Resource.PROPERTY, top=1, select=everything), Resource.PROPERTY)
         except QuestionRefused:
-            pass
-        else:
-            return SIGNAL_FIELDS
-        try:
-            declared = {
-                field.name
-                for field in self.declared().fields
-                if field.resource is Resource.PROPERTY
-            }
-        except (SourceRefused, AnswerBroken):
-            declared = set()
-        found = tuple(name for name in SIGNAL_FIELDS if name in declared)
-        left_out = [name for name in SIGNAL_FIELDS if name not in declared]
-        self.notes.append(
-            f"{self.feed}: the source refuses a `select` with {', '.join(left_out) or 'these'}, so "
-            "it is asked without. Media of each changed listing are asked for."
-        )
-        return found
+            return False
+        return True
 
     def _with_rest(self, collections: Sequence[Collection]) -> list[Collection]:
         return with_rests(self._http, self._base, collections)

@@ -6,6 +6,7 @@ import pytest
 
 from mls_assets.errors import SourceUnreachable
 from mls_assets.sources import SparkClient
+from mls_assets.sources.expansions import Collection
 from mls_assets.values import ChildSet, Resource, Untold
 from mls_assets_tests.sources.servers import (
     Asked,
@@ -113,7 +114,10 @@ def test_a_link_to_elsewhere_is_not_followed(server: Server, evil: Server, spark
 
 def test_the_rest_has_a_bound(server: Server, spark: Clients, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("mls_assets.sources.rest.MOST_PAGES", 3)
-    pages = [records(MEDIA[0], next=f"Property('1')/Media?{number}") for number in range(9)]
+    pages = [
+        records({"MediaKey": f"more-{number}"}, next=f"Property('1')/Media?{number}")
+        for number in range(9)
+    ]
     served(server, of_media(Media_odata_nextLink="Property('1')/Media?a"), *pages)
     assert told(spark()) == [CUT]
     assert len(server.asked) == 4
@@ -197,3 +201,12 @@ def test_what_is_left_out_of_an_answer_by_key_is_untold(server: Server, spark: C
     found = spark().children(["1", "2"], ("Media",))
     assert found.children == (ChildSet("1", Resource.MEDIA, b"[]"),)
     assert found.untold == (Untold("2", Resource.MEDIA),)
+
+
+def test_a_rest_that_repeats_what_came_is_not_the_rest():
+    first = Collection("1", "Media", (b'{"MediaKey":"a"}', b'{"MediaKey":"b"}'), b"", "next", 4)
+    again = first.with_more(first.items, None, None)
+    assert not again.whole
+    assert isinstance(again.told(), Untold)
+    rest = first.with_more((b'{"MediaKey":"c"}', b'{"MediaKey":"d"}'), None, None)
+    assert rest.whole

@@ -12,6 +12,7 @@ from mls_assets.errors import (
     SourceUnreachable,
 )
 from mls_assets.sources.odata import news_since, timestamp
+from mls_assets.sources.signals import SIGNAL_FIELDS
 from mls_assets.sources.spark import SparkClient
 from mls_assets.values import ChildSet, LookupValue, Reason, Removal, Resource
 from mls_assets_tests.sources.servers import (
@@ -83,18 +84,10 @@ def test_selected_fields_always_include_key_timestamps_and_all_that_tells_of_med
     assert client.notes == []
 
 
-@pytest.mark.parametrize("declares", [True, False])
-def test_a_source_that_refuses_a_select_is_asked_for_what_it_declares_and_the_user_is_told(
-    server: Server, spark: Clients, declares: bool
+def test_a_source_that_refuses_a_select_is_asked_for_each_field_and_the_user_is_told(
+    server: Server, spark: Clients
 ):
-    schema = (
-        '<Edmx xmlns="http://docs.oasis-open.org/odata/ns/edmx"><EntityType Name="Property">'
-        '<Property Name="PhotosCount" Type="Edm.Int64"/></EntityType></Edmx>'
-    )
-
     def answer(asked: Asked) -> Reply:
-        if asked.path.endswith("$metadata"):
-            return reply(200, schema, Content_Type="application/xml") if declares else reply(404)
         unknown = "VideosCount" in asked.options["$select"]
         refusal = {"error": {"code": 400, "message": "no property VideosCount"}}
         return as_json(refusal, 400) if unknown else records(listing("1"))
@@ -104,9 +97,19 @@ def test_a_source_that_refuses_a_select_is_asked_for_what_it_declares_and_the_us
     assert [record.key for page in client.pages(LISTINGS) for record in page.records] == ["1"]
     selected = server.asked[-1].options["$select"].split(",")
     base = ["ListingKey", "ModificationTimestamp", "StandardStatus"]
-    assert selected == [*base, *(["PhotosCount"] if declares else []), "ListPrice"]
+    told = [name for name in SIGNAL_FIELDS if name != "VideosCount"]
+    assert selected == [*base, *told, "ListPrice"]
     (note,) = client.notes
-    assert "VideosChangeTimestamp" in note
+    assert "with VideosCount, so" in note
+
+
+def test_one_passing_refusal_of_a_select_costs_no_field(server: Server, spark: Clients):
+    server.replies = [as_json({"error": {"code": 400, "message": "try later"}}, 400)]
+    server.otherwise = lambda _: records(listing("1"))
+    client = spark(select=("ListPrice",))
+    list(client.pages(LISTINGS))
+    assert set(SIGNAL_FIELDS) <= set(server.asked[-1].options["$select"].split(","))
+    assert client.notes == []
 
 
 @pytest.mark.parametrize("resource", [Resource.MEMBER, Resource.OFFICE, Resource.OPEN_HOUSE])
