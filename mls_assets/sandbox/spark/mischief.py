@@ -150,7 +150,8 @@ def _disturbed_records(fault: Fault, draft: Draft) -> list[bytes]:
     """The records of a page with what a fault makes of one of them, or of all."""
     params = fault.params
     if fault.name == "odd_value":
-        odd = {str(params["field"]): msgspec.Raw(str(params["text"]).encode())}
+        field, text = params.get("field", "ListPrice"), params.get("text", '"odd"')
+        odd = {str(field): msgspec.Raw(str(text).encode())}
         return [_with_members(each, odd) for each in draft.records]
     every = EVERY_RECORD.get(fault.name)
     if every is not None:
