@@ -13,16 +13,16 @@ from itertools import count as numbers
 from mls_assets.errors import DownloadIncomplete, LinkExpired, SourceRefused
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.clocks import is_ahead
-from mls_assets.passes.ending import Ending, Window, ending, how_to_widen
+from mls_assets.passes.ending import Ending, Window, ending, way_out
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.relations import refused, untold_after_walk, without_unasked
 from mls_assets.passes.settings import SparkSettings
 from mls_assets.passes.site import Progress, Site
 from mls_assets.passes.unconfigured import children_of
 from mls_assets.passes.undated import about_undated
-from mls_assets.reconcile.ending import Came, followed
+from mls_assets.reconcile.ending import MISSED_MEANWHILE, Came, followed
 from mls_assets.sources import NotThere, QuestionRefused, SparkClient, ahead
-from mls_assets.values import Page, Resource, Source
+from mls_assets.values import KeyOrder, Page, Resource, Source
 from mls_assets.warehouse import Walk, cursors, landing, unasked, undated
 from mls_assets.warehouse.cursors import ENDED
 
@@ -205,14 +205,40 @@ def _prove_complete(work: _Download, walk: Walk, went_behind: str | None) -> tup
         changed=lambda: client.count(resource, since=since) or 0,
         went_behind=went_behind,
     )
+    if found.denied and _came_twice(work, walk, seen, count_after, found.denied):
+        found = Ending()
     if found.fault:
         with work.site.warehouse.write() as con:
             cursors.end_walks(con, feed, resource)
         raise DownloadIncomplete(
             f"{feed} {resource}: {found.fault}. What came is kept, the download is not complete "
-            f"and begins again at the next run. {how_to_widen(feed)}"
+            f"and begins again at the next run. {way_out(feed, found)}"
         )
     return found, _Proven(walk, seen, count_after)
+
+
+def _came_twice(work: _Download, walk: Walk, seen: int, count: int | None, denied: int) -> bool:
+    """Tell whether a second walk, over the keys alone, comes to the same end.
+
+    Then a count that is a little too high is no reason to download for ever.
+    """
+    if denied > max(1, seen * MISSED_MEANWHILE):
+        return False
+    order, keys = KeyOrder(), 0
+    for page in work.client.key_pages(work.resource):
+        order = followed(order, page.keys)
+        keys += len(page.keys) + page.keyless
+    ascending = (walk.bytewise and order.bytewise) or (walk.numeric and order.numeric)
+    if not ascending or keys != seen or order.last != walk.last_key:
+        return False
+    work.done = work.done.noting(
+        (
+            f"the source counts {count or seen + denied:,} {work.resource} records, but two walks "
+            f"came to the same end after {seen:,}, and nothing lies behind it: the download is "
+            "complete. Ask whoever runs the source why its count differs",
+        )
+    )
+    return True
 
 
 def _walk_relations(work: _Download, expected: int) -> bool:

@@ -24,10 +24,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a walk ended: whole, or with a `link` by which it goes on, or with a `fault` in words."""
+    """How a walk ended: whole, or with a `link` by which it goes on, or with a `fault` in words.
+
+    With `denied` the source says that nothing lies behind the last key, and yet counts so many
+    more than came.
+    """
 
     link: str | None = None
     fault: str = ""
+    denied: int = 0
 
 
 def ending(
@@ -58,8 +63,19 @@ def ending(
         return Ending(client.link_behind(window.resource, order.last, since=since, until=until))
     short = bool(came.counts) and min(came.counts) > came.seen
     if missing(came, beyond, changed() if short else 0):
-        return Ending(fault=_in_words(came, beyond))
+        denied = min(came.counts) - came.seen if beyond == "nothing" and short else 0
+        return Ending(fault=_in_words(came, beyond), denied=denied)
     return Ending()
+
+
+def way_out(feed: str, found: Ending) -> str:
+    """Say what a person can do about a walk that was not whole."""
+    if found.denied:
+        return (
+            f"Nothing lies behind the last key, so the source counts {found.denied:,} that it did "
+            "not list: ask whoever runs it why its count and its pages differ."
+        )
+    return how_to_widen(feed)
 
 
 def how_to_widen(feed: str) -> str:

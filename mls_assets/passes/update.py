@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.feeds import SparkFeed
 from mls_assets.passes.clocks import CLOCK_GRAIN, about_return, is_ahead, last_sane
-from mls_assets.passes.ending import Ending, Window, ending, how_to_widen
+from mls_assets.passes.ending import Ending, Window, ending, way_out
 from mls_assets.passes.open_houses import Removing
 from mls_assets.passes.outcome import Replicated
 from mls_assets.passes.relations import with_children
@@ -96,10 +96,10 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
         asked, following = following, None
         for page in ahead(_told_with_children(work, asked)):
             order = followed(walk.order if walk else KeyOrder(), page.keys)
-            fault = ""
+            fault = advice = ""
             if not page.next:
                 found = _prove_complete(work, walk, page, order, went_behind)
-                fault = found.fault
+                fault, advice = found.fault, way_out(feed, found)
                 if found.link is not None:
                     went_behind, page = order.last, replace(page, next=found.link)
                     following = work.client.pages(resource, resume=found.link)
@@ -135,7 +135,7 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
                 raise DownloadIncomplete(
                     f"{feed} {resource}: of the update, {fault}. What came is kept, the cursor "
                     "did not move, and the next run asks for the whole window again. "
-                    f"{how_to_widen(feed)}"
+                    f"{advice}"
                 )
             done = done.plus(landed)
             records += len(page.records)

@@ -96,6 +96,24 @@ def test_a_download_that_goes_on_behind_a_key_goes_on_there_after_a_kill(place):
     assert max(new) <= 25
 
 
+def test_a_count_that_is_one_too_high_for_good_does_not_download_for_ever(place):
+    place.fault("count_off", resource="Property", by=1, times=0)
+    (done,) = place.replicate(Resource.PROPERTY)
+    assert done.complete
+    assert (
+        "counts 61 Property records, but two walks came to the same end after 60" in done.notes[0]
+    )
+    assert place.keys() == place.truth()
+
+
+def test_a_count_that_is_far_too_high_is_told_for_what_it_is(place):
+    place.fault("count_off", resource="Property", by=5, times=0)
+    with pytest.raises(DownloadIncomplete) as stop:
+        place.replicate(Resource.PROPERTY)
+    assert "the source counts 5 that it did not list" in str(stop.value)
+    assert "page_size" not in str(stop.value)
+
+
 def test_what_is_asked_for_by_key_meanwhile_is_not_missed_by_a_download(place):
     keys = sorted(place.truth())[:3]
     place.control("change", keys=keys, set={"ModificationTimestamp": None})
