@@ -1,16 +1,35 @@
 """Which warehouse a data folder belongs to, so that a missing file is never taken for an empty one.
 
-The folder's marker names its warehouse by the number that the warehouse was made with. Nothing of
-the database is opened here.
+The folder's marker names its warehouse by the number that the warehouse was made with, and holds
+what was published last. Nothing of the database is opened here.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from mls_assets.errors import WarehouseRefused
 
 MARKER = "warehouse.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was published last: its file's fingerprint, and what readers have in it.
+
+    `rows` are the keys of each resource and feed; `entries` and `digest` are of the ledger up to
+    the entry `through`.
+    """
+
+    file: int
+    rows: Mapping[str, Mapping[str, int]]
+    entries: int
+    through: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +83,38 @@ class DataFolder:
                 f"take the other's place, move {self.marker} away."
             )
         if (known, remembered) != (str(path), number):
-            fresh = self.marker.with_name(f"{MARKER}.new")
-            fresh.write_text(json.dumps({"warehouse": str(path), "number": number}))
-            fresh.replace(self.marker)
+            self._note({"warehouse": str(path), "number": number})
+
+    def last_published(self) -> Remembered | None:
+        """What was published last; None where that is not remembered.
+
+        It stands here and not in the warehouse, so that no old copy of that brings its own.
+        """
+        try:
+            return msgspec.convert(self._facts().get("published"), Remembered)
+        except msgspec.ValidationError:
+            return None
+
+    def remember(self, published: Remembered) -> None:
+        """Note what was published."""
+        self._note({"published": msgspec.to_builtins(published)})
+
+    def _note(self, facts: Mapping[str, object]) -> None:
+        fresh = self.marker.with_name(f"{MARKER}.new")
+        fresh.write_text(json.dumps({**self._facts(), **facts}), encoding="utf-8")
+        fresh.replace(self.marker)
 
     def _remembered(self) -> tuple[str, int | None]:
         """The path and number in the marker; nothing where there is none or it is unreadable."""
+        facts = self._facts()
+        try:
+            return str(facts["warehouse"]), int(facts["number"])
+        except (ValueError, KeyError, TypeError):
+            return "", None
+
+    def _facts(self) -> dict[str, Any]:
         try:
             facts = json.loads(self.marker.read_text(encoding="utf-8"))
-            return str(facts["warehouse"]), int(facts["number"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return "", None
+        except (OSError, ValueError):
+            return {}
+        return facts if isinstance(facts, dict) else {}

@@ -65,7 +65,7 @@ class Warehouse:
         self.schema = Schema(reso_tables, tuple(brief_columns), standard_values)
         self.patience = patience
         self.holder = holder
-        self._home = home
+        self.home = home
         self.memory = memory
 
     @contextmanager
@@ -127,11 +127,13 @@ class Warehouse:
         is written it is looked at by reading only, so that one that is refused stays as it is.
         Raises WarehouseRefused when it is missing, or went while it was open.
         """
-        self._discard_leftovers()
         with explained(self.path, self.memory):
+            self._discard_leftovers()
+            if self.path.is_dir():
+                raise WarehouseRefused("it is a folder, not a file")
             if not self.path.exists():
-                if self._home is not None:
-                    self._home.permit_new(self.path)
+                if self.home is not None:
+                    self.home.permit_new(self.path)
                 self._create()
             if self._engine.checked != self._identity():
                 self._check()
@@ -171,6 +173,8 @@ class Warehouse:
         self.put_in_place()
 
     def _check(self) -> None:
+        if not self.path.stat().st_size:
+            raise WarehouseRefused("it is empty (0 bytes)")
         with self._opened(self.path, read_only=True) as con:
             # free blocks at the end need not be there
             size = con.execute(
@@ -186,18 +190,18 @@ class Warehouse:
             version = ddl.version_of(con)
             number = counters.current(con, ddl.NUMBER)
             known = None
-            if self._home is not None and number:
-                self._home.hold(self.path, number)
-            elif self._home is not None:
-                known = self._home.number_of(self.path)
+            if self.home is not None and number:
+                self.home.hold(self.path, number)
+            elif self.home is not None:
+                known = self.home.number_of(self.path)
         if outdated:
             with self._opened(self.path) as con:
                 ddl.migrate(con, self.schema, version)
                 if known is not None:
                     counters.mark(con, ddl.NUMBER, known)
                 number = counters.current(con, ddl.NUMBER)
-        if self._home is not None:
-            self._home.hold(self.path, number)
+        if self.home is not None:
+            self.home.hold(self.path, number)
 
     def _file(self) -> tuple[int, int] | None:
         """Which file stands at the path now; None if there is none."""

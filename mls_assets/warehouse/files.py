@@ -1,5 +1,6 @@
 """The warehouse as a file: putting one in place, deleting one, and what its faults mean. No SQL."""
 
+import errno
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ _BROKEN = (
     "Failed to deserialize",
     "Serialization Error",
 )
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_MEMORY = "failed to pin block"
 _NO_SPACE = ("No space left on device", "Could not write all bytes", "Disk quota exceeded")
 
@@ -83,15 +85,17 @@ def explained(path: Path, memory: str) -> Iterator[None]:
         if str(path) in str(error):
             raise
         raise _refused(path, str(error)) from None
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _full(Path(error.filename or path)) from None
+        # other kinds are no trouble of a file: a caller's own
+        if not isinstance(error, (PermissionError, IsADirectoryError, NotADirectoryError)):
+            raise
+        raise _refused(Path(error.filename or path), str(error.strerror)) from None
     except duckdb.Error as error:
         text = str(error)
         if any(sign in text for sign in _NO_SPACE):
-            free = shutil.disk_usage(path.parent).free
-            size = path.stat().st_size if path.exists() else 0
-            raise DiskFull(
-                f"The disk of {path} is full: {free:,} bytes free, the file has {size:,}. The "
-                "transaction was rolled back, what was stored before is safe; make room."
-            ) from None
+            raise _full(path) from None
         # at a commit DuckDB says it in another exception's words
         if isinstance(error, duckdb.OutOfMemoryException) or _NO_MEMORY in text:
             raise OutOfMemory(
@@ -105,6 +109,15 @@ def explained(path: Path, memory: str) -> Iterator[None]:
             f"DuckDB refused a statement on {path} ({type(error).__name__}: "
             f"{_without_values(text)}). The transaction was rolled back."
         ) from None
+
+
+def _full(path: Path) -> DiskFull:
+    free = shutil.disk_usage(path.parent).free
+    size = path.stat().st_size if path.exists() else 0
+    return DiskFull(
+        f"The disk of {path} is full: {free:,} bytes free, the file has {size:,}. The "
+        "transaction was rolled back, what was stored before is safe; make room."
+    )
 
 
 def _refused(path: Path, why: str) -> WarehouseRefused:

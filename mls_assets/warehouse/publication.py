@@ -4,23 +4,22 @@ It is copied row by row, never as a file: DuckDB keeps deleted bytes in a file's
 and what was removed must not be in the published bytes either.
 """
 
+import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
-
 from mls_assets.errors import MlsAssetsError
-from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Resource, Table
-from mls_assets.warehouse import counters, ddl, open_houses, refusals, unasked
-from mls_assets.warehouse.audit import published_attached
+from mls_assets.values import KEY_FIELDS, KEYED_RESOURCES, TABLES, Table
+from mls_assets.warehouse import counters, ddl, losses, open_houses, refusals, unasked
+from mls_assets.warehouse.belonging import Remembered
 from mls_assets.warehouse.connection import Warehouse
 from mls_assets.warehouse.ddl import STORAGE_VERSION, column_list, literal, quoted
 from mls_assets.warehouse.files import discard, ensure_space, replace
 from mls_assets.warehouse.hiding import visible
-from mls_assets.warehouse.ledger import GONE
+from mls_assets.warehouse.losses import MayLose
 from mls_assets.warehouse.queries import Connection, rows, scalar, transaction
 from mls_assets.warehouse.schema import FEEDS, LEDGER
 from mls_assets.warehouse.views import create_views
@@ -63,7 +62,7 @@ def publish(
     target: Path,
     *,
     run_id: str,
-    may_lose: Callable[[int], int] | None = None,
+    may_lose: MayLose | None = None,
 ) -> Published:
     """Write the readers' database to `target`; nobody who has the old one open is disturbed.
 
@@ -75,12 +74,13 @@ def publish(
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f"{target.name}.new")
+    home = warehouse.home
     with warehouse.locked(run_id), warehouse.connect() as con:
         # what a dead run was about to put in place is settled before its file is deleted
         _settle(con, target)
         discard(fresh)
         if may_lose is not None:
-            _refuse_losses(con, target, may_lose)
+            _refuse_losses(con, target, may_lose, home.last_published() if home else None)
         ensure_space(target.parent, target.stat().st_size if target.exists() else 0)
         changes = counters.current(con, "changes")
         now = datetime.now(UTC)
@@ -88,11 +88,14 @@ def publish(
             with transaction(con):
                 open_houses.mark_past(con, now)
                 _plan_entries(con, now)
-            counts = _write(con, warehouse.schema, fresh)
+            counts, last = _write(con, warehouse.schema, fresh)
             fingerprint = _fingerprint(fresh)
             with transaction(con):
                 counters.mark(con, "publishing_file", fingerprint)
             replace(fresh, target)
+            if home is not None:
+                # a crash before leaves an older memory, from which the ledger explains the way
+                home.remember(dataclasses.replace(last, file=fingerprint))
         finally:
             discard(fresh)
         with transaction(con):
@@ -160,64 +163,20 @@ def _fingerprint(file: Path) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _refuse_losses(con: Connection, target: Path, may_lose: Callable[[int], int]) -> None:
+def _refuse_losses(
+    con: Connection, target: Path, may_lose: MayLose, remembered: Remembered | None
+) -> None:
     """Hold what readers have against what they would get."""
-    lost: list[tuple[str, Resource, int, int]] = []
-    entries = of_entries = 0
-    with published_attached(con, target) as readable:
-        try:
-            if readable:
-                lost = [loss for resource in KEYED_RESOURCES for loss in _losses(con, resource)]
-                entries, of_entries = _lost_entries(con)
-        except duckdb.OutOfMemoryException:
-            raise
-        except duckdb.Error:
-            # a file that is damaged shows nothing to compare with
-            lost, entries = [], 0
-    refused = [
-        f"{feed} {resource}: {gone:,} of {had:,}"
-        for feed, resource, gone, had in lost
-        if gone > may_lose(had)
-    ]
-    if entries:
-        refused.append(f"{LEDGER.name}: {entries:,} of {of_entries:,}")
+    refused = losses.refusal(
+        con, target, may_lose, fingerprint=_fingerprint(target), remembered=remembered
+    )
     if refused:
         raise PublicationRefused(
-            "Readers would lose keys or entries that the warehouse does not hold and that its "
-            f"deletion ledger does not explain ({'; '.join(refused)}). {target} was left as it is. "
+            f"{refused} {target} was left as it is. "
             "Look whether this is the right warehouse (MLS_ASSETS_DATABASE) or an old copy of it. "
             "If they are meant to go, run `mls-assets publish --accept-loss`, or set accept_loss "
             "in the Launchpad of the job publish."
         )
-
-
-def _losses(con: Connection, resource: Resource) -> list[tuple[str, Resource, int, int]]:
-    """Return per feed how many published keys would go unexplained, and how many there are."""
-    table, key = TABLES[resource], quoted(KEY_FIELDS[resource])
-    found = rows(
-        con,
-        f"select old.feed, count(*) filter (where not exists (from main.{table} held "
-        f"where held.feed = old.feed and held.{key} = old.{key}) and not exists (from {GONE} gone "
-        f"where gone.feed = old.feed and gone.resource = ? and gone.record_key = old.{key})), "
-        f"count(*) from published.main.{table} old group by old.feed order by old.feed",
-        [resource],
-    )
-    return [(feed, resource, gone, had) for feed, gone, had in found]
-
-
-def _lost_entries(con: Connection) -> tuple[int, int]:
-    """Return how many published entries of the ledger the warehouse lacks, and how many there are.
-
-    It only grows, so none may: a number that stands for another removal here is a loss too.
-    """
-    same = "entry_id, feed, resource, record_key, event"
-    of_entries = scalar(con, f"select count(*) from published.main.{LEDGER.name}")
-    kept = scalar(
-        con,
-        f"select count(*) from published.main.{LEDGER.name} "
-        f"semi join (select {same} from main.{LEDGER.name}) using ({same})",
-    )
-    return of_entries - kept, of_entries
 
 
 def _plan_entries(con: Connection, now: datetime) -> None:
@@ -233,7 +192,7 @@ def _plan_entries(con: Connection, now: datetime) -> None:
         )
 
 
-def _write(con: Connection, tables: ddl.Schema, fresh: Path) -> dict[str, int]:
+def _write(con: Connection, tables: ddl.Schema, fresh: Path) -> tuple[dict[str, int], Remembered]:
     con.execute(
         f"attach {literal(str(fresh))} as {_CATALOG} (storage_version {literal(STORAGE_VERSION)})"
     )
@@ -247,10 +206,11 @@ def _write(con: Connection, tables: ddl.Schema, fresh: Path) -> dict[str, int]:
                 f"insert into {_CATALOG}.main.{table.name} ({column_list(table)}) {_select(table)}"
             )
             counts[table.name] = scalar(con, f"select count(*) from {_CATALOG}.main.{table.name}")
+        last = losses.published_now(con, _CATALOG)
         con.execute(f"checkpoint {_CATALOG}")
     finally:
         con.execute(f"detach {_CATALOG}")
-    return counts
+    return counts, last
 
 
 def _select(table: Table) -> str:

@@ -368,6 +368,25 @@ def test_a_folder_that_cannot_be_is_refused_with_its_name(tmp_path: Path):
         pass
 
 
+def test_a_folder_in_the_place_of_the_warehouse_is_named(tmp_path: Path):
+    (tmp_path / "warehouse.duckdb").mkdir()
+    with (
+        pytest.raises(WarehouseRefused, match="is a folder, not a file"),
+        warehouse_at(tmp_path).read(),
+    ):
+        pass
+
+
+def test_an_empty_file_in_the_place_of_the_warehouse_is_said_to_be_empty(tmp_path: Path):
+    (tmp_path / "warehouse.duckdb").touch()
+    with (
+        pytest.raises(WarehouseRefused, match=r"is empty \(0 bytes\).*restore a backup"),
+        warehouse_at(tmp_path).read(),
+    ):
+        pass
+    assert (tmp_path / "warehouse.duckdb").read_bytes() == b""
+
+
 def test_errors_never_quote_a_value(warehouse: Warehouse):
     with pytest.raises(WarehouseFault) as fault, warehouse.write() as con:
         con.execute("select 'a very private remark'::integer").fetchall()

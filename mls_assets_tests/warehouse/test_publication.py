@@ -1,5 +1,6 @@
 """The published file: whole, atomic, readable by old clients, free of what was removed."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -11,8 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from mls_assets.errors import WarehouseRefused
 from mls_assets.values import RawRecord, Resource
-from mls_assets.warehouse import Warehouse, hiding, publication
+from mls_assets.warehouse import Warehouse, hiding, losses, publication
+from mls_assets.warehouse.belonging import DataFolder
 from mls_assets.warehouse.files import DiskFull, OutOfMemory
 from mls_assets.warehouse.publication import Published
 from mls_assets.warehouse.schema import PIPELINE_TABLES
@@ -114,11 +117,11 @@ def test_a_crash_before_the_file_is_in_place_claims_nothing(
     bring(warehouse, page(gone("a")))
 
     def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as crash:
         crash.setattr(publication, "replace", fail)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(OSError, match="Input/output"):
             _publish(warehouse, target)
     assert sorted(path.name for path in target.parent.glob("mls*")) == ["mls.duckdb"]
     with warehouse.read() as con:
@@ -163,8 +166,9 @@ def test_the_ledgers_digest_stays_the_same_when_the_ledger_gets_a_column(
     ids=["cut", "emptied", "junk", "one bit"],
 )
 def test_a_published_file_that_was_damaged_in_place_is_written_anew(
-    warehouse: Warehouse, target: Path, damage: Callable[[bytes], bytes]
+    tmp_path: Path, target: Path, damage: Callable[[bytes], bytes]
 ):
+    warehouse = warehouse_at(tmp_path, home=DataFolder(tmp_path, target))
     bring(warehouse, page("a"))
     _publish(warehouse, target)
     before, facts = target.read_bytes(), target.stat()
@@ -254,7 +258,7 @@ def test_a_comparison_that_memory_is_too_small_for_is_no_agreement(
     def too_small(*_: object) -> None:
         raise duckdb.OutOfMemoryException("could not allocate block")
 
-    monkeypatch.setattr(publication, "_losses", too_small)
+    monkeypatch.setattr(losses, "_losses", too_small)
     with pytest.raises(OutOfMemory, match="MLS_ASSETS_MEMORY"):
         publication.publish(warehouse, target, run_id="run-2", may_lose=lambda had: had)
     assert target.read_bytes() == before
@@ -274,6 +278,50 @@ def test_without_room_the_old_file_stays(
     with pytest.raises(DiskFull):
         _publish(warehouse, target)
     assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize("at", ["mls.duckdb", "mls.duckdb.new"])
+def test_a_folder_in_the_place_of_the_published_file_is_named(
+    warehouse: Warehouse, target: Path, at: str
+):
+    bring(warehouse, page("a"))
+    folder = target.with_name(at)
+    folder.mkdir()
+    with pytest.raises(WarehouseRefused, match=rf"{at}.*Is a directory.*move it away"):
+        _publish(warehouse, target)
+    assert folder.is_dir()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fills_up_at_the_last_step_leaves_the_old_file(
+    warehouse: Warehouse, target: Path, monkeypatch: pytest.MonkeyPatch, code: int
+):
+    bring(warehouse, page("a"))
+    _publish(warehouse, target)
+    before = target.read_bytes()
+    bring(warehouse, page("b"))
+
+    def full(*_: object) -> None:
+        raise OSError(code, os.strerror(code), str(target))
+
+    monkeypatch.setattr(publication, "replace", full)
+    with pytest.raises(DiskFull, match=r"is full.*bytes free.*make room"):
+        _publish(warehouse, target)
+    assert target.read_bytes() == before
+    assert not target.with_name("mls.duckdb.new").exists()
+
+
+def test_a_published_file_that_may_not_be_read_is_named(
+    warehouse: Warehouse, target: Path, monkeypatch: pytest.MonkeyPatch
+):
+    bring(warehouse, page("a"))
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
+
+    monkeypatch.setattr(publication, "_fingerprint", forbidden)
+    with pytest.raises(WarehouseRefused, match=r"mls\.duckdb.*Permission denied"):
+        _publish(warehouse, target)
 
 
 def test_a_changed_resource_is_published_only_when_something_changed(
