@@ -15,10 +15,13 @@ NOTHING_CONFIGURED = (
 )
 
 
-def configured_feeds() -> Feeds:
-    """Return what is configured; raises ConfigurationError when that is nothing."""
+def configured_feeds(names: Sequence[str] = ()) -> Feeds:
+    """Return what is configured; raises ConfigurationError when that is nothing.
+
+    Where feeds are named, `choose` says it of each, for one can be stored all the same.
+    """
     feeds = load_feeds()
-    if not feeds.configured:
+    if not feeds.configured and not names:
         raise ConfigurationError(NOTHING_CONFIGURED)
     return feeds
 
@@ -102,6 +105,8 @@ class _Listed:
 
 
 def _check(feeds: Feeds, name: str, listed: _Listed) -> None:
+    if not feeds.configured:
+        raise ConfigurationError(NOTHING_CONFIGURED)
     if name in feeds.spark:
         token_of(feeds.spark[name].token_env)
         return

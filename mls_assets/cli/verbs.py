@@ -82,7 +82,7 @@ def replicate(
             "--accept-fields is for Forge feeds that are named, such as forge/armls. Nothing was "
             "asked."
         )
-    configured = configured_feeds()
+    configured = configured_feeds(feeds)
     from mls_assets.cli import work
 
     with work.Session("replicate", configured, patience=patience, verbose=verbose) as session:
@@ -122,7 +122,7 @@ def purge(
       mls-assets purge --approve spark-default-Property-20260501T120000Z-1a2b
       mls-assets purge forge/armls
     """
-    configured = configured_feeds()
+    configured = configured_feeds(feeds)
     from mls_assets.cli import work
 
     with work.Session("purge", configured, patience=patience, verbose=verbose) as session:

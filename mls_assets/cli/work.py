@@ -10,7 +10,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ from mls_assets.passes.replicate import forge_feeds
 from mls_assets.passes.settings import ForgeSettings
 from mls_assets.passes.site import Site, data_folder, database_of
 from mls_assets.passes.status import status
-from mls_assets.passes.unconfigured import line_to_remove
+from mls_assets.passes.unconfigured import line_to_remove, stored_unasked
 from mls_assets.running import first_exit_code
 from mls_assets.values import CHILD_RESOURCES, RESOURCES, Resource, Source, amount, counted
 
@@ -83,8 +83,16 @@ class Session:
         """Return the feeds meant; what is wrong with the others is said and remembered."""
         choice = choose(self.feeds, names, self._listed_mlses, sources=sources)
         for name, problem in choice.problems:
-            self.fail(problem.exit_code, str(problem), name)
+            self.fail(problem.exit_code, f"{problem} {self._stored(name)}".strip(), name)
         return choice.feeds
+
+    def _stored(self, feed: str) -> str:
+        """Say what is stored of a feed that is not configured; what hinders that is no trouble."""
+        if self.feeds.asks_for(feed):
+            return ""
+        with suppress(MlsAssetsError):
+            return stored_unasked(self.site, self.feeds, feed)
+        return ""
 
     def _listed_mlses(self, access: ForgeAccess) -> list[str]:
         settings = ForgeSettings(patience_seconds=self.patience)

@@ -94,6 +94,26 @@ def _asking_again(feeds: Feeds, feed: str, whole: bool) -> str:
     return "set SPARK_ACCESS_TOKEN again"
 
 
+def stored_unasked(site: Site, feeds: Feeds, feed: str) -> str:
+    """Say that a feed is stored, since when nobody asks for it, and the ways out; else ""."""
+    if not site.warehouse.path.is_file():
+        return ""
+    with site.warehouse.read() as con:
+        stored = unasked.holding(con)
+        found = unasked_of(feeds, [each for each in stored if each[0] == feed], {})
+        noted = [since for (name, _), since in unasked.since(con).items() if name == feed]
+        polled = [each.last_success_at for each in cursors.states(con) if each.feed == feed]
+    if not found:
+        return ""
+    if noted:
+        when = f"That is so since {min(noted):%Y-%m-%d %H:%M} UTC"
+    else:
+        known = [each for each in polled if each is not None]
+        last = f"{max(known):%Y-%m-%d %H:%M} UTC" if known else "never"
+        when = f"Its last success was: {last}"
+    return f"{found[0]}. {when}."
+
+
 def mark(site: Site, feeds: Feeds) -> None:
     """Let readers see what is stored and not asked for (the `state` in `feeds`)."""
     with site.warehouse.read() as con:

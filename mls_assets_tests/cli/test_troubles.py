@@ -24,6 +24,27 @@ def test_what_could_not_be_swept_is_told_although_other_sweeps_came_through(spar
     assert lines_of(early_alone) == [early]
 
 
+def test_a_feed_that_is_stored_and_not_configured_is_told_with_both_ways_out(spark_only, tmp_path):
+    assert spark_only("replicate").returncode == 0
+    feeds = tmp_path / "feeds.toml"
+    url = spark_only.env["SPARK_BASE_URL"]
+    feeds.write_text(f'[spark.other]\ntoken_env = "SPARK_ACCESS_TOKEN"\nbase_url = "{url}"\n')
+    ways = ({"MLS_ASSETS_FEEDS": str(feeds)}, {"SPARK_ACCESS_TOKEN": ""})
+    for env, verb in ((ways[0], "replicate"), (ways[0], "purge"), (ways[1], "replicate")):
+        done = spark_only(verb, "spark/default", **env)
+        assert done.returncode == 2
+        (line,) = lines_of(done)
+        assert "stored, but not configured any more" in line
+        assert "`mls-assets erase spark/default --yes`" in line
+        assert "back into" in line or "set SPARK_ACCESS_TOKEN again" in line
+        assert "last success was: 20" in line
+    assert spark_only("publish", **ways[0]).returncode == 0
+    assert "That is so since 20" in spark_only("replicate", "spark/default", **ways[0]).stderr
+    never = spark_only("replicate", "spark/never", **ways[0])
+    assert never.returncode == 2
+    assert "stored" not in never.stderr
+
+
 def test_what_several_feeds_meet_alike_names_them_all(configured, sandbox):
     sandbox.faults.add("status_500_html", "forge", times=0)
     names = ("forge/armls", "forge/rmls")
