@@ -16,7 +16,7 @@ PIP := $(PIP_LOUD) --quiet
 PROGRESS = /^Collecting/ && ++n % 20 == 0 { print "  " n " of about " all " packages are here" } \
 	/^Installing collected/ { print "  all are here; unpacking them takes about as long again" } \
 	{ fflush() }
-PREPARE = $(BIN)/python -m mls_assets.cli.checkout "$(CURDIR)"
+PREPARE = $(BIN)/python -m mls_assets.demo.checkout "$(CURDIR)"
 # what the tools would otherwise keep in the home folder
 export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/$(VENV)/pyright
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
@@ -58,7 +58,7 @@ test-long: $(READY) ## what needs longer: model runs, kills, the demo, a real da
 model: $(READY) ## the models of both markets for longer: MODEL_EXAMPLES (2000) of MODEL_STEPS (50)
 	@echo "SEED=$(SEED)"
 	@MODEL_EXAMPLES=$${MODEL_EXAMPLES:-2000} $(BIN)/pytest -n 2 --dist loadscope \
-	  mls_assets_tests/model --timeout 0 --hypothesis-seed=$(SEED)
+	  mls_assets_tests/stateful --timeout 0 --hypothesis-seed=$(SEED)
 
 mutants: $(READY) ## mutation testing of plan, guard, digest and sweep proof (half an hour)
 	@$(BIN)/python $(PIP) install --constraint constraints.txt 'mutmut>=3.8,<4'
@@ -70,7 +70,7 @@ PORT ?= 3000
 SANDBOX_PORT ?= 8400
 
 dev: $(READY) ## sandbox and Dagster UI (PORT=3000 SANDBOX_PORT=8400), sensors on, data begun afresh
-	@exec $(BIN)/python -m mls_assets.cli.dev --port "$(PORT)" --sandbox-port "$(SANDBOX_PORT)"
+	@exec $(BIN)/python -m mls_assets.demo.dev --port "$(PORT)" --sandbox-port "$(SANDBOX_PORT)"
 
 lint: $(READY) ## style, types, and the one-way imports between rooms
 	@$(BIN)/ruff check .

@@ -5,12 +5,18 @@ from typing import Any
 
 import dagster as dg
 
-from mls_assets.assets import OP_JOBS, all_assets
-from mls_assets.checks import all_checks
-from mls_assets.feeds import load_feeds
-from mls_assets.jobs import all_jobs
-from mls_assets.resources import ForgeApi, MlsWarehouse, PurgeGuard, RemovalTimes, SparkApi
-from mls_assets.sensors import all_schedules, all_sensors
+from mls_assets.configuration.feeds import load_feeds
+from mls_assets.orchestration.assets import OP_JOBS, all_assets
+from mls_assets.orchestration.checks import all_checks
+from mls_assets.orchestration.jobs import all_jobs
+from mls_assets.orchestration.resources import (
+    ForgeApi,
+    MlsWarehouse,
+    PurgeGuard,
+    RemovalTimes,
+    SparkApi,
+)
+from mls_assets.orchestration.sensors import all_schedules, all_sensors
 
 
 def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

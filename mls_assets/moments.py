@@ -31,7 +31,7 @@ def looks_like_one(text: str) -> bool:
     return _TIMESTAMP.fullmatch(text) is not None
 
 
-def read(text: str) -> Moment:
+def parse_timestamp(text: str) -> Moment:
     """Read a timestamp. Without a zone it is UTC; seconds may be missing.
 
     What is finer than a microsecond is cut off, never rounded up. Raises NoMoment.

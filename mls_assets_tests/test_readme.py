@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 from mls_assets.cli.verbs import verbs
+from mls_assets.configuration.feeds import load_feeds
 from mls_assets.definitions import defs
-from mls_assets.feeds import load_feeds
-from mls_assets.passes.publish import publish
-from mls_assets.passes.site import Site
+from mls_assets.replication.upkeep.publish import publish
+from mls_assets.replication.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_every_asset_stands_in_the_readme_with_its_group():
 
 
 def test_every_other_table_and_view_of_readers_stands_in_the_readme(tmp_path):
-    publish(Site.open(tmp_path, run_id="readme"))
+    publish(Workspace.open(tmp_path, run_id="readme"))
     with duckdb.connect(str(tmp_path / "mls.duckdb"), read_only=True) as con:
         found = {
             name for (name,) in con.execute("select table_name from duckdb_tables()").fetchall()
@@ -113,9 +113,9 @@ def test_the_feeds_file_of_the_readme_is_read(tmp_path):
 
 @pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
 def test_the_snippets_run_on_a_published_file(tmp_path, snippet):
-    from mls_assets.passes.publish import publish
+    from mls_assets.replication.upkeep.publish import publish
 
-    publish(Site.open(tmp_path / "data", run_id="readme"))
+    publish(Workspace.open(tmp_path / "data", run_id="readme"))
     done = subprocess.run(
         [sys.executable, "-c", snippet],
         cwd=tmp_path,

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         # imported here: Ctrl-C is one line from the first moment on
-        from mls_assets.cli import streams
+        from mls_assets.terminal import streams
 
         streams.keep_going()
         code = _main(list(sys.argv[1:] if arguments is None else arguments))
@@ -42,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(given: list[str]) -> int:
     import click
 
-    from mls_assets.cli.screen import crash_log
     from mls_assets.cli.verbs import verbs
     from mls_assets.errors import MlsAssetsError
+    from mls_assets.terminal.screen import crash_log
 
     try:
         with verbs.make_context("mls-assets", given) as context:
@@ -69,7 +69,7 @@ def _main(given: list[str]) -> int:
 
 
 def _complain(text: str, label: str = "error") -> None:
-    from mls_assets.cli.screen import complain
+    from mls_assets.terminal.screen import complain
 
     complain(text, label)
 

@@ -3,20 +3,20 @@
 import json
 from datetime import UTC, datetime
 
-from mls_assets.cli.choosing import NOTHING_CONFIGURED
-from mls_assets.cli.screen import Screen, complain
-from mls_assets.cli.streams import deliver
-from mls_assets.credentials import token_of
+from mls_assets.configuration.credentials import token_of
+from mls_assets.configuration.feeds import Feeds, load_feeds
 from mls_assets.errors import ConfigurationError
-from mls_assets.feeds import Feeds, load_feeds
-from mls_assets.passes.findings import by_cause
-from mls_assets.passes.site import Site, data_folder, database_of
-from mls_assets.passes.status import FeedStatus, Status, status
-from mls_assets.passes.status_table import HEADINGS, ago, ranked, row
-from mls_assets.values import Source
+from mls_assets.model.resources import Source
+from mls_assets.replication.reporting.findings import by_cause
+from mls_assets.replication.reporting.status import FeedStatus, Status, status
+from mls_assets.replication.reporting.status_table import HEADINGS, ago, ranked, status_cells
+from mls_assets.replication.workspace import Workspace, data_folder, database_of
+from mls_assets.terminal.choosing import NOTHING_CONFIGURED
+from mls_assets.terminal.screen import Screen, complain
+from mls_assets.terminal.streams import deliver
 
 
-def show(*, as_json: bool) -> int:
+def show_status(*, as_json: bool) -> int:
     """Print the status of everything stored and configured; return the exit code.
 
     That is 2 where a feed has no usable token, which is said. Raises ConfigurationError when
@@ -26,8 +26,8 @@ def show(*, as_json: bool) -> int:
     database = database_of()
     if not feeds.configured and not database.exists():
         raise ConfigurationError(NOTHING_CONFIGURED)
-    site = Site.open(data_folder(), database, run_id="status")
-    current = status(site, feeds)
+    workspace = Workspace.open(data_folder(), database, run_id="status")
+    current = status(workspace, feeds)
     if as_json:
         print(json.dumps(current.as_json(), indent=2))
     else:
@@ -53,7 +53,7 @@ def _tokens_wanting(feeds: Feeds) -> list[str]:
 
 def _table(screen: Screen, current: Status, now: datetime) -> None:
     entries = ranked(current.feeds)
-    screen.table(HEADINGS, [row(entry, now) for entry in entries])
+    screen.table(HEADINGS, [status_cells(entry, now) for entry in entries])
     for entry in entries:
         if entry.blocked is not None:
             screen.say(

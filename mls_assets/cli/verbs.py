@@ -7,10 +7,10 @@ from typing import Literal
 
 import click
 
-from mls_assets.cli.choosing import configured_feeds
+from mls_assets.configuration.feeds import load_feeds
 from mls_assets.errors import ConfigurationError
-from mls_assets.feeds import load_feeds
-from mls_assets.values import KEYED_RESOURCES, Resource, Source
+from mls_assets.model.resources import KEYED_RESOURCES, Resource, Source
+from mls_assets.terminal.choosing import configured_feeds
 
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 failed (the source, a void sweep, a file); 2 usage or configuration; "
@@ -83,7 +83,7 @@ def replicate(
             "asked."
         )
     configured = configured_feeds(feeds)
-    from mls_assets.cli import work
+    from mls_assets.terminal import work
 
     with work.Session("replicate", configured, patience=patience, verbose=verbose) as session:
         work.replicate(session, feeds, accept_fields=accept_fields)
@@ -123,7 +123,7 @@ def purge(
       mls-assets purge forge/armls
     """
     configured = configured_feeds(feeds)
-    from mls_assets.cli import work
+    from mls_assets.terminal import work
 
     with work.Session("purge", configured, patience=patience, verbose=verbose) as session:
         work.purge(session, feeds, dry_run=dry_run, approve=approve.strip())
@@ -144,7 +144,7 @@ def publish(accept_loss: bool, verbose: bool) -> int:
     Example:
       mls-assets publish
     """
-    from mls_assets.cli import work
+    from mls_assets.terminal import work
 
     with work.Session("publish", load_feeds(), verbose=verbose) as session:
         work.publish(session, accept_loss=accept_loss)
@@ -162,7 +162,7 @@ def compact(verbose: bool) -> int:
     Example:
       mls-assets compact
     """
-    from mls_assets.cli import work
+    from mls_assets.terminal import work
 
     with work.Session("compact", load_feeds(), verbose=verbose) as session:
         work.compact(session)
@@ -183,7 +183,7 @@ def status(as_json: bool) -> int:
     """
     from mls_assets.cli import overview
 
-    return overview.show(as_json=as_json)
+    return overview.show_status(as_json=as_json)
 
 
 @verbs.command(epilog=_EXIT_CODES)
@@ -208,7 +208,7 @@ def erase(feed: str, resource: str | None, yes: bool, verbose: bool) -> int:
       mls-assets erase forge/armls --yes
       mls-assets erase spark/beaches --resource Member --yes
     """
-    from mls_assets.cli import work
+    from mls_assets.terminal import work
 
     if not yes:
         only = f" --resource {resource}" if resource else ""
@@ -237,7 +237,7 @@ def ui(port: int, verbose: bool) -> int:
       mls-assets ui
       MLS_ASSETS_SENSORS=off mls-assets ui --port 3001
     """
-    from mls_assets.cli import serving
+    from mls_assets.terminal import serving
 
     return serving.ui(port=port, verbose=verbose)
 
@@ -272,9 +272,11 @@ def sandbox(port: int, listings: int, seed: int, shape: Literal["v2", "v3"], liv
       mls-assets sandbox --port 8401 --listings 20000 --seed 7 --shape v3
       mls-assets sandbox --live
     """
-    from mls_assets.cli import local
+    from mls_assets.demo import sandbox_process
 
-    local.serve(port=port, listings=listings, seed=seed, shape=shape, live=live)
+    sandbox_process.serve_until_interrupted(
+        port=port, listings=listings, seed=seed, shape=shape, live=live
+    )
     return 0
 
 
@@ -307,6 +309,6 @@ def demo(listings: int, port: int, seed: int, verbose: bool) -> int:
       mls-assets demo
       MLS_ASSETS_DATA=/tmp/mls mls-assets demo --listings 500
     """
-    from mls_assets.cli import demo
+    from mls_assets.demo import demo
 
-    return demo.run(listings=listings, port=port, seed=seed, verbose=verbose)
+    return demo.run_demo(listings=listings, port=port, seed=seed, verbose=verbose)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mls_assets.values import KeyOrder
+from mls_assets.model.records import KeyOrder
 
 #: Share of the counted records that may be missing because they came while the walk was under way;
 #: the next update brings them.
-MISSED_MEANWHILE = 0.001
+MAX_MISSED_SHARE = 0.001
 #: Keys of fewer digits than these may be followed by longer ones, which a server that compares
 #: texts puts before them.
 SETTLED_DIGITS = 12
@@ -23,7 +23,7 @@ Beyond = Literal["nothing", "more", "untold"]
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class WalkCounts:
     """What came of a walk, and what the source counts.
 
     `seen` counts different keys and what was refused, `full` says that the last page had as many
@@ -51,7 +51,7 @@ class Came:
         return self.full or not self.counts or self.seen != max(self.counts)
 
 
-def missing(came: Came, beyond: Beyond, changed: int) -> bool:
+def missing(came: WalkCounts, beyond: Beyond, changed: int) -> bool:
     """Tell whether something may be missing; `changed` counts what was modified meanwhile.
 
     Without a count only an answer about what lies behind the last key is a proof.
@@ -63,7 +63,7 @@ def missing(came: Came, beyond: Beyond, changed: int) -> bool:
     if came.full and beyond != "nothing":
         return not came.agreed
     least = min(came.counts)
-    return least - came.seen > min(changed, int(least * MISSED_MEANWHILE))
+    return least - came.seen > min(changed, int(least * MAX_MISSED_SHARE))
 
 
 def followed(order: KeyOrder, keys: Sequence[str]) -> KeyOrder:
@@ -82,7 +82,7 @@ def followed(order: KeyOrder, keys: Sequence[str]) -> KeyOrder:
     return order
 
 
-def behind(order: KeyOrder, keys: Sequence[str]) -> Beyond:
+def read_beyond(order: KeyOrder, keys: Sequence[str]) -> Beyond:
     """Read the keys that were answered when all behind the last but one were asked for.
 
     The last key has to be among them: a source that does not answer for it does not answer.

@@ -34,7 +34,7 @@ class Plan:
     missing: tuple[str, ...]
 
 
-def compare(local: Iterable[LocalKey], source: Iterable[str], *, common: int = 0) -> Plan:
+def make_plan(local: Iterable[LocalKey], source: Iterable[str], *, common: int = 0) -> Plan:
     """Merge two streams of distinct keys, both in bytewise order, into a plan.
 
     `common` counts keys that are on both sides and were left out of both streams. Raises

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import lt
 
-from mls_assets.values import KeyPage, counted
+from mls_assets.model.records import KeyPage
+from mls_assets.model.text import counted
 
 #: Share of keys that came twice above which a walk is no proof, although each page was proper.
 DUPLICATE_SHARE = 0.01

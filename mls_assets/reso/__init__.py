@@ -3,7 +3,7 @@
 Pure: no SQL, no HTTP, no Dagster.
 """
 
-from mls_assets.reso.normalise import Normalised, normalise
+from mls_assets.reso.normalise import NormalisedBatch, normalise_batch
 from mls_assets.reso.tables import BRIEF_COLUMNS, RESO_TABLES, STANDARD_VALUES
 from mls_assets.reso.words import is_standard, label_of
 
@@ -11,8 +11,8 @@ __all__ = [
     "BRIEF_COLUMNS",
     "RESO_TABLES",
     "STANDARD_VALUES",
-    "Normalised",
+    "NormalisedBatch",
     "is_standard",
     "label_of",
-    "normalise",
+    "normalise_batch",
 ]

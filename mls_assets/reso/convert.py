@@ -1,4 +1,4 @@
-"""One JSON token to one value of a RESO type, exactly, or a `Misfit` that says why not.
+"""One JSON token to one value of a RESO type, exactly, or a `ConversionError` that says why not.
 
 This is the whole list of conversions there are; adding one means changing a promise to readers.
 A token is the verbatim text of one JSON value. Nothing here guesses: a text with spaces around a
@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from mls_assets import moments
-from mls_assets.reso.dictionary import Field, FieldType, Lookup
+from mls_assets.reso.dictionary import DictionaryField, FieldType, Lookup
 
-Value = str | int | float | bool | datetime | date | list[str]
+ResoValue = str | int | float | bool | datetime | date | list[str]
 
 _BIGINT = range(-(2**63), 2**63)
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -29,28 +29,28 @@ _MIDNIGHT = re.compile(moments.DATE + r"[Tt ]00:00(?::00(?:\.0+)?)?" + moments.Z
 _BOOLEANS = {"y": True, "true": True, "1": True, "n": False, "false": False, "0": False}
 
 
-class Misfit(ValueError):
+class ConversionError(ValueError):
     """A value that its field cannot hold; the text says why, and never holds the value.
 
     `kept` is what the field holds of it all the same, None for nothing.
     """
 
-    def __init__(self, problem: str, kept: Value | None = None) -> None:
+    def __init__(self, problem: str, kept: ResoValue | None = None) -> None:
         super().__init__(problem)
         self.kept = kept
 
 
-def convert(field: Field, token: bytes) -> Value | None:
+def convert(field: DictionaryField, token: bytes) -> ResoValue | None:
     """Return the value of one token (valid JSON) in this field; None for `null`.
 
-    Raises Misfit where the value doesn't fit, with what the field holds of it.
+    Raises ConversionError where the value doesn't fit, with what the field holds of it.
     """
     kind, value = _read(token)
     if kind == "null":
         return None
     conversion = _CONVERSIONS[field.type].get(kind)
     if conversion is None:
-        raise Misfit(f"{_A[kind]} where {_DUE[field.type]} is due")
+        raise ConversionError(f"{_A[kind]} where {_DUE[field.type]} is due")
     return conversion(value, field.lookup)
 
 
@@ -79,12 +79,12 @@ def integer(text: str, _: Lookup | None = None) -> int:
     """The whole number of the same value, within BIGINT: `12`, `12.0`, `1.2e1`."""
     number = _number(text)
     if number and number.adjusted() > 18:
-        raise Misfit("outside the range of BIGINT")
+        raise ConversionError("outside the range of BIGINT")
     if number and (number.adjusted() < 0 or number != number.to_integral_value()):
-        raise Misfit("not a whole number")
+        raise ConversionError("not a whole number")
     value = int(number) if number else 0
     if value not in _BIGINT:
-        raise Misfit("outside the range of BIGINT")
+        raise ConversionError("outside the range of BIGINT")
     return value
 
 
@@ -99,12 +99,12 @@ def double(text: str, _: Lookup | None = None) -> float:
     number = _number(text)
     value = float(text) if text.strip("+-0") else 0.0  # a whole 0 has no sign
     if value in (float("inf"), float("-inf")):
-        raise Misfit("outside the range of DOUBLE")
+        raise ConversionError("outside the range of DOUBLE")
     if _SMALLEST <= abs(value) < _ALL_EXACT or number in _printed(value):
         return value
     if abs(value) < _SMALLEST:
-        raise Misfit("closer to 0 than a DOUBLE can be")
-    raise Misfit("more digits than a DOUBLE holds")
+        raise ConversionError("closer to 0 than a DOUBLE can be")
+    raise ConversionError("more digits than a DOUBLE holds")
 
 
 def _printed(value: float) -> Iterator[Decimal]:
@@ -116,32 +116,32 @@ def _printed(value: float) -> Iterator[Decimal]:
 
 def _number(text: str) -> Decimal:
     if not _NUMBER.fullmatch(text):
-        raise Misfit("not a number")
+        raise ConversionError("not a number")
     try:
         return Decimal(text)
     except ArithmeticError:
-        raise Misfit("an exponent out of all range") from None
+        raise ConversionError("an exponent out of all range") from None
 
 
 def boolean(text: str, _: Lookup | None = None) -> bool:
     """`Y`, `true` and `1`, `N`, `false` and `0`, in any case."""
     value = _BOOLEANS.get(text.lower())
     if value is None:
-        raise Misfit("neither Y/N nor true/false nor 1/0")
+        raise ConversionError("neither Y/N nor true/false nor 1/0")
     return value
 
 
-def timestamp(text: str, _: Lookup | None = None) -> datetime:
+def timestamp_of(text: str, _: Lookup | None = None) -> datetime:
     """The moment in UTC. A text without zone is UTC; what is finer than a microsecond is cut off.
 
-    Raises Misfit with the moment kept where digits other than 0 were cut.
+    Raises ConversionError with the moment kept where digits other than 0 were cut.
     """
     try:
-        moment = moments.read(text)
+        moment = moments.parse_timestamp(text)
     except moments.NoMoment as error:
-        raise Misfit(str(error)) from None
+        raise ConversionError(str(error)) from None
     if moment.cut:
-        raise Misfit(moments.CUT, kept=moment.at)
+        raise ConversionError(moments.CUT, kept=moment.at)
     return moment.at
 
 
@@ -150,14 +150,14 @@ def calendar_date(text: str, _: Lookup | None = None) -> date:
     found = _PLAIN_DATE.fullmatch(text) or _MIDNIGHT.fullmatch(text)
     if not found:
         if moments.looks_like_one(text):
-            raise Misfit("a time other than midnight where a date is due")
-        raise Misfit("not a date")
+            raise ConversionError("a time other than midnight where a date is due")
+        raise ConversionError("not a date")
     try:
         day = date(int(found[1]), int(found[2]), int(found[3]))
     except ValueError:
-        raise Misfit("no day of the calendar") from None
+        raise ConversionError("no day of the calendar") from None
     if day.year not in moments.YEARS:
-        raise Misfit(f"a year outside {moments.YEARS.start} to {moments.YEARS.stop - 1}")
+        raise ConversionError(f"a year outside {moments.YEARS.start} to {moments.YEARS.stop - 1}")
     return day
 
 
@@ -213,12 +213,12 @@ def texts(token: bytes, lookup: Lookup | None) -> list[str]:
     for item in items:
         kind, value = _read(bytes(item))
         if kind != "text":
-            raise Misfit(f"{_A[kind]} inside the list where a text is due")
+            raise ConversionError(f"{_A[kind]} inside the list where a text is due")
         result.append(standard_text(value, lookup))
     return result
 
 
-Conversion = Callable[[Any, Lookup | None], Value]
+Conversion = Callable[[Any, Lookup | None], ResoValue]
 
 #: What each type takes, by the JSON kind that it came as. Kinds that are not here don't fit.
 _CONVERSIONS: Mapping[FieldType, Mapping[str, Conversion]] = {
@@ -226,7 +226,7 @@ _CONVERSIONS: Mapping[FieldType, Mapping[str, Conversion]] = {
     FieldType.INTEGER: {"text": integer, "number": integer},
     FieldType.DECIMAL: {"text": double, "number": double},
     FieldType.BOOLEAN: {"text": boolean, "number": boolean, "boolean": boolean},
-    FieldType.TIMESTAMP: {"text": timestamp},
+    FieldType.TIMESTAMP: {"text": timestamp_of},
     FieldType.DATE: {"text": calendar_date},
     FieldType.LIST: {"text": joined, "list": texts},
 }

@@ -14,8 +14,8 @@ import polars as pl
 import pyarrow as pa
 from msgspec import Raw
 
-from mls_assets.reso.convert import Misfit, Value, calendar_date, convert, timestamp
-from mls_assets.reso.dictionary import Field, FieldType
+from mls_assets.reso.convert import ConversionError, ResoValue, calendar_date, convert, timestamp_of
+from mls_assets.reso.dictionary import DictionaryField, FieldType
 from mls_assets.reso.tables import COLUMN_TYPES, FEATURES_TYPE
 
 _MOMENT = pl.Datetime("us", "UTC")
@@ -81,7 +81,9 @@ def _one_null(column_type: str) -> pl.Series:
     return pl.Series([None], dtype=POLARS_TYPES[column_type])
 
 
-def column(field: Field, tokens: Sequence[Raw | None]) -> tuple[pl.Series, list[tuple[int, str]]]:
+def column(
+    field: DictionaryField, tokens: Sequence[Raw | None]
+) -> tuple[pl.Series, list[tuple[int, str]]]:
     """Decode one column; None stands for an absent field. Misfits are listed with reason, and are
     NULL, but for what their field can hold of them.
 
@@ -100,7 +102,7 @@ def column(field: Field, tokens: Sequence[Raw | None]) -> tuple[pl.Series, list[
     return series(field.name, values, column_type), misfits
 
 
-def _together(field: Field, text: bytes) -> Sequence[Any] | None:
+def _together(field: DictionaryField, text: bytes) -> Sequence[Any] | None:
     """Decode a whole column, or None where a token of it doesn't fit its type as it stands."""
     if field.type is FieldType.DECIMAL and _ODD_DECIMAL.search(text):
         return None
@@ -110,10 +112,10 @@ def _together(field: Field, text: bytes) -> Sequence[Any] | None:
             usual = all(value is None or -_USUAL_SIZE < value < _USUAL_SIZE for value in values)
             return values if usual else None
         if field.type is FieldType.TIMESTAMP:
-            return [value if value is None else timestamp(value) for value in values]
+            return [value if value is None else timestamp_of(value) for value in values]
         if field.type is FieldType.DATE:
             return [value if value is None else calendar_date(value) for value in values]
-    except (msgspec.DecodeError, Misfit):
+    except (msgspec.DecodeError, ConversionError):
         return None
     if field.lookup is not None and field.lookup.legacy:
         _standardise(field.lookup.legacy, values, nested=field.type is FieldType.LIST)
@@ -129,16 +131,16 @@ def _standardise(legacy: Mapping[str, str], values: list[Any], *, nested: bool) 
 
 
 def _one_by_one(
-    field: Field, tokens: Sequence[Raw | None]
-) -> tuple[list[Value | None], list[tuple[int, str]]]:
-    values: list[Value | None] = []
+    field: DictionaryField, tokens: Sequence[Raw | None]
+) -> tuple[list[ResoValue | None], list[tuple[int, str]]]:
+    values: list[ResoValue | None] = []
     misfits: list[tuple[int, str]] = []
     for position, token in enumerate(tokens):
         value = None
         if token is not None:
             try:
                 value = convert(field, bytes(token))
-            except Misfit as misfit:
+            except ConversionError as misfit:
                 value = misfit.kept
                 misfits.append((position, str(misfit)))
         values.append(value)

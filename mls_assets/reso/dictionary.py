@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from mls_assets.values import Resource
+from mls_assets.model.resources import Resource
 
 
 class FieldType(StrEnum):
@@ -50,7 +50,7 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DictionaryField:
     """One field of one resource; `max_length` is the suggested one (texts), never enforced."""
 
     resource: Resource
@@ -69,7 +69,7 @@ def _rows(file_name: str) -> Iterator[dict[str, str]]:
 
 
 @cache
-def lookups() -> Mapping[str, Lookup]:
+def all_lookups() -> Mapping[str, Lookup]:
     """Every enumeration that a field of the seven resources names, by name."""
     values: defaultdict[str, set[str]] = defaultdict(set)
     legacy: defaultdict[str, dict[str, str]] = defaultdict(dict)
@@ -92,16 +92,16 @@ def lookups() -> Mapping[str, Lookup]:
 
 
 @cache
-def fields(resource: Resource) -> Mapping[str, Field]:
+def fields_of(resource: Resource) -> Mapping[str, DictionaryField]:
     """The fields of a resource that hold values, in the dictionary's order, by name."""
     return MappingProxyType(
         {
-            row["field"]: Field(
+            row["field"]: DictionaryField(
                 resource,
                 row["field"],
                 FieldType(row["type"]),
                 int(row["max_length"]) if row["max_length"] else None,
-                lookups()[row["lookup"]] if row["lookup"] else None,
+                all_lookups()[row["lookup"]] if row["lookup"] else None,
             )
             for row in _rows("fields.csv")
             if row["resource"] == resource and row["type"] != _EXPANSION

@@ -15,7 +15,7 @@ from msgspec import Raw
 WITHHELD = b'"None"'
 
 
-class Role(Enum):
+class FieldRole(Enum):
     """What becomes of a field."""
 
     COLUMN = auto()  # a column, or taken apart by the dialect
@@ -27,7 +27,7 @@ class Role(Enum):
 
 
 @dataclass(frozen=True)
-class Filing:
+class FieldMapping:
     """How one source's records of one resource are to be filed.
 
     `columns` are the names to be handed out as columns of tokens; `role` says what any other name
@@ -36,13 +36,14 @@ class Filing:
     """
 
     columns: tuple[str, ...]
-    role: Callable[[str], Role]
+    role: Callable[[str], FieldRole]
     withheld: Callable[[str], str] = str
 
 
 @dataclass(slots=True)
-class Filed:
-    """One record: its tokens in the order of Filing.columns, its local text, its hidden names."""
+class ParsedRecord:
+    """One record: its tokens in the order of FieldMapping.columns, its local text, its hidden
+    names."""
 
     tokens: tuple[Raw | None, ...]
     local: str | None
@@ -60,16 +61,16 @@ def json_object(members: Iterable[bytes]) -> str | None:
     return f"{{{text.decode()}}}" if text else None
 
 
-def left_out(role: Role, token: bytes) -> bool:
+def left_out(role: FieldRole, token: bytes) -> bool:
     """Whether a field with this role has no place in local_fields."""
     match role:
-        case Role.COLUMN | Role.ENVELOPE:
+        case FieldRole.COLUMN | FieldRole.ENVELOPE:
             return True
-        case Role.WITHHELD:
+        case FieldRole.WITHHELD:
             return token == WITHHELD
-        case Role.CHILDREN:
+        case FieldRole.CHILDREN:
             return token == b"null" or token.startswith(b"[")
-        case Role.EXPANSION:
+        case FieldRole.EXPANSION:
             return token.translate(None, b" \t\r\n") in (b"null", b"[]", b"{}")
-        case Role.LOCAL:
+        case FieldRole.LOCAL:
             return False

@@ -13,7 +13,15 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from mls_assets.reso.filing import WITHHELD, Filed, Filing, Role, json_object, left_out, member
+from mls_assets.reso.filing import (
+    WITHHELD,
+    FieldMapping,
+    FieldRole,
+    ParsedRecord,
+    json_object,
+    left_out,
+    member,
+)
 
 
 def _picker(positions: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
@@ -23,10 +31,10 @@ def _picker(positions: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, 
     return lambda items: tuple(items[position] for position in positions)
 
 
-class Layout:
+class StructDecoder:
     """Files records whose names are all among `names`; none may need an escape in JSON."""
 
-    def __init__(self, names: Sequence[str], filing: Filing) -> None:
+    def __init__(self, names: Sequence[str], filing: FieldMapping) -> None:
         self.names = tuple(names)
         slots = [f"f{position}" for position in range(len(names))]
         struct = msgspec.defstruct(
@@ -38,25 +46,25 @@ class Layout:
         )
         self._decoder = msgspec.json.Decoder(struct)
         place = {name: position for position, name in enumerate(names)}
-        by_role: dict[Role, list[str]] = {role: [] for role in Role}
+        by_role: dict[FieldRole, list[str]] = {role: [] for role in FieldRole}
         for name in sorted(names):
             by_role[filing.role(name)].append(name)
-        by_role[Role.WITHHELD].sort(key=filing.withheld)
+        by_role[FieldRole.WITHHELD].sort(key=filing.withheld)
 
-        def picker(*roles: Role) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+        def picker(*roles: FieldRole) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
             return _picker([place[name] for role in roles for name in by_role[role]])
 
         self._columns = _picker([place[name] for name in filing.columns])
-        self._local = picker(Role.LOCAL)
-        self._local_prefixes = [member(name, b"") for name in by_role[Role.LOCAL]]
-        self._withheld = picker(Role.WITHHELD)
-        self._withheld_names = [filing.withheld(name) for name in by_role[Role.WITHHELD]]
-        self._relations = picker(Role.CHILDREN, Role.EXPANSION)
+        self._local = picker(FieldRole.LOCAL)
+        self._local_prefixes = [member(name, b"") for name in by_role[FieldRole.LOCAL]]
+        self._withheld = picker(FieldRole.WITHHELD)
+        self._withheld_names = [filing.withheld(name) for name in by_role[FieldRole.WITHHELD]]
+        self._relations = picker(FieldRole.CHILDREN, FieldRole.EXPANSION)
         self._relation_roles = [
-            role for role in (Role.CHILDREN, Role.EXPANSION) for _ in by_role[role]
+            role for role in (FieldRole.CHILDREN, FieldRole.EXPANSION) for _ in by_role[role]
         ]
 
-    def file(self, body: bytes) -> Filed | None:
+    def file(self, body: bytes) -> ParsedRecord | None:
         """File a record, or None where something about it is unusual."""
         try:
             tokens = msgspec.structs.astuple(self._decoder.decode(body))
@@ -77,4 +85,4 @@ class Layout:
                 return None
         found = self._local(tokens)
         local = json_object(map(add, compress(self._local_prefixes, found), filter(None, found)))
-        return Filed(self._columns(tokens), local, hidden)
+        return ParsedRecord(self._columns(tokens), local, hidden)

@@ -9,25 +9,19 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from mls_assets.model.records import LandedChildren, LandedRecord
+from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource, Source
 from mls_assets.reso import tables
-from mls_assets.reso.convert import Misfit
+from mls_assets.reso.convert import ConversionError
 from mls_assets.reso.decode import series
 from mls_assets.reso.dialects import forge, spark
-from mls_assets.reso.rejects import Item, Rejects
-from mls_assets.reso.rows import Rows, frame, origin, read
-from mls_assets.reso.split import elements
-from mls_assets.values import (
-    KEY_FIELDS,
-    TABLES,
-    LandedChildren,
-    LandedRecord,
-    Resource,
-    Source,
-)
+from mls_assets.reso.rejects import LandedItem, Rejects
+from mls_assets.reso.rows import Rows, frame, origin, read_rows
+from mls_assets.reso.split import list_elements
 
 
 @dataclass(frozen=True, slots=True)
-class Normalised:
+class NormalisedBatch:
     """A batch ready to be merged.
 
     `frames` has a frame per table, in exactly the columns and types of `RESO_TABLES`: always the
@@ -42,7 +36,7 @@ class Normalised:
     rejected: pl.DataFrame
 
 
-def normalise(
+def normalise_batch(
     source: Source,
     feed: str,
     resource: Resource,
@@ -50,7 +44,7 @@ def normalise(
     children: Sequence[LandedChildren] = (),
     *,
     mls_of: Mapping[str, str] | None = None,
-) -> Normalised:
+) -> NormalisedBatch:
     """Turn landed records, and child sets of listings, into rows.
 
     Every record with a JSON object for a body becomes a row under the key that it landed with,
@@ -59,8 +53,10 @@ def normalise(
     unique in `records`, and so are (listing, resource) in `children`.
     """
     rejects = Rejects(feed)
-    items = [Item(record.key, record.body, record.page_id, record.landed_at) for record in records]
-    rows = read(source, feed, resource, items, rejects)
+    items = [
+        LandedItem(record.key, record.body, record.page_id, record.landed_at) for record in records
+    ]
+    rows = read_rows(source, feed, resource, items, rejects)
     keys = [item.record_key for item in rows.items]
     _set_key(rows, KEY_FIELDS[resource], keys, rejects)
     listing_mls = dict(mls_of or {})
@@ -73,13 +69,15 @@ def normalise(
         if source is Source.FORGE:
             _set_features(rows, rejects)
             _add_photos(feed, rows, rejects, frames, replaced)
-    frames[TABLES[resource]] = rows.frame()
+    frames[TABLE_OF_RESOURCE[resource]] = rows.frame()
     for kind in dict.fromkeys(children_set.resource for children_set in children):
         sets = [children_set for children_set in children if children_set.resource is kind]
-        frames[TABLES[kind]], told = _children(source, feed, kind, sets, listing_mls, rejects)
+        frames[TABLE_OF_RESOURCE[kind]], told = _children(
+            source, feed, kind, sets, listing_mls, rejects
+        )
         if told:
-            replaced[TABLES[kind]] = told
-    return Normalised(frames, replaced, rejects.frame())
+            replaced[TABLE_OF_RESOURCE[kind]] = told
+    return NormalisedBatch(frames, replaced, rejects.frame())
 
 
 def _set_key(rows: Rows, name: str, keys: Sequence[str], rejects: Rejects) -> None:
@@ -98,7 +96,7 @@ def _mls_of_records(
 ) -> list[str]:
     """Each row's MLS; an open house that names none belongs to that of its listing."""
     if source is Source.FORGE:
-        return [forge.mls(feed)] * len(rows.items)
+        return [forge.mls_of_feed_name(feed)] * len(rows.items)
     names = rows.texts("OriginatingSystemName")
     if rows.resource is Resource.OPEN_HOUSE:
         listings = rows.texts("ListingKey")
@@ -106,7 +104,7 @@ def _mls_of_records(
             name if name and name.strip() else listing_mls.get(listing or "")
             for name, listing in zip(names, listings, strict=True)
         ]
-    return spark.mls(feed, names)
+    return spark.mls_of_records(feed, names)
 
 
 def _set_features(rows: Rows, rejects: Rejects) -> None:
@@ -114,8 +112,8 @@ def _set_features(rows: Rows, rejects: Rejects) -> None:
     for item, raw in zip(rows.items, rows.tokens[forge.FEATURES], strict=True):
         features, token = None, bytes(raw or b"null")
         try:
-            features, problem = forge.features(token)
-        except Misfit as misfit:
+            features, problem = forge.read_features(token)
+        except ConversionError as misfit:
             problem = str(misfit)
         if problem:
             rejects.add(rows.resource, item, forge.FEATURES, token, problem)
@@ -133,14 +131,14 @@ def _add_photos(
 ) -> None:
     """Make media rows of the photos of each listing that tells of them."""
     told: list[str] = []
-    owners: list[Item] = []
+    owners: list[LandedItem] = []
     places: list[int] = []
     addresses: list[str] = []
     for item, raw in zip(rows.items, rows.tokens[forge.PHOTOS], strict=True):
         token = bytes(raw or b"null")
         try:
-            photos = forge.photos(token)
-        except Misfit as misfit:
+            photos = forge.read_photos(token)
+        except ConversionError as misfit:
             rejects.add(rows.resource, item, forge.PHOTOS, token, str(misfit))
             continue
         if photos is None:
@@ -153,18 +151,18 @@ def _add_photos(
         for photo, problem in photos.rejected:
             rejects.add(rows.resource, item, forge.PHOTOS, photo, problem)
     if told:
-        frames[TABLES[Resource.MEDIA]] = _photo_frame(feed, owners, places, addresses)
-        replaced[TABLES[Resource.MEDIA]] = told
+        frames[TABLE_OF_RESOURCE[Resource.MEDIA]] = _photo_frame(feed, owners, places, addresses)
+        replaced[TABLE_OF_RESOURCE[Resource.MEDIA]] = told
 
 
 def _photo_frame(
-    feed: str, owners: Sequence[Item], places: Sequence[int], addresses: Sequence[str]
+    feed: str, owners: Sequence[LandedItem], places: Sequence[int], addresses: Sequence[str]
 ) -> pl.DataFrame:
     count = len(owners)
     listings = [item.record_key for item in owners]
     keys = [f"{listing}-{place}" for listing, place in zip(listings, places, strict=True)]
     texts = {
-        "mls": [forge.mls(feed)] * count,
+        "mls": [forge.mls_of_feed_name(feed)] * count,
         "ListingKey": listings,
         "MediaKey": keys,
         "MediaURL": addresses,
@@ -188,22 +186,26 @@ def _children(
 ) -> tuple[pl.DataFrame, list[str]]:
     """The rows of child sets, and the listings whose sets they replace."""
     told: list[str] = []
-    items: list[Item] = []
+    items: list[LandedItem] = []
     for one in sets:
-        whole = Item(one.listing_key, one.body, one.page_id, one.landed_at)
-        members = elements(one.body)
+        whole = LandedItem(one.listing_key, one.body, one.page_id, one.landed_at)
+        members = list_elements(one.body)
         if members is None:
             problem = "no list of records, so the stored ones stay"
             rejects.add(resource, whole, None, one.body, problem)
             continue
         told.append(one.listing_key)
-        items += [Item(one.listing_key, body, one.page_id, one.landed_at) for body in members]
-    rows = read(source, feed, resource, items, rejects)
+        items += [LandedItem(one.listing_key, body, one.page_id, one.landed_at) for body in members]
+    rows = read_rows(source, feed, resource, items, rejects)
     listings = [item.record_key for item in rows.items]
     _set_key(rows, "ListingKey", listings, rejects)
     own = rows.texts("OriginatingSystemName")
     mls = [listing_mls.get(listing, name) for listing, name in zip(listings, own, strict=True)]
-    mls = [forge.mls(feed)] * len(mls) if source is Source.FORGE else spark.mls(feed, mls)
+    mls = (
+        [forge.mls_of_feed_name(feed)] * len(mls)
+        if source is Source.FORGE
+        else spark.mls_of_records(feed, mls)
+    )
     rows.columns["mls"] = series("mls", mls, "VARCHAR")
     return rows.frame().filter(_usable(rows, rejects)), told
 

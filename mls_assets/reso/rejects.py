@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from mls_assets.values import Resource
+from mls_assets.model.resources import Resource
 
 #: Characters of a value that are kept.
 LONGEST_VALUE = 1_000
@@ -28,7 +28,7 @@ _SCHEMA: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class LandedItem:
     """One landed JSON object: a record, or a member of a listing's child set.
 
     `record_key` is what a rejected value is filed under: the record's own key, for a child its
@@ -62,7 +62,7 @@ class Rejects:
     _rows: list[tuple[Any, ...]] = field(default_factory=list)
 
     def add(
-        self, resource: Resource, item: Item, name: str | None, token: bytes, problem: str
+        self, resource: Resource, item: LandedItem, name: str | None, token: bytes, problem: str
     ) -> None:
         """Add one value; `name` is its field, None if the item as a whole is meant."""
         value = as_sent(token)

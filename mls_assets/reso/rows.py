@@ -11,12 +11,12 @@ from functools import lru_cache
 import polars as pl
 from msgspec import Raw
 
+from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource, Source
 from mls_assets.reso import dictionary, tables
 from mls_assets.reso.decode import column, nulls, series
 from mls_assets.reso.dialects import forge, spark
-from mls_assets.reso.rejects import Item, Rejects
-from mls_assets.reso.split import Splitter
-from mls_assets.values import TABLES, Resource, Source
+from mls_assets.reso.rejects import LandedItem, Rejects
+from mls_assets.reso.split import RecordParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Rows:
     """
 
     resource: Resource
-    items: Sequence[Item]
+    items: Sequence[LandedItem]
     columns: dict[str, pl.Series]
     tokens: Mapping[str, Sequence[Raw | None]]
 
@@ -49,20 +49,20 @@ def frame(resource: Resource, columns: Mapping[str, pl.Series], count: int) -> p
             columns[declared.name]
             if declared.name in columns
             else nulls(declared.name, count, declared.type)
-            for declared in tables.RESO_TABLES[TABLES[resource]].columns
+            for declared in tables.RESO_TABLES[TABLE_OF_RESOURCE[resource]].columns
         ]
     )
 
 
 @lru_cache(maxsize=64)
-def _splitter(source: Source, feed: str, resource: Resource) -> Splitter:
+def _splitter(source: Source, feed: str, resource: Resource) -> RecordParser:
     """A splitter for each feed, since each has custom fields of its own."""
     dialect = spark if source is Source.SPARK else forge
-    return Splitter(dialect.filing(resource))
+    return RecordParser(dialect.filing(resource))
 
 
-def read(
-    source: Source, feed: str, resource: Resource, items: Sequence[Item], rejects: Rejects
+def read_rows(
+    source: Source, feed: str, resource: Resource, items: Sequence[LandedItem], rejects: Rejects
 ) -> Rows:
     """Split and decode items; every one that is a JSON object becomes a row."""
     split = _splitter(source, feed, resource).split([item.body for item in items])
@@ -79,7 +79,7 @@ def read(
         for name, own in forge.FILLED_FROM.items():
             filled[name] = forge.filled(split.columns[name], split.columns[own])
     columns = origin(source, feed, kept)
-    for name, field in dictionary.fields(resource).items():
+    for name, field in dictionary.fields_of(resource).items():
         tokens = split.columns[name]
         columns[name], misfits = column(field, tokens)
         for position, problem in misfits:
@@ -92,7 +92,7 @@ def read(
     return Rows(resource, kept, columns, split.columns)
 
 
-def origin(source: Source, feed: str, items: Sequence[Item]) -> dict[str, pl.Series]:
+def origin(source: Source, feed: str, items: Sequence[LandedItem]) -> dict[str, pl.Series]:
     """The columns that say where rows come from, but for `mls`."""
     moments = [item.landed_at.astimezone(UTC) for item in items]
     return {

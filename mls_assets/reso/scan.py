@@ -15,7 +15,7 @@ _NESTED = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
 _MARK = re.compile(rf"{_SPACE}([,\[\]{{}}]){_SPACE}")
 
 
-def members(text: str) -> list[tuple[str, str]]:
+def scan_members(text: str) -> list[tuple[str, str]]:
     """Each member's name (a JSON string literal) and value (the characters as sent).
 
     Raises ValueError with the place where the text stops being an object.
@@ -32,7 +32,7 @@ def members(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def elements(text: str) -> list[str]:
+def scan_elements(text: str) -> list[str]:
     """Each element of a list, as sent; ValueError where the text stops being a list."""
     found: list[str] = []
     place = _opened(text, "[", "]", "not a JSON list")

@@ -2,7 +2,7 @@
 
 Nothing is decoded here but names. A usual record goes the fast way (`layout`); one that is
 unusual in any way goes the slow way (`scan`), to the same result. Which name is what is the
-dialect's decision, handed in as a `Filing`.
+dialect's decision, handed in as a `FieldMapping`.
 """
 
 import re
@@ -12,10 +12,18 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Raw
 
+from mls_assets.model.resources import MAX_FIELD_NAMES
 from mls_assets.reso import scan
-from mls_assets.reso.filing import WITHHELD, Filed, Filing, Role, json_object, left_out, member
-from mls_assets.reso.layout import Layout
-from mls_assets.values import MOST_NAMES
+from mls_assets.reso.filing import (
+    WITHHELD,
+    FieldMapping,
+    FieldRole,
+    ParsedRecord,
+    json_object,
+    left_out,
+    member,
+)
+from mls_assets.reso.layout import StructDecoder
 
 _BLOCK = 100
 #: Names that a struct can have for a field: written in JSON without an escape.
@@ -43,25 +51,25 @@ class Split:
     broken: list[tuple[int, str]] = field(default_factory=list)
 
 
-def elements(body: bytes) -> list[bytes] | None:
+def list_elements(body: bytes) -> list[bytes] | None:
     """The elements of a JSON list; None if it is no list. One of them may be no proper JSON."""
     try:
         return [bytes(element) for element in _ELEMENTS.decode(body)]
     except (msgspec.DecodeError, RecursionError):
         pass
     try:
-        return [element.encode() for element in scan.elements(body.decode())]
+        return [element.encode() for element in scan.scan_elements(body.decode())]
     except ValueError:
         return None
 
 
-class Splitter:
+class RecordParser:
     """Splits the records of one feed and resource; it learns names, and nothing else, as it goes.
 
     What it has learned changes its speed only, never a result.
     """
 
-    def __init__(self, filing: Filing) -> None:
+    def __init__(self, filing: FieldMapping) -> None:
         self._filing = filing
         self._layout = self._arranged([])
 
@@ -79,7 +87,7 @@ class Splitter:
         if unusual and self._learn([bodies[position] for position in unusual]):
             for position in unusual:
                 filed[position] = self._layout.file(bodies[position])
-        done: list[Filed] = []
+        done: list[ParsedRecord] = []
         for position, record in enumerate(filed, start):
             record = record or self._file_slowly(bodies[position - start], position, split)
             if record:
@@ -91,9 +99,9 @@ class Splitter:
         for column, tokens in zip(split.columns.values() if done else (), by_column, strict=True):
             column.extend(tokens)
 
-    def _arranged(self, names: list[str]) -> Layout:
+    def _arranged(self, names: list[str]) -> StructDecoder:
         known = set(names)
-        return Layout(
+        return StructDecoder(
             [*names, *(name for name in self._filing.columns if name not in known)], self._filing
         )
 
@@ -106,14 +114,14 @@ class Splitter:
             except (msgspec.DecodeError, RecursionError):
                 continue
             names = _merged(names, [name for name in met if _PLAIN_NAME.fullmatch(name)])
-        if len(names) == len(self._layout.names) or len(names) > MOST_NAMES:
+        if len(names) == len(self._layout.names) or len(names) > MAX_FIELD_NAMES:
             return False
         self._layout = self._arranged(names)
         return True
 
-    def _file_slowly(self, body: bytes, position: int, split: Split) -> Filed | None:
+    def _file_slowly(self, body: bytes, position: int, split: Split) -> ParsedRecord | None:
         try:
-            found = scan.members(body.decode())
+            found = scan.scan_members(body.decode())
         except UnicodeDecodeError:
             split.broken.append((position, "the record is not UTF-8"))
             return None
@@ -131,7 +139,7 @@ class Splitter:
             else:
                 tokens[name] = token
         roles = {name: self._filing.role(name) for name in tokens}
-        return Filed(
+        return ParsedRecord(
             tuple(Raw(tokens[name]) if name in tokens else None for name in self._filing.columns),
             json_object(
                 member(name, tokens[name])
@@ -141,7 +149,7 @@ class Splitter:
             sorted(
                 self._filing.withheld(name)
                 for name, token in tokens.items()
-                if roles[name] is Role.WITHHELD and token == WITHHELD
+                if roles[name] is FieldRole.WITHHELD and token == WITHHELD
             ),
         )
 

@@ -6,9 +6,10 @@ What a table's columns are belongs here; how a value gets into them is `convert`
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+from mls_assets.model.declarations import Column, Table
+from mls_assets.model.resources import KEY_FIELDS, LISTING_RESOURCES, TABLE_OF_RESOURCE, Resource
 from mls_assets.reso import dictionary
-from mls_assets.reso.dictionary import Field, FieldType
-from mls_assets.values import KEY_FIELDS, OF_LISTINGS, TABLES, Column, Resource, Table
+from mls_assets.reso.dictionary import DictionaryField, FieldType
 
 #: DuckDB's type for each type of the dictionary.
 COLUMN_TYPES: Mapping[FieldType, str] = MappingProxyType(
@@ -92,7 +93,7 @@ _KINDS: Mapping[FieldType, str] = {
 }
 
 
-def _comment(field: Field) -> str:
+def _comment(field: DictionaryField) -> str:
     kind = f"RESO {_KINDS[field.type]}"
     if field.name == "OpenHouseDate":
         return f"{kind}; where the source gives none, the day of starts_local (date_from_start)."
@@ -106,11 +107,11 @@ def _comment(field: Field) -> str:
 def _key(resource: Resource) -> tuple[str, ...]:
     """The key fields, the listing's first. A child is unique within its listing."""
     own = KEY_FIELDS[resource]
-    return ("ListingKey", own) if resource in OF_LISTINGS else (own,)
+    return ("ListingKey", own) if resource in LISTING_RESOURCES else (own,)
 
 
 def _columns(resource: Resource) -> Iterator[Column]:
-    fields = dictionary.fields(resource)
+    fields = dictionary.fields_of(resource)
     keys = _key(resource)
     yield from _ORIGIN
     for name in keys:
@@ -140,7 +141,7 @@ def _unique(resource: Resource) -> tuple[str, ...]:
 RESO_TABLES: Mapping[str, Table] = MappingProxyType(
     {
         name: Table(name, _GRAIN[resource], tuple(_columns(resource)), _unique(resource))
-        for resource, name in TABLES.items()
+        for resource, name in TABLE_OF_RESOURCE.items()
     }
 )
 
@@ -150,11 +151,11 @@ STANDARD_VALUES: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType(
         name: MappingProxyType(
             {
                 field.name: field.lookup.values
-                for field in dictionary.fields(resource).values()
+                for field in dictionary.fields_of(resource).values()
                 if field.lookup is not None and field.lookup.values
             }
         )
-        for resource, name in TABLES.items()
+        for resource, name in TABLE_OF_RESOURCE.items()
     }
 )
 

@@ -1,8 +1,8 @@
 """What a source's own words mean: labels of its custom fields, values that RESO knows. Pure."""
 
+from mls_assets.model.resources import Source
 from mls_assets.reso import dictionary
 from mls_assets.reso.dialects import forge, spark
-from mls_assets.values import Source
 
 
 def label_of(source: Source, name: str) -> str:
@@ -12,5 +12,5 @@ def label_of(source: Source, name: str) -> str:
 
 def is_standard(lookup: str, value: str) -> bool:
     """Tell whether the Data Dictionary 2.0 has this value in a lookup of this name."""
-    known = dictionary.lookups().get(lookup)
+    known = dictionary.all_lookups().get(lookup)
     return known is not None and known.standard(value) in known.values

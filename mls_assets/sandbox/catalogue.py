@@ -23,7 +23,7 @@ from typing import Any, Literal, Protocol
 
 Shape = Literal["v2", "v3"]
 
-RESOURCES = ("Property", "Member", "Office", "OpenHouse", "Lookup")
+ENTITY_SETS = ("Property", "Member", "Office", "OpenHouse", "Lookup")
 """Entity sets in the order in which the service document lists them."""
 
 

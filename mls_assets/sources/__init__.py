@@ -3,43 +3,49 @@
 Nothing here stores, compares or removes anything, and nothing knows DuckDB or Dagster.
 """
 
-from mls_assets.sources.expansions import OPEN_HOUSES, RELATIONS
-from mls_assets.sources.forge import MLSES_A_QUESTION, ForgeClient, Position
-from mls_assets.sources.forge_queries import KINDS, LISTING_FIELDS, ForgeShape, Mls, MlsList
-from mls_assets.sources.prefetch import ahead
-from mls_assets.sources.signals import (
+from mls_assets.sources.forge.client import MAX_MLSES_PER_QUERY, ForgeClient, Position
+from mls_assets.sources.forge.queries import (
+    DEFAULT_LISTING_FIELDS,
+    RECORD_KINDS,
+    ForgeShape,
+    Mls,
+    MlsList,
+)
+from mls_assets.sources.odata.answers import ExpandedAnswer, ListedOpenHouses
+from mls_assets.sources.odata.client import SparkClient
+from mls_assets.sources.odata.expansions import OPEN_HOUSES, RELATIONS
+from mls_assets.sources.odata.signals import (
     MEDIA_KINDS,
     SIGNAL_FIELDS,
     TOUR_FIELDS,
     TOUR_PREFIX,
     MediaKind,
 )
-from mls_assets.sources.spark import SparkClient
-from mls_assets.sources.spark_answers import OpenHouses, Told
-from mls_assets.sources.transport import Limits
-from mls_assets.sources.vendor_errors import NotThere, QuestionRefused
+from mls_assets.sources.transport.deadline import Limits
+from mls_assets.sources.transport.prefetch import ahead
+from mls_assets.sources.transport.vendor_errors import NotThere, QuestionRefused
 
 __all__ = [
-    "KINDS",
-    "LISTING_FIELDS",
+    "DEFAULT_LISTING_FIELDS",
+    "MAX_MLSES_PER_QUERY",
     "MEDIA_KINDS",
-    "MLSES_A_QUESTION",
     "OPEN_HOUSES",
+    "RECORD_KINDS",
     "RELATIONS",
     "SIGNAL_FIELDS",
     "TOUR_FIELDS",
     "TOUR_PREFIX",
+    "ExpandedAnswer",
     "ForgeClient",
     "ForgeShape",
     "Limits",
+    "ListedOpenHouses",
     "MediaKind",
     "Mls",
     "MlsList",
     "NotThere",
-    "OpenHouses",
     "Position",
     "QuestionRefused",
     "SparkClient",
-    "Told",
     "ahead",
 ]

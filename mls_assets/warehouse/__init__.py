@@ -5,12 +5,12 @@ entry (`ledger`), readers get a copy (`publication`), free blocks go (`compactio
 to a source, no decoding of records, no judgement about a sweep: those are other rooms.
 """
 
-from mls_assets.warehouse.connection import Warehouse
-from mls_assets.warehouse.cursors import FeedState, Walk
-from mls_assets.warehouse.landing import Landing
-from mls_assets.warehouse.locks import FeedLock, Holder, holder
-from mls_assets.warehouse.queries import Connection, rows, scalar
-from mls_assets.warehouse.schema import PIPELINE_TABLES
+from mls_assets.warehouse.landing.cursors import FeedState, Walk
+from mls_assets.warehouse.landing.landing import Landing
+from mls_assets.warehouse.schema.tables import PIPELINE_TABLES
+from mls_assets.warehouse.storage.connection import Warehouse
+from mls_assets.warehouse.storage.locks import FeedLock, Holder, holder
+from mls_assets.warehouse.storage.queries import Connection, rows, scalar
 
 __all__ = [
     "PIPELINE_TABLES",

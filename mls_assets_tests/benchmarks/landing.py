@@ -16,8 +16,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mls_assets import reso
-from mls_assets.values import Page, RawRecord, Reason, Removal, Resource, Source
-from mls_assets.warehouse import Warehouse, counters, landing, merging
+from mls_assets.model.records import Page, RawRecord, Removal
+from mls_assets.model.resources import Reason, Resource, Source
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.landing import landing
+from mls_assets.warehouse.schema import counters
+from mls_assets.warehouse.tables import merging
 
 FEED = "spark/benchmark"
 BEGAN = datetime(2026, 5, 1, tzinfo=UTC)
@@ -52,7 +56,7 @@ def main() -> None:
                 with timed(f"reading the bodies of {count:,} scattered keys"):
                     landing.bodies(con, FEED, Resource.PROPERTY, keys[:count])
             with timed("finding out what waits for normalisation"):
-                pending = merging.pending(con, FEED, Resource.PROPERTY)
+                pending = merging.pending_records(con, FEED, Resource.PROPERTY)
             print(f"{len(pending.records) if pending else 0:,} records wait in the first batch")
         removed = tuple(Removal(key, Reason.TOMBSTONE) for key in keys)
         land(
@@ -72,7 +76,7 @@ def fill(warehouse: Warehouse, records: int, size: int) -> None:
             "from range(?) numbers(i), range(?) parts(j) group by i order by i",
             [FEED, BEGAN, BEGAN, records, max(size // 32, 1)],
         )
-        counters.mark(con, "page_id", records // PAGE + 1)
+        counters.set_mark(con, "page_id", records // PAGE + 1)
         con.execute(
             "insert into raw.normalised values (?, 'Property', ?)", [FEED, records // PAGE + 1]
         )
@@ -109,7 +113,7 @@ def land(warehouse: Warehouse, what: str, landed: Page) -> None:
     """Land a page in a transaction of its own, and say how long it took."""
     size = sum(len(record.body) for record in landed.records)
     with timed(f"landing {what}", size), warehouse.write() as con:
-        landing.land(con, landed, source=Source.SPARK, walk=None, run_id="benchmark")
+        landing.land_page(con, landed, source=Source.SPARK, walk=None, run_id="benchmark")
 
 
 @contextmanager

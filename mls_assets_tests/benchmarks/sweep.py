@@ -17,14 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
-from mls_assets.feeds import SparkFeed
-from mls_assets.passes import purge as purging
-from mls_assets.passes import sweep as sweeping
-from mls_assets.passes.settings import SparkSettings
-from mls_assets.passes.site import Site
+from mls_assets.configuration.feeds import SparkFeed
+from mls_assets.model.records import KeyPage, Page
+from mls_assets.model.resources import Resource
 from mls_assets.reconcile.guard import Thresholds
-from mls_assets.values import KeyPage, Page, Resource
-from mls_assets.warehouse.cursors import FeedState, save
+from mls_assets.replication.reconciliation import purge as purging
+from mls_assets.replication.reconciliation import sweep as sweeping
+from mls_assets.replication.settings import SparkSettings
+from mls_assets.replication.workspace import Workspace
+from mls_assets.warehouse.landing.cursors import FeedState, save_state
 
 FEED = SparkFeed("spark/default", base_url="http://127.0.0.1:1/Reso/OData")
 PAGE = 1_000
@@ -55,18 +56,18 @@ class Source:
     def count(self, _: Resource) -> int:
         return len(self.keys)
 
-    def answering(self, _: Resource, keys: Sequence[str], controls: Sequence[str]) -> set[str]:
+    def existing_keys(self, _: Resource, keys: Sequence[str], controls: Sequence[str]) -> set[str]:
         return set()
 
     def records(self, _: Resource, keys: Sequence[str]) -> Iterator[Page]:
         return iter(())
 
 
-def filled(folder: Path, keys: int) -> Site:
+def filled(folder: Path, keys: int) -> Workspace:
     """A warehouse that holds so many listings, of which only the keys matter."""
-    site = Site.open(folder, run_id="benchmark")
+    workspace = Workspace.open(folder, run_id="benchmark")
     made = "printf('%d', 20160101000000000000000000::hugeint + i * 7919)"
-    with site.warehouse.write() as con:
+    with workspace.warehouse.write() as con:
         con.execute(
             "insert into raw.records (feed, resource, record_key, page_id, seen_page_id) "
             f"select ?, 'Property', {made}, 1, 1 from range({keys}) t(i)",
@@ -79,16 +80,16 @@ def filled(folder: Path, keys: int) -> Site:
         con.execute("insert into raw.origins values (?, 'spark', ?)", [FEED.name, FEED.base_url])
         con.execute("insert into raw.normalised values (?, 'Property', 1)", [FEED.name])
         con.execute("insert into raw.meta values ('page_id', 1)")
-        save(
+        save_state(
             con,
             FeedState(FEED.name, Resource.PROPERTY, "current", datetime.now(UTC).isoformat(), True),
         )
-    return site
+    return workspace
 
 
 def measure(folder: str, keys: int) -> None:
     """Sweep and judge in a process that has done nothing else."""
-    site, source = Site.open(Path(folder), run_id="benchmark"), Source(keys)
+    workspace, source = Workspace.open(Path(folder), run_id="benchmark"), Source(keys)
 
     @contextlib.contextmanager
     def client(*_: object) -> Iterator[Source]:
@@ -102,10 +103,10 @@ def measure(folder: str, keys: int) -> None:
         patch.object(sweeping, "spark_client", client),
         patch.object(purging, "spark_client", client),
     ):
-        swept = sweeping.sweep_keys(site, FEED, Resource.PROPERTY, SparkSettings())
+        swept = sweeping.sweep_keys(workspace, FEED, Resource.PROPERTY, SparkSettings())
         middle = time.perf_counter()
         thresholds = Thresholds(canary_floor=10**9)
-        judged = purging.purge(site, FEED, swept.sweep_id, SparkSettings(), thresholds)
+        judged = purging.purge(workspace, FEED, swept.sweep_id, SparkSettings(), thresholds)
     ended, cpu = time.perf_counter(), time.process_time() - cpu
     more = _memory("VmHWM") - before
     print(judged.explanation)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mls_assets.cli.choosing import choose, swept_feed
+from mls_assets.configuration.feeds import Feeds, ForgeAccess, SparkFeed
 from mls_assets.errors import ConfigurationError, SourceUnreachable
-from mls_assets.feeds import Feeds, ForgeAccess, SparkFeed
-from mls_assets.values import Source
+from mls_assets.model.resources import Source
+from mls_assets.terminal.choosing import choose, swept_feed
 
 FEEDS = Feeds(
     {"spark/default": SparkFeed("spark/default")}, ForgeAccess("https://forge.example/graphql")

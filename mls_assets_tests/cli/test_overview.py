@@ -10,12 +10,13 @@ import click
 import pytest
 
 from mls_assets.cli import overview
-from mls_assets.cli.screen import Screen
 from mls_assets.cli.verbs import verbs
-from mls_assets.passes.status import FeedStatus, Status
-from mls_assets.passes.status_table import as_markdown
-from mls_assets.values import Resource, counted
-from mls_assets.warehouse.cursors import FeedState
+from mls_assets.model.resources import Resource
+from mls_assets.model.text import counted
+from mls_assets.replication.reporting.status import FeedStatus, Status
+from mls_assets.replication.reporting.status_table import as_markdown
+from mls_assets.terminal.screen import Screen
+from mls_assets.warehouse.landing.cursors import FeedState
 from mls_assets.warehouse.sweeps import SweepRow
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

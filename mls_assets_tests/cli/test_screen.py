@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mls_assets.cli import screen
-from mls_assets.cli.screen import Screen, complain, crash_log, log_path
-from mls_assets.passes.site import Progress
+from mls_assets.replication.workspace import Progress
+from mls_assets.terminal import screen
+from mls_assets.terminal.screen import Screen, complain, crash_log, log_path
 
 
 def report(records, stage="download", pages=1):

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from mls_assets.cli import dev
-from mls_assets.cli.dev import environment_of
-from mls_assets.cli.serving import free_port
+from mls_assets.demo import dev
+from mls_assets.demo.dev import environment_of
 from mls_assets.errors import ConfigurationError
+from mls_assets.terminal.serving import free_port
 
 PATIENCE = 240
 

@@ -18,11 +18,11 @@ import requests
 from dagster import DagsterRunStatus, RunsFilter
 from dagster._core.scheduler.instigation import InstigatorTick
 
-from mls_assets.instance import PARTITION_TAG, make_dagster_home, run_in_flight
-from mls_assets.passes.site import Site
+from mls_assets.orchestration.dagster_home import PARTITION_TAG, make_dagster_home, run_in_flight
+from mls_assets.replication.workspace import Workspace
 from mls_assets.sandbox.server import SandboxServer
-from mls_assets.warehouse import locks
-from mls_assets.warehouse.queries import rows
+from mls_assets.warehouse.storage import locks
+from mls_assets.warehouse.storage.queries import rows
 
 CHECKOUT = Path(__file__).parents[2]
 UNITS = CHECKOUT / "deploy" / "systemd"
@@ -173,7 +173,7 @@ class Production:
 
     def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """Ask the warehouse, between the batches of whoever works on it."""
-        with Site.open(self.data, run_id="test").warehouse.read() as con:
+        with Workspace.open(self.data, run_id="test").warehouse.read() as con:
             return rows(con, sql, list(params))
 
     def at_rest(self, feed: str) -> bool:

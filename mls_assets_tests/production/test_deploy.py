@@ -10,9 +10,9 @@ import duckdb
 import pytest
 import requests
 
-from mls_assets.passes.site import Site
+from mls_assets.replication.workspace import Workspace
 from mls_assets.sandbox.server import SandboxServer
-from mls_assets.warehouse.queries import scalar
+from mls_assets.warehouse.storage.queries import scalar
 from mls_assets_tests.cli.conftest import Script
 from mls_assets_tests.production.place import ARMLS, CHECKOUT, SPARK, UNITS, commands_of
 from mls_assets_tests.warehouse.world import land, page
@@ -48,24 +48,24 @@ def backed_up(data: Path, target: Path) -> subprocess.CompletedProcess[str]:
 
 
 def keys(folder: Path) -> int:
-    with Site.open(folder, run_id="look").warehouse.read() as con:
+    with Workspace.open(folder, run_id="look").warehouse.read() as con:
         return scalar(con, "select count(*) from raw.records")
 
 
 @pytest.mark.skipif(not shutil.which("flock"), reason="util-linux's flock is not installed")
 def test_a_backup_waits_for_the_writer_and_opens_as_a_warehouse(tmp_path: Path):
     data, target, restored = tmp_path / "data", tmp_path / "backups", tmp_path / "restored"
-    site = Site.open(data, run_id="writer")
-    with site.warehouse.write() as con:
+    workspace = Workspace.open(data, run_id="writer")
+    with workspace.warehouse.write() as con:
         land(con, page("a", "b"))
-    with site.warehouse.write() as con:
+    with workspace.warehouse.write() as con:
         land(con, page("c"))
         running = subprocess.Popen(["sh", str(BACKUP), str(data), str(target)])
         with pytest.raises(subprocess.TimeoutExpired):
             running.wait(1)
     assert running.wait(60) == 0
     assert keys(data) == 3, "the warehouse goes on"
-    with site.warehouse.write() as con:
+    with workspace.warehouse.write() as con:
         land(con, page("d"))
     shutil.copytree(target / "warehouse", restored)
     assert keys(restored) == 3

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mls_assets.reconcile.ending import Came, at_the_end, behind, followed, missing
-from mls_assets.values import KeyOrder
+from mls_assets.model.records import KeyOrder
+from mls_assets.reconcile.ending import WalkCounts, at_the_end, followed, missing, read_beyond
 
 
 def order(*keys):
@@ -24,26 +24,26 @@ def order(*keys):
     ],
 )
 def test_counts_that_are_just_what_came_leave_no_doubt(seen, before, after, full, in_doubt):
-    assert Came(seen, before, after, full).in_doubt is in_doubt
+    assert WalkCounts(seen, before, after, full).in_doubt is in_doubt
 
 
 @pytest.mark.parametrize(
     ("came", "beyond", "changed", "is_missing"),
     [
-        (Came(1000, None, None), "nothing", 0, False),
-        (Came(1000, None, None), "untold", 0, True),
-        (Came(1000, 1000, 1000, full=True), "untold", 0, False),
-        (Came(1000, 1000, 1, full=True), "untold", 0, True),
-        (Came(1000, None, 1000, full=True), "untold", 0, True),
-        (Came(1000, 1000, 1, full=True), "nothing", 0, False),
-        (Came(1000, 1050, 1050), "untold", 1050, True),
-        (Came(1000, 1050, 1050), "nothing", 1050, True),
-        (Came(1000, 1050, 1000), "untold", 0, False),
-        (Came(99_950, 100_000, 100_000), "nothing", 80, False),
-        (Came(99_950, 100_000, 100_000), "nothing", 20, True),
-        (Came(99_850, 100_000, 100_000), "nothing", 100_000, True),
-        (Came(100_100, 100_000, 100_050), "untold", 0, False),
-        (Came(100_100, 100_000, 100_050), "more", 0, True),
+        (WalkCounts(1000, None, None), "nothing", 0, False),
+        (WalkCounts(1000, None, None), "untold", 0, True),
+        (WalkCounts(1000, 1000, 1000, full=True), "untold", 0, False),
+        (WalkCounts(1000, 1000, 1, full=True), "untold", 0, True),
+        (WalkCounts(1000, None, 1000, full=True), "untold", 0, True),
+        (WalkCounts(1000, 1000, 1, full=True), "nothing", 0, False),
+        (WalkCounts(1000, 1050, 1050), "untold", 1050, True),
+        (WalkCounts(1000, 1050, 1050), "nothing", 1050, True),
+        (WalkCounts(1000, 1050, 1000), "untold", 0, False),
+        (WalkCounts(99_950, 100_000, 100_000), "nothing", 80, False),
+        (WalkCounts(99_950, 100_000, 100_000), "nothing", 20, True),
+        (WalkCounts(99_850, 100_000, 100_000), "nothing", 100_000, True),
+        (WalkCounts(100_100, 100_000, 100_050), "untold", 0, False),
+        (WalkCounts(100_100, 100_000, 100_050), "more", 0, True),
     ],
 )
 def test_what_may_be_missing(came, beyond, changed, is_missing):
@@ -66,7 +66,7 @@ def test_what_may_be_missing(came, beyond, changed, is_missing):
     ],
 )
 def test_what_an_answer_about_keys_behind_the_last_but_one_tells(keys, asked, answer):
-    assert behind(order(*keys), asked) == answer
+    assert read_beyond(order(*keys), asked) == answer
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mls_assets.reconcile.digest import digest
-from mls_assets.reconcile.plan import LocalKey, compare
+from mls_assets.reconcile.plan import LocalKey, make_plan
 
 keys = st.sets(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6))
 
@@ -23,11 +23,11 @@ def in_order(values):
 @given(before=keys, meanwhile=keys, source=keys)
 def test_a_plan_is_what_naive_sets_say(before, meanwhile, source):
     local = before | meanwhile
-    plan = compare(
+    plan = make_plan(
         [LocalKey(key, key not in meanwhile) for key in in_order(local)], in_order(source)
     )
     both = local & source
-    assert plan == compare(
+    assert plan == make_plan(
         [LocalKey(key, key not in meanwhile) for key in in_order(local - both)],
         in_order(source - both),
         common=len(both),
@@ -40,7 +40,7 @@ def test_a_plan_is_what_naive_sets_say(before, meanwhile, source):
 
 @given(before=keys, meanwhile=keys, source=keys)
 def test_nothing_that_arrived_meanwhile_is_ever_a_suspect(before, meanwhile, source):
-    plan = compare(
+    plan = make_plan(
         [LocalKey(key, key not in meanwhile) for key in in_order(before | meanwhile)],
         in_order(source),
     )
@@ -49,9 +49,9 @@ def test_nothing_that_arrived_meanwhile_is_ever_a_suspect(before, meanwhile, sou
 
 def test_keys_out_of_order_are_refused_rather_than_planned_with():
     with pytest.raises(ValueError, match="local keys are not in ascending order"):
-        compare([LocalKey("b", True), LocalKey("a", True)], ["a", "b"])
+        make_plan([LocalKey("b", True), LocalKey("a", True)], ["a", "b"])
     with pytest.raises(ValueError, match="source keys are not in ascending order"):
-        compare([LocalKey("a", True)], ["a", "a"])
+        make_plan([LocalKey("a", True)], ["a", "a"])
 
 
 @given(key_set=keys, data=st.data())

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mls_assets.model.records import KeyPage
 from mls_assets.reconcile.proof import SweepProof
-from mls_assets.values import KeyPage
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from mls_assets.model.resources import KEY_FIELDS, Resource
 from mls_assets.reso import dictionary
-from mls_assets.reso.dictionary import Field, FieldType
-from mls_assets.values import KEY_FIELDS, Resource
+from mls_assets.reso.dictionary import DictionaryField, FieldType
 
 Members = Sequence[tuple[str, str]]
 #: Digits of a timestamp beyond the microsecond that say something.
@@ -44,7 +44,7 @@ def unexplained(
 ) -> list[str]:
     """Say what does not agree between a Spark record, its row and its rejected values."""
     faults: list[str] = []
-    fields = dictionary.fields(resource)
+    fields = dictionary.fields_of(resource)
     last = dict(members)
     local = dict(members_of(row["local_fields"])) if row["local_fields"] is not None else {}
     if row["local_fields"] == "{}":
@@ -119,7 +119,7 @@ def _characters(token: str) -> str:
     return json.loads(token) if token.startswith('"') else token
 
 
-def _agree(field: Field, token: str, cell: Any) -> bool:
+def _agree(field: DictionaryField, token: str, cell: Any) -> bool:
     text = _characters(token)
     if field.type is FieldType.LIST:
         return _lists_agree(field, token, cell)
@@ -140,12 +140,12 @@ def _agree(field: Field, token: str, cell: Any) -> bool:
     return cell == (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def _spellings(field: Field, text: str) -> set[str]:
+def _spellings(field: DictionaryField, text: str) -> set[str]:
     legacy = field.lookup.legacy if field.lookup else {}
     return {legacy[text]} if text in legacy else {text}
 
 
-def _lists_agree(field: Field, token: str, cell: list[str]) -> bool:
+def _lists_agree(field: DictionaryField, token: str, cell: list[str]) -> bool:
     if token.startswith("["):
         items = json.loads(token)
         return len(items) == len(cell) and all(

@@ -4,15 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from mls_assets.reso import Normalised, normalise
-from mls_assets.values import (
-    KEY_FIELDS,
-    TABLES,
-    LandedChildren,
-    LandedRecord,
-    Resource,
-    Source,
-)
+from mls_assets.model.records import LandedChildren, LandedRecord
+from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource, Source
+from mls_assets.reso import NormalisedBatch, normalise_batch
 from mls_assets_tests.reso.pages import LANDED_AT, landed
 
 SPARK = "spark/default"
@@ -26,10 +20,10 @@ def run(
     resource: Resource = Resource.PROPERTY,
     source: Source = Source.SPARK,
     **more: Any,
-) -> Normalised:
+) -> NormalisedBatch:
     """Normalise a batch of the default feed of a source."""
     feed = SPARK if source is Source.SPARK else FORGE
-    return normalise(source, feed, resource, records, children, **more)
+    return normalise_batch(source, feed, resource, records, children, **more)
 
 
 def one(
@@ -43,7 +37,7 @@ def one(
     if isinstance(members, dict):
         members = {KEY_FIELDS[resource]: record_key, **members}
     done = run([landed(1, members, record_key)], resource=resource, source=source)
-    (row,) = done.frames[TABLES[resource]].rows(named=True)
+    (row,) = done.frames[TABLE_OF_RESOURCE[resource]].rows(named=True)
     return row, done.rejected.rows(named=True)
 
 

@@ -9,9 +9,10 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mls_assets.model.records import LandedRecord
+from mls_assets.model.resources import Resource
 from mls_assets.reso import dictionary
-from mls_assets.reso.dictionary import Field, FieldType
-from mls_assets.values import LandedRecord, Resource
+from mls_assets.reso.dictionary import DictionaryField, FieldType
 
 LANDED_AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 _WORDS = ("bright", "corner", "home", "near", "the", "park", "with", "an", "open", "kitchen")
@@ -27,7 +28,7 @@ def spark_listing(number: int, *, media: int = 0) -> dict[str, Any]:
     """One listing of a Spark v2 page, with so many media if any are asked for."""
     dice = random.Random(number)
     record: dict[str, Any] = {}
-    for name, field in dictionary.fields(Resource.PROPERTY).items():
+    for name, field in dictionary.fields_of(Resource.PROPERTY).items():
         kind = random.Random(name).random()
         if kind < 0.35:
             continue
@@ -57,7 +58,7 @@ def spark_listing(number: int, *, media: int = 0) -> dict[str, Any]:
     return record
 
 
-def _value(field: Field, dice: random.Random) -> Any:
+def _value(field: DictionaryField, dice: random.Random) -> Any:
     known = sorted(field.lookup.values) if field.lookup else []
     moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=dice.randrange(10**7))
     match field.type:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from mls_assets.reso import Normalised
+from mls_assets.model.resources import Resource
+from mls_assets.reso import NormalisedBatch
 from mls_assets.reso.decode import column
-from mls_assets.reso.dictionary import fields
-from mls_assets.values import Resource
+from mls_assets.reso.dictionary import fields_of
 from mls_assets_tests.reso.helpers import run
 from mls_assets_tests.reso.pages import key, landed
 
@@ -240,7 +240,7 @@ def test_a_finer_timestamp_keeps_its_microseconds_and_is_told_of(sent: str, kept
 
 
 @pytest.fixture(scope="module")
-def table() -> Normalised:
+def table() -> NormalisedBatch:
     """One batch with a record for each value."""
     sent = [(name, token) for name, token, *_ in (*KEPT, *REJECTED)]
     return run(
@@ -254,7 +254,7 @@ def table() -> Normalised:
 @pytest.mark.parametrize(
     "number", range(len(KEPT)), ids=lambda n: f"{KEPT[n][0]}={KEPT[n][1][:40]}"
 )
-def test_it_is_kept(table: Normalised, number: int) -> None:
+def test_it_is_kept(table: NormalisedBatch, number: int) -> None:
     name, _, expected = KEPT[number]
     value = table.frames["listings"][name][number]
     value = value.to_list() if hasattr(value, "to_list") else value
@@ -266,7 +266,7 @@ def test_it_is_kept(table: Normalised, number: int) -> None:
 @pytest.mark.parametrize(
     "number", range(len(REJECTED)), ids=lambda n: f"{REJECTED[n][0]}={REJECTED[n][1][:40]}"
 )
-def test_it_is_rejected(table: Normalised, number: int) -> None:
+def test_it_is_rejected(table: NormalisedBatch, number: int) -> None:
     name, _, shown, problem = REJECTED[number]
     position = len(KEPT) + number
     assert table.frames["listings"][name][position] is None
@@ -284,7 +284,7 @@ def test_it_is_rejected(table: Normalised, number: int) -> None:
 )
 def test_it_is_kept_alone_as_among_misfits(number: int) -> None:
     name, token, expected = KEPT[number]
-    alone, misfits = column(fields(Resource.PROPERTY)[name], [Raw(token.encode()), None])
+    alone, misfits = column(fields_of(Resource.PROPERTY)[name], [Raw(token.encode()), None])
     assert alone.to_list() == [expected, None]
     assert misfits == []
 
@@ -303,7 +303,7 @@ decimals = st.one_of(
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.sampled_from(["ListPrice", "BedroomsTotal"]), st.lists(decimals, min_size=1, max_size=3))
 def test_a_number_is_read_alike_alone_and_among_misfits(name: str, sent: list[str]) -> None:
-    field, tokens = fields(Resource.PROPERTY)[name], [Raw(text.encode()) for text in sent]
+    field, tokens = fields_of(Resource.PROPERTY)[name], [Raw(text.encode()) for text in sent]
     together, misfits = column(field, tokens)
     among, more = column(field, [*tokens, Raw(b'"no number"')])
     assert [repr(value) for value in together] == [repr(value) for value in among[:-1]]
@@ -313,7 +313,7 @@ def test_a_number_is_read_alike_alone_and_among_misfits(name: str, sent: list[st
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_double_printed_with_17_digits_is_that_double(sent: float) -> None:
     for text in (f"{sent:.17g}", f"{sent:.16e}", repr(sent)):
-        price, misfits = column(fields(Resource.PROPERTY)["ListPrice"], [Raw(text.encode())])
+        price, misfits = column(fields_of(Resource.PROPERTY)["ListPrice"], [Raw(text.encode())])
         assert (price.to_list(), misfits) == ([sent], [])
 
 

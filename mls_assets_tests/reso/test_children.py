@@ -2,8 +2,8 @@
 
 import pytest
 
-from mls_assets.reso import Normalised
-from mls_assets.values import Resource
+from mls_assets.model.resources import Resource
+from mls_assets.reso import NormalisedBatch
 from mls_assets_tests.reso.conftest import Stored
 from mls_assets_tests.reso.helpers import child_set, run
 from mls_assets_tests.reso.pages import LANDED_AT, key, landed, spark_listing
@@ -11,7 +11,7 @@ from mls_assets_tests.reso.pages import LANDED_AT, key, landed, spark_listing
 PHOTO = {"MediaCategory": "Photo", "Order": 1, "Permission": ["Public"], "LongDescription": ""}
 
 
-def notes(done: Normalised) -> list[tuple[str, str, str | None]]:
+def notes(done: NormalisedBatch) -> list[tuple[str, str, str | None]]:
     return [
         (note["resource"], note["record_key"], note["field"])
         for note in done.rejected.rows(named=True)

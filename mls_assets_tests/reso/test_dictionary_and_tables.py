@@ -2,9 +2,9 @@
 
 import pytest
 
-from mls_assets.reso import BRIEF_COLUMNS, RESO_TABLES, dictionary, normalise
+from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource, Source
+from mls_assets.reso import BRIEF_COLUMNS, RESO_TABLES, dictionary, normalise_batch
 from mls_assets.reso.dictionary import FieldType
-from mls_assets.values import KEY_FIELDS, TABLES, Resource, Source
 from mls_assets_tests.reso.conftest import Stored
 
 
@@ -14,7 +14,7 @@ def types(table: str) -> dict[str, str]:
 
 def test_the_dictionary_has_all_fields_of_the_seven_resources() -> None:
     counts = {
-        resource: len(dictionary.fields(resource)) + len(dictionary.expansions(resource))
+        resource: len(dictionary.fields_of(resource)) + len(dictionary.expansions(resource))
         for resource in Resource
     }
     assert sum(counts.values()) == 922
@@ -23,11 +23,11 @@ def test_the_dictionary_has_all_fields_of_the_seven_resources() -> None:
 
 def test_expansions_are_no_fields() -> None:
     assert "Media" in dictionary.expansions(Resource.PROPERTY)
-    assert "Media" not in dictionary.fields(Resource.PROPERTY)
+    assert "Media" not in dictionary.fields_of(Resource.PROPERTY)
 
 
 def test_a_lookup_maps_legacy_spellings_to_standard_values_and_nothing_else() -> None:
-    status = dictionary.lookups()["StandardStatus"]
+    status = dictionary.all_lookups()["StandardStatus"]
     assert status.standard("ActiveUnderContract") == "Active Under Contract"
     assert status.standard("Active Under Contract") == "Active Under Contract"
     assert status.standard("activeundercontract") == "activeundercontract"
@@ -35,11 +35,11 @@ def test_a_lookup_maps_legacy_spellings_to_standard_values_and_nothing_else() ->
 
 
 def test_lookups_that_the_standard_leaves_to_the_mls_have_no_values() -> None:
-    assert dictionary.lookups()["MlsStatus"].values == frozenset()
+    assert dictionary.all_lookups()["MlsStatus"].values == frozenset()
 
 
 def test_no_legacy_spelling_is_a_standard_value_of_its_lookup() -> None:
-    for lookup in dictionary.lookups().values():
+    for lookup in dictionary.all_lookups().values():
         assert lookup.values.isdisjoint(lookup.legacy)
 
 
@@ -65,12 +65,12 @@ def test_listings_have_the_types_of_the_contract(field: str, column_type: str) -
 
 
 def test_every_field_of_the_dictionary_is_a_column_of_its_table() -> None:
-    for resource, table in TABLES.items():
-        assert set(dictionary.fields(resource)) <= set(types(table))
+    for resource, table in TABLE_OF_RESOURCE.items():
+        assert set(dictionary.fields_of(resource)) <= set(types(table))
 
 
 def test_tables_begin_with_where_a_row_comes_from_and_its_keys() -> None:
-    for resource, table in TABLES.items():
+    for resource, table in TABLE_OF_RESOURCE.items():
         names = RESO_TABLES[table].column_names
         assert names[:3] == ("feed", "source", "mls")
         assert KEY_FIELDS[resource] in names[3:5]
@@ -110,8 +110,8 @@ def test_the_brief_columns_are_about_forty_of_the_listings() -> None:
 
 @pytest.mark.parametrize("resource", list(Resource))
 def test_an_empty_batch_gives_empty_frames_that_land(resource: Resource, stored: Stored) -> None:
-    done = normalise(Source.SPARK, "spark/default", resource, [])
-    table = TABLES[resource]
+    done = normalise_batch(Source.SPARK, "spark/default", resource, [])
+    table = TABLE_OF_RESOURCE[resource]
     assert tuple(done.frames[table].columns) == RESO_TABLES[table].column_names
     assert stored(table, done.frames[table]) == []
     assert done.rejected.height == 0
@@ -119,5 +119,5 @@ def test_an_empty_batch_gives_empty_frames_that_land(resource: Resource, stored:
 
 
 def test_there_is_a_column_type_for_each_type_of_the_dictionary() -> None:
-    used = {field.type for kind in Resource for field in dictionary.fields(kind).values()}
+    used = {field.type for kind in Resource for field in dictionary.fields_of(kind).values()}
     assert used == set(FieldType)

@@ -6,10 +6,11 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from mls_assets.model.records import LandedRecord
+from mls_assets.model.resources import Resource
 from mls_assets.reso import dictionary
 from mls_assets.reso.dialects import spark
-from mls_assets.reso.split import Splitter
-from mls_assets.values import LandedRecord, Resource
+from mls_assets.reso.split import RecordParser
 from mls_assets_tests.reso.accounting import unexplained
 from mls_assets_tests.reso.conftest import Stored
 from mls_assets_tests.reso.helpers import run
@@ -143,9 +144,9 @@ def test_a_record_does_not_depend_on_those_beside_it(batch: list[Found]) -> None
 def test_the_fast_and_the_slow_way_split_alike(batch: list[Found]) -> None:
     bodies = [text.encode() for _, text in batch]
     filing = spark.filing(Resource.PROPERTY)
-    learned = Splitter(filing)
+    learned = RecordParser(filing)
     learned.split(bodies)
-    slow = Splitter(filing)
+    slow = RecordParser(filing)
     slow._learn = lambda bodies: False
     assert learned.split(bodies) == slow.split(bodies)
 

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from mls_assets.reso import Normalised
-from mls_assets.values import Resource, Source
+from mls_assets.model.resources import Resource, Source
+from mls_assets.reso import NormalisedBatch
 from mls_assets_tests.reso.accounting import members_of
 from mls_assets_tests.reso.conftest import Stored
 from mls_assets_tests.reso.helpers import one, run
 from mls_assets_tests.reso.pages import forge_listing, landed
 
 
-def forge(members: dict[str, Any] | str, record_key: str = "1") -> Normalised:
+def forge(members: dict[str, Any] | str, record_key: str = "1") -> NormalisedBatch:
     if isinstance(members, dict):
         members = {"ListingKey": record_key, **members}
     return run([landed(1, members, record_key)], source=Source.FORGE)
@@ -22,7 +22,7 @@ def listing(members: dict[str, Any] | str) -> dict[str, Any]:
     return forge(members).frames["listings"].row(0, named=True)
 
 
-def notes(done: Normalised) -> list[tuple[str, str, str, str]]:
+def notes(done: NormalisedBatch) -> list[tuple[str, str, str, str]]:
     return [
         (note["resource"], note["record_key"], note["field"], note["value"])
         for note in done.rejected.rows(named=True)

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from mls_assets.model.records import LandedRecord
+from mls_assets.model.resources import Resource
 from mls_assets.reso import RESO_TABLES, dictionary
-from mls_assets.values import LandedRecord, Resource
 from mls_assets_tests.reso.accounting import members_of, unexplained
 from mls_assets_tests.reso.conftest import Stored
 from mls_assets_tests.reso.helpers import one, run

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from mls_assets.model.resources import Resource
 from mls_assets.reso import scan, split
 from mls_assets.reso.dialects import spark
-from mls_assets.reso.split import Splitter
-from mls_assets.values import Resource
+from mls_assets.reso.split import RecordParser
 from mls_assets_tests.reso.pages import spark_listing
 
 FILING = spark.filing(Resource.PROPERTY)
@@ -16,19 +16,19 @@ FILING = spark.filing(Resource.PROPERTY)
 
 def slow_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
-    members = scan.members
+    members = scan.scan_members
 
     def counted(text: str) -> list[tuple[str, str]]:
         calls.append(text)
         return members(text)
 
-    monkeypatch.setattr(scan, "members", counted)
+    monkeypatch.setattr(scan, "scan_members", counted)
     return calls
 
 
 def test_records_of_the_real_shape_all_go_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = slow_calls(monkeypatch)
-    found = Splitter(FILING).split([json.dumps(spark_listing(n)).encode() for n in range(120)])
+    found = RecordParser(FILING).split([json.dumps(spark_listing(n)).encode() for n in range(120)])
     assert found.rows == list(range(120))
     assert calls == []
 
@@ -38,7 +38,7 @@ def test_colons_and_spaces_inside_values_are_not_taken_for_repeated_names(
 ) -> None:
     calls = slow_calls(monkeypatch)
     body = b'{ "ListingKey" : "K:1" , "City":"a\\":b" , "x" : {"y": [":", 1]} }'
-    found = Splitter(FILING).split([body])
+    found = RecordParser(FILING).split([body])
     assert calls == []
     assert found.local == ['{"x":{"y": [":", 1]}}']
 
@@ -59,13 +59,13 @@ def test_whatever_is_unusual_goes_the_slow_way(
     body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = slow_calls(monkeypatch)
-    assert Splitter(FILING).split([body]).rows == [0]
+    assert RecordParser(FILING).split([body]).rows == [0]
     assert len(calls) == 1
 
 
 def test_names_beyond_the_limit_are_not_learned_and_still_split_right() -> None:
-    many = {f"Own{number}": number for number in range(split.MOST_NAMES + 1)}
-    splitter = Splitter(FILING)
+    many = {f"Own{number}": number for number in range(split.MAX_FIELD_NAMES + 1)}
+    splitter = RecordParser(FILING)
     found = splitter.split([json.dumps(many, separators=(",", ":")).encode()])
     assert json.loads(found.local[0] or "") == many
     assert len(splitter._layout.names) == len(FILING.columns)
@@ -73,7 +73,7 @@ def test_names_beyond_the_limit_are_not_learned_and_still_split_right() -> None:
 
 def test_the_order_of_what_was_learned_does_not_show_in_a_result() -> None:
     bodies = [b'{"b":1,"a":2}', b'{"c":1,"a":2,"b":3}', b'{"a":9,"c":8}']
-    forwards, backwards = Splitter(FILING), Splitter(FILING)
+    forwards, backwards = RecordParser(FILING), RecordParser(FILING)
     forwards.split(bodies)
     backwards.split(bodies[::-1])
     assert forwards.split(bodies) == backwards.split(bodies)
@@ -95,7 +95,7 @@ def test_the_order_of_what_was_learned_does_not_show_in_a_result() -> None:
     ],
 )
 def test_the_scanner_finds_members_as_sent(text: str, members: list[tuple[str, str]]) -> None:
-    assert scan.members(text) == members
+    assert scan.scan_members(text) == members
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_scanner_finds_members_as_sent(text: str, members: list[tuple[str, s
 )
 def test_the_scanner_refuses_what_is_no_object(text: str) -> None:
     with pytest.raises(ValueError, match=re.compile("object|character")):
-        scan.members(text)
+        scan.scan_members(text)
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,10 @@ def test_the_scanner_refuses_what_is_no_object(text: str) -> None:
     ],
 )
 def test_the_scanner_finds_elements_as_sent(text: str, elements: list[str]) -> None:
-    assert scan.elements(text) == elements
+    assert scan.scan_elements(text) == elements
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[", "[1", "[1,]", "[1 2]", "[1}", "[] []", "[,1]"])
 def test_the_scanner_refuses_what_is_no_list(text: str) -> None:
     with pytest.raises(ValueError, match=re.compile("list|character")):
-        scan.elements(text)
+        scan.scan_elements(text)

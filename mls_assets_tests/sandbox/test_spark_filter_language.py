@@ -13,7 +13,7 @@ from mls_assets.sandbox.spark.filters.nodes import (
     Call,
     Comparison,
     Expression,
-    Field,
+    FieldNode,
     Intersects,
     Literal,
     Membership,
@@ -23,7 +23,7 @@ from mls_assets.sandbox.spark.filters.nodes import (
 )
 from mls_assets.sandbox.spark.filters.parser import COMPARISONS, MAX_DEPTH, parse
 from mls_assets.sandbox.spark.filters.planner import plan, refuse_oddities
-from mls_assets.sandbox.spark.filters.predicate import compile_predicate, fields_of
+from mls_assets.sandbox.spark.filters.predicate import compile_predicate, fields_in_filter
 from mls_assets_tests.sandbox.spark_fake import TYPES
 
 LISTING_TYPES = TYPES["Property"]
@@ -68,7 +68,7 @@ constants = st.one_of(
     st.dates(min_value=date(1000, 1, 1)),
 ).map(Literal)
 texts = st.one_of(
-    names.map(Field),
+    names.map(FieldNode),
     st.text(st.characters(blacklist_categories=["Cs"])).map(Literal),
 )
 coordinates = st.floats(-180, 180, allow_nan=False)
@@ -76,11 +76,11 @@ rings = st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=6).ma
     lambda points: (*points, points[0])
 )
 conditions = st.one_of(
-    names.map(Field),
-    st.builds(Comparison, st.sampled_from(sorted(COMPARISONS)), names.map(Field), constants),
+    names.map(FieldNode),
+    st.builds(Comparison, st.sampled_from(sorted(COMPARISONS)), names.map(FieldNode), constants),
     st.builds(
         Membership,
-        names.map(Field),
+        names.map(FieldNode),
         st.lists(constants, min_size=1, max_size=4).map(tuple),
     ),
     st.builds(
@@ -324,7 +324,7 @@ def test_a_filter_knows_the_fields_that_it_reads():
         "City eq 'a' and (contains(PublicRemarks,'b') or not PoolPrivateYN) and "
         "geo.intersects(Location,geography'POLYGON((0 0,1 0,1 1,0 0))')"
     )
-    assert fields_of(expression) == {
+    assert fields_in_filter(expression) == {
         "City",
         "PublicRemarks",
         "PoolPrivateYN",

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mls_assets.sandbox.catalogue import RESOURCES
+from mls_assets.sandbox.catalogue import ENTITY_SETS
 from mls_assets.sandbox.market.market import Market
 from mls_assets_tests.sandbox.spark_fake import Server, Site, serving
 
@@ -47,7 +47,7 @@ def test_a_walk_brings_the_whole_market_in_the_order_of_the_keys(
     assert {page["@odata.count"] for page in pages} == {len(seen)}
 
 
-@pytest.mark.parametrize("resource", RESOURCES)
+@pytest.mark.parametrize("resource", ENTITY_SETS)
 def test_the_cheap_fields_are_those_of_the_full_record(market: Market, resource: str):
     for key in list(market.catalogue.keys(resource))[:100]:
         head, record = market.catalogue.head(resource, key), market.catalogue.record(resource, key)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mls_assets.sandbox.catalogue import RESOURCES, Catalogue, Shape
+from mls_assets.sandbox.catalogue import ENTITY_SETS, Catalogue, Shape
 from mls_assets.sandbox.market.market import Market
 from mls_assets.sandbox.market.spark_feed import WORLD_END
 from mls_assets.sandbox.world.dice import Dice, mix
@@ -25,7 +25,7 @@ def market(listings: int = 300, seed: int = 1, **options: object) -> Market:
 def everything(catalogue: Catalogue) -> bytes:
     texts = [
         catalogue.record_json(resource, key) or b""
-        for resource in RESOURCES
+        for resource in ENTITY_SETS
         for key in catalogue.keys(resource)
     ]
     media = [
@@ -152,7 +152,7 @@ def test_v3_sends_only_what_metadata_declares_and_arrays_for_local_options():
 @pytest.mark.parametrize("shape", ["v2", "v3"])
 def test_the_fast_text_is_the_record(shape: Shape):
     catalogue = market(80).catalogue.with_shape(shape)
-    for resource in RESOURCES:
+    for resource in ENTITY_SETS:
         for key in list(catalogue.keys(resource))[:80]:
             record = catalogue.record(resource, key)
             assert json.loads(catalogue.record_json(resource, key) or b"") == record

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mls_assets.sources.forge import ForgeClient
-from mls_assets.sources.http import HttpSession
-from mls_assets.sources.spark import SparkClient
-from mls_assets.sources.transport import Limits
+from mls_assets.sources.forge.client import ForgeClient
+from mls_assets.sources.odata.client import SparkClient
+from mls_assets.sources.transport.deadline import Limits
+from mls_assets.sources.transport.session import HttpSession
 from mls_assets_tests.sources.servers import TOKEN, FakeTime, Server
 
 

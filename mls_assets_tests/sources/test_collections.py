@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from mls_assets.errors import SourceUnreachable
+from mls_assets.model.records import ChildSet, UntoldCollection
+from mls_assets.model.resources import Resource
 from mls_assets.sources import SparkClient
-from mls_assets.sources.expansions import Collection
-from mls_assets.values import ChildSet, Resource, Untold
+from mls_assets.sources.odata.expansions import Collection
 from mls_assets_tests.sources.servers import (
     Asked,
     Reply,
@@ -25,7 +26,7 @@ WHOLE = ChildSet(
     Resource.MEDIA,
     b"[" + b",".join(b'{"MediaKey": "m%d"}' % number for number in range(5)) + b"]",
 )
-CUT = Untold("1", Resource.MEDIA, cut=True)
+CUT = UntoldCollection("1", Resource.MEDIA, cut=True)
 
 
 def of_media(**annotations: object) -> dict[str, object]:
@@ -46,7 +47,7 @@ def served(server: Server, first: dict[str, object], *rest: Reply) -> None:
     server.otherwise = answer
 
 
-def told(client: SparkClient) -> list[ChildSet | Untold]:
+def told(client: SparkClient) -> list[ChildSet | UntoldCollection]:
     found = client.children(["1"], ("Media",))
     return [*found.children, *found.untold]
 
@@ -113,7 +114,7 @@ def test_a_link_to_elsewhere_is_not_followed(server: Server, evil: Server, spark
 
 
 def test_the_rest_has_a_bound(server: Server, spark: Clients, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("mls_assets.sources.rest.MOST_PAGES", 3)
+    monkeypatch.setattr("mls_assets.sources.odata.rest.MOST_PAGES", 3)
     pages = [
         records({"MediaKey": f"more-{number}"}, next=f"Property('1')/Media?{number}")
         for number in range(9)
@@ -162,7 +163,7 @@ def test_a_source_that_limits_us_ends_the_walk_at_a_rest(server: Server, spark: 
 def test_the_rests_of_a_page_have_a_bound_together(
     server: Server, spark: Clients, monkeypatch: pytest.MonkeyPatch, most: str, value: int
 ):
-    monkeypatch.setattr(f"mls_assets.sources.rest.MOST_{most}_A_PAGE", value)
+    monkeypatch.setattr(f"mls_assets.sources.odata.rest.MOST_{most}_A_PAGE", value)
     asked = many_cut(server, None)
     (page,) = spark().pages(Resource.PROPERTY)
     assert (len(page.children), len(page.untold), asked()) == (3, 3, 2)
@@ -200,13 +201,13 @@ def test_what_is_left_out_of_an_answer_by_key_is_untold(server: Server, spark: C
     )
     found = spark().children(["1", "2"], ("Media",))
     assert found.children == (ChildSet("1", Resource.MEDIA, b"[]"),)
-    assert found.untold == (Untold("2", Resource.MEDIA),)
+    assert found.untold == (UntoldCollection("2", Resource.MEDIA),)
 
 
 def test_a_rest_that_repeats_what_came_is_not_the_rest():
     first = Collection("1", "Media", (b'{"MediaKey":"a"}', b'{"MediaKey":"b"}'), b"", "next", 4)
     again = first.with_more(first.items, None, None)
     assert not again.whole
-    assert isinstance(again.told(), Untold)
+    assert isinstance(again.told(), UntoldCollection)
     rest = first.with_more((b'{"MediaKey":"c"}', b'{"MediaKey":"d"}'), None, None)
     assert rest.whole

@@ -3,8 +3,9 @@
 import pytest
 
 from mls_assets.errors import AnswerBroken
-from mls_assets.sources.csdl import declaration_of
-from mls_assets.values import DeclaredField, Resource
+from mls_assets.model.declarations import DeclaredField
+from mls_assets.model.resources import Resource
+from mls_assets.sources.odata.csdl import read_csdl
 
 HEAD = '<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx">'
 SCHEMA = '<edmx:DataServices><Schema Namespace="S" xmlns="http://docs.oasis-open.org/odata/ns/edm">'
@@ -12,7 +13,7 @@ END = "</Schema></edmx:DataServices></edmx:Edmx>"
 
 
 def fields(types: str) -> tuple[DeclaredField, ...]:
-    return declaration_of(f"{HEAD}{SCHEMA}{types}{END}".encode()).fields
+    return read_csdl(f"{HEAD}{SCHEMA}{types}{END}".encode()).fields
 
 
 def test_fields_are_told_with_type_and_label_in_order():
@@ -55,4 +56,4 @@ def test_types_that_are_none_of_our_resources_and_fields_without_a_type_are_left
 )
 def test_what_declares_nothing_is_refused_in_words(body: bytes, words: str):
     with pytest.raises(AnswerBroken, match=words):
-        declaration_of(body)
+        read_csdl(body)

@@ -17,10 +17,11 @@ from mls_assets.errors import (
     SourceUnreachable,
     TokenRefused,
 )
-from mls_assets.sources.forge import ForgeClient
-from mls_assets.sources.forge_answers import Position
-from mls_assets.sources.forge_queries import Mls
-from mls_assets.values import Page, Reason, Removal, Resource
+from mls_assets.model.records import Page, Removal
+from mls_assets.model.resources import Reason, Resource
+from mls_assets.sources.forge.answers import Position
+from mls_assets.sources.forge.client import ForgeClient
+from mls_assets.sources.forge.queries import Mls
 from mls_assets_tests.sources.graphql_server import (
     PLAIN,
     STRING,

@@ -11,9 +11,10 @@ from mls_assets.errors import (
     SourceUnreachable,
     TokenRefused,
 )
-from mls_assets.sources.forge import ForgeClient
-from mls_assets.sources.forge_queries import LISTING_FIELDS, ForgeShape
-from mls_assets.values import Resource, Selection
+from mls_assets.model.declarations import Selection
+from mls_assets.model.resources import Resource
+from mls_assets.sources.forge.client import ForgeClient
+from mls_assets.sources.forge.queries import DEFAULT_LISTING_FIELDS, ForgeShape
 from mls_assets_tests.sources.graphql_server import (
     INT,
     LISTING_QUERY,
@@ -167,7 +168,7 @@ def test_where_introspection_is_refused_the_configured_fields_are_asked_for(
     configured = forge(fields_fallback=("ListPrice",)).shapes.shape("listings")
     assert assumed is not None
     assert configured is not None
-    assert assumed.fields == LISTING_FIELDS
+    assert assumed.fields == DEFAULT_LISTING_FIELDS
     assert "ForgeFeatures { name value }" in assumed.selection
     assert (configured.selection, configured.introspected) == (
         "DELETED ListingKey ListPrice",

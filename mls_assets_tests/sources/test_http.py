@@ -6,27 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from mls_assets.errors import (
-    AnswerBroken,
-    ConfigurationError,
-    SourceRefused,
-    SourceUnreachable,
-)
-from mls_assets.sources.http import Answer, HttpSession
-from mls_assets_tests.sources.servers import (
-    TOKEN,
-    FakeTime,
-    Server,
-    drop,
-    raw,
-    reply,
-)
+from mls_assets.errors import AnswerBroken, ConfigurationError, SourceRefused, SourceUnreachable
+from mls_assets.sources.transport.session import HttpAnswer, HttpSession
+from mls_assets_tests.sources.servers import TOKEN, FakeTime, Server, drop, raw, reply
 
 Sessions = Callable[..., HttpSession]
 BODY = b'{"value":[' + b",".join(b'{"ListingKey":"%d"}' % n for n in range(500)) + b"]}"
 
 
-def ask(session: HttpSession, server: Server, path: str = "/Property") -> Answer[bytes]:
+def ask(session: HttpSession, server: Server, path: str = "/Property") -> HttpAnswer[bytes]:
     return session.get(f"{server.root}{path}", read=whole)
 
 

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mls_assets.errors import ConfigurationError, SourceRefused
-from mls_assets.sources.links import Origin, follow, place, sendable, shown, target_of
+from mls_assets.sources.transport.links import (
+    Origin,
+    resolve_link,
+    sendable,
+    shown_address,
+    shown_text,
+    target_of,
+)
 
 ROOT = "https://replication.example.com/Reso/OData"
 ASKED = f"{ROOT}/Property?$top=2"
@@ -78,7 +85,7 @@ def test_the_same_origin_is_permitted_however_it_is_written(url: str):
     ],
 )
 def test_a_link_is_resolved_against_the_request(link: str, expected: str):
-    assert follow(link, ASKED, Origin.of(ROOT)) == expected
+    assert resolve_link(link, ASKED, Origin.of(ROOT)) == expected
 
 
 #: A link's query as sent by a source, and as it is asked for.
@@ -98,14 +105,14 @@ FORMS = [
 @pytest.mark.parametrize(("sent", "asked"), FORMS)
 def test_a_link_keeps_every_byte_that_can_be_sent(sent: str, asked: str):
     for link in (f"{ROOT}/Property?{sent}", f"Property?{sent}", f"?{sent}"):
-        assert follow(link, ASKED, Origin.of(ROOT)) == f"{ROOT}/Property?{asked}"
+        assert resolve_link(link, ASKED, Origin.of(ROOT)) == f"{ROOT}/Property?{asked}"
     assert sendable(asked) == asked
 
 
 def test_an_absolute_link_keeps_its_path():
     for path in ("/a/../b?t=1", "/a/./b//c?t=1", "/a%2Fb?t=1", "//b?t=1"):
         url = f"https://replication.example.com{path}"
-        assert follow(url, ASKED, Origin.of(ROOT)) == url
+        assert resolve_link(url, ASKED, Origin.of(ROOT)) == url
         assert target_of(url) == path
 
 
@@ -131,7 +138,7 @@ def test_what_is_sendable_means_what_was_written(query: str):
 )
 def test_a_link_that_readers_disagree_about_is_refused_for_the_true_reason(link: str, why: str):
     with pytest.raises(SourceRefused, match=f"holds {why} where none may be; it was not followed"):
-        follow(link, ASKED, Origin.of(ROOT))
+        resolve_link(link, ASKED, Origin.of(ROOT))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +149,7 @@ def test_a_link_that_readers_disagree_about_is_refused_for_the_true_reason(link:
     ],
 )
 def test_a_host_ends_where_the_path_query_or_fragment_begins(link: str):
-    found = follow(link, ASKED, Origin.of(ROOT))
+    found = resolve_link(link, ASKED, Origin.of(ROOT))
     assert Origin.of(ROOT).permit(found) == found
     assert target_of(found).startswith("/")
 
@@ -150,7 +157,7 @@ def test_a_host_ends_where_the_path_query_or_fragment_begins(link: str):
 @pytest.mark.parametrize("link", ["//evil.example.com/Reso", "https://evil.example.com/?a=b"])
 def test_a_link_to_elsewhere_is_refused_by_name_and_without_its_query(link: str):
     with pytest.raises(SourceRefused, match=r"leads to https://evil\.example\.com; it was not"):
-        follow(link, ASKED, Origin.of(ROOT))
+        resolve_link(link, ASKED, Origin.of(ROOT))
 
 
 @pytest.mark.parametrize(
@@ -183,12 +190,12 @@ def test_an_origin_is_shown_without_its_standard_port():
 
 
 def test_messages_show_host_and_path_only():
-    assert place("https://u:p@a.example:8443/Reso/Property?$filter=x") == (
+    assert shown_address("https://u:p@a.example:8443/Reso/Property?$filter=x") == (
         "a.example:8443/Reso/Property"
     )
 
 
 def test_foreign_text_is_shown_on_one_line_without_controls_queries_or_length():
     text = "see\nhttps://a.example/x?token=1 \x1b[31m\u202ered " + "y" * 300
-    assert shown(text).startswith("see https://a.example/x?... \\u001b[31m\\u202ered yyy")
-    assert len(shown(text)) < 230
+    assert shown_text(text).startswith("see https://a.example/x?... \\u001b[31m\\u202ered yyy")
+    assert len(shown_text(text)) < 230

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mls_assets.sources.prefetch import ahead
+from mls_assets.sources.transport.prefetch import ahead
 
 
 class Pages:

@@ -6,15 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mls_assets.errors import (
-    AnswerBroken,
-    SourceRefused,
-    SourceUnreachable,
-)
-from mls_assets.sources.odata import news_since, timestamp
-from mls_assets.sources.signals import SIGNAL_FIELDS
-from mls_assets.sources.spark import SparkClient
-from mls_assets.values import ChildSet, LookupValue, Reason, Removal, Resource
+from mls_assets.errors import AnswerBroken, SourceRefused, SourceUnreachable
+from mls_assets.model.declarations import LookupValue
+from mls_assets.model.records import ChildSet, Removal
+from mls_assets.model.resources import Reason, Resource
+from mls_assets.sources.odata.client import SparkClient
+from mls_assets.sources.odata.queries import news_since, timestamp_literal
+from mls_assets.sources.odata.signals import SIGNAL_FIELDS
 from mls_assets_tests.sources.servers import (
     TOKEN,
     Asked,
@@ -302,7 +300,7 @@ def answer_by_key(asked: Asked) -> Reply:
 def test_presence_is_asked_in_batches_that_fit_a_url(server: Server, spark: Clients):
     server.otherwise = answer_by_key
     keys = [f"{n:026d}" for n in range(120)] + [f"{n:0200d}" for n in range(60)] + ["O'Brien ü"]
-    assert spark().answering(LISTINGS, keys) == set(keys)
+    assert spark().existing_keys(LISTINGS, keys) == set(keys)
     assert all(len(asked.target) < 7_500 for asked in server.asked)
     assert max(len(keys_of_filter(asked)) for asked in server.asked) == 50
     assert server.asked[0].options["$select"] == "ListingKey"
@@ -310,12 +308,12 @@ def test_presence_is_asked_in_batches_that_fit_a_url(server: Server, spark: Clie
 
 def test_absence_is_what_a_whole_answer_does_not_hold(server: Server, spark: Clients):
     server.otherwise = lambda asked: records(listing("2"))
-    assert spark().answering(LISTINGS, ["1", "2", "2"]) == {"2"}
+    assert spark().existing_keys(LISTINGS, ["1", "2", "2"]) == {"2"}
     assert server.asked[0].options["$filter"] == "ListingKey in ('1','2')"
 
 
 def test_no_keys_are_no_request(server: Server, spark: Clients):
-    assert spark().answering(LISTINGS, []) == set()
+    assert spark().existing_keys(LISTINGS, []) == set()
     assert server.asked == []
 
 
@@ -325,8 +323,8 @@ def test_a_server_that_refuses_in_is_asked_with_eq_from_then_on(server: Server, 
 
     server.otherwise = no_in
     client = spark()
-    assert client.answering(LISTINGS, ["1", "2"]) == {"1", "2"}
-    assert client.answering(LISTINGS, ["3"]) == {"3"}
+    assert client.existing_keys(LISTINGS, ["1", "2"]) == {"1", "2"}
+    assert client.existing_keys(LISTINGS, ["3"]) == {"3"}
     assert [asked.options["$filter"] for asked in server.asked] == [
         "ListingKey in ('1','2')",
         "ListingKey eq '1' or ListingKey eq '2'",
@@ -342,27 +340,27 @@ def test_a_question_that_is_too_long_is_halved(server: Server, spark: Clients, r
         refusal if len(keys_of_filter(asked)) > 10 else answer_by_key(asked)
     )
     keys = [str(n) for n in range(50)]
-    assert spark().answering(LISTINGS, keys) == set(keys)
+    assert spark().existing_keys(LISTINGS, keys) == set(keys)
 
 
 def test_a_question_that_is_refused_in_every_form_is_an_error(server: Server, spark: Clients):
     server.otherwise = lambda asked: reply(400)
     with pytest.raises(SourceRefused, match="does not accept the question"):
-        spark().answering(LISTINGS, ["1", "2"])
+        spark().existing_keys(LISTINGS, ["1", "2"])
     assert len(server.asked) == 2
 
 
 def test_a_server_that_ignores_the_filter_proves_nothing(server: Server, spark: Clients):
     server.otherwise = lambda asked: records(listing("8"), listing("9"), next="Property?b")
     with pytest.raises(AnswerBroken, match="2 records that were not asked for"):
-        spark().answering(LISTINGS, ["1"])
+        spark().existing_keys(LISTINGS, ["1"])
     assert len(server.asked) == 1
 
 
 def test_an_unreadable_record_in_a_confirmation_proves_no_absence(server: Server, spark: Clients):
     server.otherwise = lambda asked: records({"ListingKey": 1})
     with pytest.raises(AnswerBroken, match="proves no absence"):
-        spark().answering(LISTINGS, ["1"])
+        spark().existing_keys(LISTINGS, ["1"])
 
 
 def test_records_are_fetched_again_by_key(server: Server, spark: Clients):
@@ -452,7 +450,7 @@ def test_fractions_of_the_newest_second_and_dates_in_the_future_are_no_news():
 
 
 def test_a_timestamp_has_four_digits_of_a_year():
-    assert timestamp(datetime(99, 1, 1, tzinfo=UTC)) == "0099-01-01T00:00:00Z"
+    assert timestamp_literal(datetime(99, 1, 1, tzinfo=UTC)) == "0099-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,10 @@ from mls_assets.errors import (
     SourceRefused,
     TokenRefused,
 )
-from mls_assets.sources.spark import SparkClient
-from mls_assets.sources.transport import Limits
-from mls_assets.values import Resource
-from mls_assets_tests.sources.servers import (
-    Asked,
-    Reply,
-    Server,
-    as_json,
-    listing,
-    records,
-    reply,
-)
+from mls_assets.model.resources import Resource
+from mls_assets.sources.odata.client import SparkClient
+from mls_assets.sources.transport.deadline import Limits
+from mls_assets_tests.sources.servers import Asked, Reply, Server, as_json, listing, records, reply
 
 Clients = Callable[..., SparkClient]
 SINCE = datetime(2026, 8, 1, 9, 40, 0, 999_999, tzinfo=UTC)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mls_assets.errors import AnswerBroken
-from mls_assets.sources.split import Head, head_of, instant, unpack
-from mls_assets.values import Reject
+from mls_assets.model.records import Reject
+from mls_assets.sources.transport.records import RecordHeader, header_of, instant, unpack
 
 GOOD = b'{"ListingKey":"1","Remarks":"a, [b] {c} \\"d\\""}'
 
@@ -18,10 +18,10 @@ def page(*items: bytes, before: bytes = b'"@odata.count":3,') -> bytes:
     return b"{" + before + b'"value":[' + b" , ".join(items) + b"]}"
 
 
-def heads(body: bytes) -> list[Head | Reject]:
+def heads(body: bytes) -> list[RecordHeader | Reject]:
     elements = unpack(body, ("value",)).elements
     assert elements is not None
-    return [head_of(element, "ListingKey") for element in elements]
+    return [header_of(element, "ListingKey") for element in elements]
 
 
 def test_a_record_is_kept_byte_for_byte():
@@ -29,7 +29,7 @@ def test_a_record_is_kept_byte_for_byte():
         b'{ "ListingKey" : "1",\n "Price": 1.10, "Big":123456789012345678901234567890, "E":1e400 }'
     )
     (head,) = heads(page(odd))
-    assert isinstance(head, Head)
+    assert isinstance(head, RecordHeader)
     assert head.body == odd
 
 
@@ -56,8 +56,8 @@ def test_a_record_is_kept_byte_for_byte():
 )
 def test_a_record_that_is_no_json_is_isolated_with_its_key_and_hash(bad: bytes):
     first, rejected, last = heads(page(GOOD, bad, GOOD))
-    assert isinstance(first, Head)
-    assert isinstance(last, Head)
+    assert isinstance(first, RecordHeader)
+    assert isinstance(last, RecordHeader)
     assert first.body == last.body == GOOD
     assert rejected == Reject("the record is no proper JSON", hashlib.sha256(bad).hexdigest(), "2")
 
@@ -102,7 +102,7 @@ def test_a_record_that_is_no_json_may_have_no_readable_key(bad: bytes):
 )
 def test_a_record_without_a_usable_key_is_rejected_and_not_kept(record: bytes, problem: str):
     first, rejected = heads(page(GOOD, record))
-    assert isinstance(first, Head)
+    assert isinstance(first, RecordHeader)
     assert rejected == Reject(problem, hashlib.sha256(record).hexdigest(), None)
 
 
@@ -118,13 +118,13 @@ def test_a_record_without_a_usable_key_is_rejected_and_not_kept(record: bytes, p
 )
 def test_a_key_is_never_altered(token: bytes, key: str):
     (head,) = heads(page(b'{"ListingKey":' + token + b"}"))
-    assert isinstance(head, Head)
+    assert isinstance(head, RecordHeader)
     assert head.key == key
 
 
 def test_of_a_member_given_twice_the_last_one_counts():
     (head,) = heads(page(b'{"ListingKey":"1","ListingKey":"2"}'))
-    assert isinstance(head, Head)
+    assert isinstance(head, RecordHeader)
     assert head.key == "2"
 
 
@@ -223,4 +223,4 @@ def test_any_damage_is_a_broken_answer_or_stays_in_its_record(
     except AnswerBroken:
         return
     for head in found:
-        assert isinstance(head, Head | Reject)
+        assert isinstance(head, RecordHeader | Reject)

@@ -10,14 +10,9 @@ import pytest
 import requests
 import urllib3
 
-from mls_assets.errors import (
-    AnswerBroken,
-    SourceError,
-    SourceRefused,
-    SourceUnreachable,
-)
-from mls_assets.sources.http import Answer, HttpSession
-from mls_assets.sources.transport import Limits, failure_of
+from mls_assets.errors import AnswerBroken, SourceError, SourceRefused, SourceUnreachable
+from mls_assets.sources.transport.deadline import Limits, network_failure
+from mls_assets.sources.transport.session import HttpAnswer, HttpSession
 from mls_assets_tests.sources.servers import (
     TOKEN,
     FakeTime,
@@ -36,7 +31,7 @@ Sessions = Callable[..., HttpSession]
 BODY = b'{"value":[' + b",".join(b'{"ListingKey":"%d"}' % n for n in range(500)) + b"]}"
 
 
-def ask(session: HttpSession, server: Server, path: str = "/Property") -> Answer[bytes]:
+def ask(session: HttpSession, server: Server, path: str = "/Property") -> HttpAnswer[bytes]:
     return session.get(f"{server.root}{path}", read=whole)
 
 
@@ -197,7 +192,7 @@ def test_https_spoken_to_a_plain_port_is_refused_at_once(server: Server, time: F
     ],
 )
 def test_a_transport_error_is_put_into_words(error: Exception, reason: str, lasting: bool):
-    failure = failure_of(error)
+    failure = network_failure(error)
     assert (failure.reason, failure.lasting) == (reason, lasting)
 
 

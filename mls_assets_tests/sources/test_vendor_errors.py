@@ -14,10 +14,10 @@ from mls_assets.errors import (
     SourceUnreachable,
     TokenRefused,
 )
-from mls_assets.sources.effort import Effort, TryAgain
-from mls_assets.sources.http import HttpSession
-from mls_assets.sources.transport import Limits
-from mls_assets.sources.vendor_errors import QuestionRefused, classify, pause_told
+from mls_assets.sources.transport.deadline import Limits
+from mls_assets.sources.transport.retry import RetryableError, RetryState
+from mls_assets.sources.transport.session import HttpSession
+from mls_assets.sources.transport.vendor_errors import QuestionRefused, classify, retry_after
 from mls_assets_tests.sources.servers import FakeTime, Reply, Server, as_json, drop, reply
 
 Sessions = Callable[..., HttpSession]
@@ -253,14 +253,14 @@ def test_mixed_failures_are_all_remembered(server: Server, session: Sessions):
 
 
 def test_patience_of_days_is_no_trouble(time: FakeTime):
-    failure = TryAgain("503", SourceUnreachable("it answered 503"))
+    failure = RetryableError("503", SourceUnreachable("it answered 503"))
     state = RetryCallState(Retrying(), None, (), {})
-    state.set_exception((TryAgain, failure, None))
-    effort = Effort(1e6, Limits(), time.clock)
+    state.set_exception((RetryableError, failure, None))
+    retries = RetryState(1e6, Limits(), time.clock)
     for _ in range(5000):
-        effort.note(failure)
-    assert 30 <= effort.pause(state) <= 60
-    assert not effort.is_spent(state)
+        retries.note(failure)
+    assert 30 <= retries.pause(state) <= 60
+    assert not retries.is_spent(state)
 
 
 @pytest.mark.parametrize(
@@ -291,4 +291,4 @@ def test_a_message_is_cut_and_cleaned():
 
 def test_a_date_is_counted_from_the_servers_clock():
     told = {"Retry-After": "Mon, 03 Aug 2026 12:00:10 GMT"}
-    assert pause_told(told, datetime(2026, 8, 3, 12, tzinfo=UTC), 900) == 10
+    assert retry_after(told, datetime(2026, 8, 3, 12, tzinfo=UTC), 900) == 10

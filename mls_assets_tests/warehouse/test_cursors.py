@@ -5,11 +5,13 @@ from dataclasses import fields
 import pytest
 
 from mls_assets.errors import ConfigurationError, FeedBusy
-from mls_assets.values import Resource, Source
-from mls_assets.warehouse import FeedState, Walk, Warehouse, cursors, origins, publication
-from mls_assets.warehouse.cursors import ENDED
-from mls_assets.warehouse.raw_schema import RAW_TABLES
-from mls_assets.warehouse.schema import FEEDS
+from mls_assets.model.resources import Resource, Source
+from mls_assets.warehouse import FeedState, Walk, Warehouse
+from mls_assets.warehouse.landing import cursors, origins
+from mls_assets.warehouse.landing.cursors import ENDED
+from mls_assets.warehouse.publication import publication
+from mls_assets.warehouse.schema.raw_tables import RAW_TABLES
+from mls_assets.warehouse.schema.tables import FEEDS
 from mls_assets_tests.warehouse.world import FEED, MINUTE, NOON, land, merge_all, page
 
 PROPERTY = Resource.PROPERTY
@@ -127,7 +129,7 @@ def test_a_poll_without_news_changes_nothing_for_readers(warehouse: Warehouse):
     with warehouse.write() as con:
         cursors.succeed(con, FEED, PROPERTY, cursor="c1", at=NOON)
     target = warehouse.path.with_name("mls.duckdb")
-    publication.publish(warehouse, target, run_id="run-1")
+    publication.write_published(warehouse, target, run_id="run-1")
     with warehouse.write() as con:
         land(con, page())
         cursors.succeed(con, FEED, PROPERTY, cursor="c2", at=NOON + MINUTE)
@@ -139,18 +141,21 @@ def test_a_poll_without_news_changes_nothing_for_readers(warehouse: Warehouse):
 def test_a_feed_stays_with_the_source_it_was_filled_from(warehouse: Warehouse):
     spark = (Source.SPARK, "https://one.example/Reso/OData")
     with warehouse.write() as con:
-        assert origins.claim(con, FEED, *spark, PROPERTY, "q1") == "new"
-        assert origins.claim(con, FEED, *spark, PROPERTY, "q1") == "same"
-        assert origins.claim(con, FEED, *spark, Resource.MEMBER, "q1") == "new"
-        assert origins.claim(con, FEED, *spark, PROPERTY, "q2") == "asked_otherwise"
-        assert origins.claim(con, FEED, *spark, PROPERTY, "q2") == "same"
+        assert origins.bind_origin(con, FEED, *spark, PROPERTY, "q1") == "new"
+        assert origins.bind_origin(con, FEED, *spark, PROPERTY, "q1") == "same"
+        assert origins.bind_origin(con, FEED, *spark, Resource.MEMBER, "q1") == "new"
+        assert origins.bind_origin(con, FEED, *spark, PROPERTY, "q2") == "asked_otherwise"
+        assert origins.bind_origin(con, FEED, *spark, PROPERTY, "q2") == "same"
         land(con, page())
         with pytest.raises(ConfigurationError, match="mls-assets erase spark/default --yes"):
-            origins.claim(con, FEED, Source.SPARK, "https://two.example", PROPERTY, "q2")
+            origins.bind_origin(con, FEED, Source.SPARK, "https://two.example", PROPERTY, "q2")
         assert origins.source_of(con, FEED) is Source.SPARK
         assert origins.source_of(con, "forge/armls") is Source.FORGE
-        origins.forget(con, FEED)
-        assert origins.claim(con, FEED, Source.SPARK, "https://two.example", PROPERTY, "q") == "new"
+        origins.forget_origin(con, FEED)
+        assert (
+            origins.bind_origin(con, FEED, Source.SPARK, "https://two.example", PROPERTY, "q")
+            == "new"
+        )
 
 
 @pytest.mark.parametrize(
@@ -168,12 +173,12 @@ def test_an_address_is_the_same_however_it_is_spelt(
 ):
     stored = "select origin from raw.origins"
     with warehouse.write() as con:
-        origins.claim(con, FEED, Source.SPARK, known, PROPERTY, "q")
+        origins.bind_origin(con, FEED, Source.SPARK, known, PROPERTY, "q")
         first = con.execute(stored).fetchall()
         # one that was stored before addresses were compared like this
         con.execute("update raw.origins set origin = ?", [known])
         land(con, page("a"))
-        assert origins.claim(con, FEED, Source.SPARK, configured, PROPERTY, "q") == "same"
+        assert origins.bind_origin(con, FEED, Source.SPARK, configured, PROPERTY, "q") == "same"
         assert con.execute(stored).fetchall() == first
 
 
@@ -188,17 +193,25 @@ def test_an_address_is_the_same_however_it_is_spelt(
 )
 def test_another_path_port_or_scheme_is_another_source(warehouse: Warehouse, other: str):
     with warehouse.write() as con:
-        origins.claim(con, FEED, Source.SPARK, "https://one.example/Reso/OData", PROPERTY, "q")
+        origins.bind_origin(
+            con, FEED, Source.SPARK, "https://one.example/Reso/OData", PROPERTY, "q"
+        )
         land(con, page("a"))
         with pytest.raises(ConfigurationError, match="was filled from"):
-            origins.claim(con, FEED, Source.SPARK, other, PROPERTY, "q")
+            origins.bind_origin(con, FEED, Source.SPARK, other, PROPERTY, "q")
 
 
 def test_a_source_that_never_answered_gives_way_to_another(warehouse: Warehouse):
     with warehouse.write() as con:
-        assert origins.claim(con, FEED, Source.SPARK, "https://one.exmaple", PROPERTY, "q") == "new"
+        assert (
+            origins.bind_origin(con, FEED, Source.SPARK, "https://one.exmaple", PROPERTY, "q")
+            == "new"
+        )
         land(con, page("a", feed="spark/other"))
-        assert origins.claim(con, FEED, Source.SPARK, "https://one.example", PROPERTY, "q") == "new"
+        assert (
+            origins.bind_origin(con, FEED, Source.SPARK, "https://one.example", PROPERTY, "q")
+            == "new"
+        )
         assert con.execute("select feed, origin from raw.origins").fetchall() == [
             (FEED, "https://one.example")
         ]

@@ -2,8 +2,9 @@
 
 from datetime import date, timedelta
 
-from mls_assets.values import Resource
-from mls_assets.warehouse import Warehouse, figures
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.publication import figures
 from mls_assets_tests.warehouse.world import FEED, MINUTE, NOON, gone, land, page
 
 

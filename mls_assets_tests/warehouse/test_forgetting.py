@@ -7,17 +7,13 @@ from typing import Any
 import pytest
 
 from mls_assets.errors import WarehouseRefused
-from mls_assets.values import Resource
-from mls_assets.warehouse import (
-    Warehouse,
-    arrow,
-    compaction,
-    cursors,
-    erasure,
-    publication,
-    sweeps,
-)
-from mls_assets.warehouse.files import WarehouseFault
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse, sweeps
+from mls_assets.warehouse.landing import cursors
+from mls_assets.warehouse.publication import compaction, publication
+from mls_assets.warehouse.removals import erasure
+from mls_assets.warehouse.storage import arrow
+from mls_assets.warehouse.storage.files import WarehouseFault
 from mls_assets_tests.warehouse.world import (
     FEED,
     NOON,
@@ -48,14 +44,14 @@ def test_removed_bytes_leave_the_published_file_and_after_compaction_the_warehou
     secret = record("a", Remarks=CANARY, Bad=CANARY)
     neighbours = [record(f"b{number}", Remarks=f"quiet street {number}") for number in range(50)]
     bring(warehouse, page(secret, *neighbours, photos("a", "m1", MediaURL=CANARY)))
-    publication.publish(warehouse, target, run_id="run-1")
+    publication.write_published(warehouse, target, run_id="run-1")
     assert _files_with(folder, CANARY.encode()) == {"warehouse.duckdb", "mls.duckdb"}
     assert _files_with(folder, arrow.packed(secret.body)) == {"warehouse.duckdb"}
     bring(warehouse, page(gone("a")))
     assert "warehouse.duckdb" in _files_with(folder, CANARY.encode()), "in free space"
-    publication.publish(warehouse, target, run_id="run-2")
+    publication.write_published(warehouse, target, run_id="run-2")
     assert _files_with(folder, CANARY.encode()) == {"warehouse.duckdb"}
-    done = compaction.compact(warehouse, run_id="run-3")
+    done = compaction.rewrite_file(warehouse, run_id="run-3")
     assert done.scrubbed == 1
     assert _files_with(folder, CANARY.encode()) == set()
     assert _files_with(folder, arrow.packed(secret.body)) == set()
@@ -70,7 +66,7 @@ def test_compaction_keeps_every_row_and_sets_the_time_once(warehouse: Warehouse)
             for table in warehouse.schema.tables
             if table.name not in ("deletion_ledger", "raw.meta")
         }
-    done = compaction.compact(warehouse, run_id="run-1")
+    done = compaction.rewrite_file(warehouse, run_id="run-1")
     assert done.scrubbed == 1
     assert done.bytes_after == warehouse.path.stat().st_size
     query = "select event, raw_scrubbed_at from deletion_ledger order by entry_id"
@@ -81,7 +77,7 @@ def test_compaction_keeps_every_row_and_sets_the_time_once(warehouse: Warehouse)
         assert (removed, restored, never) == ("removed", "restored", None)
         assert publication.changed_since_publication(con, warehouse.path.with_name("mls.duckdb"))
         assert land(con, page("a", "c")).page_id == 4
-    assert compaction.compact(warehouse, run_id="run-2").scrubbed == 0
+    assert compaction.rewrite_file(warehouse, run_id="run-2").scrubbed == 0
     with warehouse.read() as con:
         assert con.execute(query).fetchall()[0] == (removed, scrubbed_at)
     assert not warehouse.fresh.exists()
@@ -95,7 +91,7 @@ def test_a_compaction_that_fails_leaves_the_warehouse_as_it_was(
         numbers = itertools.count()
         patched.setattr(compaction, "scalar", lambda *_: next(numbers))
         with pytest.raises(WarehouseFault, match="Compaction copied"):
-            compaction.compact(warehouse, run_id="run-1")
+            compaction.rewrite_file(warehouse, run_id="run-1")
     assert not warehouse.fresh.exists()
     with warehouse.read() as con:
         assert con.execute("select raw_scrubbed_at from deletion_ledger").fetchall() == [(None,)]
@@ -113,11 +109,11 @@ def test_erasing_a_feed_takes_everything_of_it_and_nothing_of_others(warehouse: 
     with warehouse.write() as con:
         land(con, page("only landed", resource=Resource.OFFICE))
         cursors.begin_walk(con, FEED, Resource.PROPERTY, "update", started_at=NOON)
-        sweeps.begin(con, "s1", FEED, Resource.PROPERTY, NOON, "run-1")
-        sweeps.stage(con, "s1", ["a"])
-        sweeps.stage(con, "s1/again", ["a"])
-        sweeps.note(con, "s1", changed_keys=["a"])
-        done = erasure.erase(con, FEED, "run-9")
+        sweeps.begin_sweep(con, "s1", FEED, Resource.PROPERTY, NOON, "run-1")
+        sweeps.stage_keys(con, "s1", ["a"])
+        sweeps.stage_keys(con, "s1/again", ["a"])
+        sweeps.update_sweep(con, "s1", changed_keys=["a"])
+        done = erasure.erase_feed(con, FEED, "run-9")
         assert done.ledger_entries == 5
         assert done.tables["listings"] == 2
         assert done.tables["raw.records"] == 5
@@ -126,7 +122,7 @@ def test_erasing_a_feed_takes_everything_of_it_and_nothing_of_others(warehouse: 
         assert [state.feed for state in cursors.states(con)] == ["spark/other"]
         assert keys_in(con, "listings") == ["a"]
         assert keys_in(con, "raw.sweep_keys", "record_key") == []
-        row = sweeps.get(con, "s1")
+        row = sweeps.sweep_as_dict(con, "s1")
         assert row is not None
         assert row["changed_keys"] == []
         assert row["verdict"] == "void"
@@ -142,20 +138,20 @@ def test_erasing_a_feed_takes_everything_of_it_and_nothing_of_others(warehouse: 
             ]
         }
         assert ("armls",) in con.execute("select distinct mls from deletion_ledger").fetchall()
-        assert erasure.erase(con, FEED, "run-9").ledger_entries == 0
+        assert erasure.erase_feed(con, FEED, "run-9").ledger_entries == 0
 
 
 def test_erasing_a_feed_leaves_verdicts_and_the_sweeps_of_others_alone(warehouse: Warehouse):
     other = "spark/other"
     with warehouse.write() as con:
-        sweeps.begin(con, "proven", FEED, Resource.PROPERTY, NOON, "run-1")
-        sweeps.close(con, "proven", verdict="reconciled", explanation="Equal.")
-        sweeps.begin(con, "others", other, Resource.PROPERTY, NOON, "run-1")
-        sweeps.stage(con, "others", ["a"])
-        sweeps.stage(con, "others/again", ["a"])
-        sweeps.begin(con, "broken off", FEED, Resource.PROPERTY, NOON, "run-1")
-        sweeps.begin(con, "agents", FEED, Resource.MEMBER, NOON, "run-1")
-        erasure.erase(con, FEED, "run-9")
+        sweeps.begin_sweep(con, "proven", FEED, Resource.PROPERTY, NOON, "run-1")
+        sweeps.close_sweep(con, "proven", verdict="reconciled", explanation="Equal.")
+        sweeps.begin_sweep(con, "others", other, Resource.PROPERTY, NOON, "run-1")
+        sweeps.stage_keys(con, "others", ["a"])
+        sweeps.stage_keys(con, "others/again", ["a"])
+        sweeps.begin_sweep(con, "broken off", FEED, Resource.PROPERTY, NOON, "run-1")
+        sweeps.begin_sweep(con, "agents", FEED, Resource.MEMBER, NOON, "run-1")
+        erasure.erase_feed(con, FEED, "run-9")
         assert dict(con.execute("select sweep_id, verdict from sweeps").fetchall()) == {
             "proven": "reconciled",
             "others": "running",
@@ -170,13 +166,13 @@ def test_a_removal_is_unproven_until_both_files_are_without_it(warehouse: Wareho
     target = warehouse.path.with_name("mls.duckdb")
     with warehouse.write() as con:
         assert erasure.unproven(con, FEED) == 0
-        erasure.erase(con, FEED, "run-9")
+        erasure.erase_feed(con, FEED, "run-9")
         assert erasure.unproven(con, FEED) == 1
         assert erasure.unproven(con, "spark/other") == 0
-    publication.publish(warehouse, target, run_id="run-9")
+    publication.write_published(warehouse, target, run_id="run-9")
     with warehouse.read() as con:
         assert erasure.unproven(con, FEED) == 1
-    compaction.compact(warehouse, run_id="run-9")
+    compaction.rewrite_file(warehouse, run_id="run-9")
     with warehouse.read() as con:
         assert erasure.unproven(con, FEED) == 0
 
@@ -186,4 +182,4 @@ def test_a_warehouse_that_was_moved_aside_is_refused_by_name_not_made_anew_over_
 ):
     warehouse.path.write_bytes(b"")
     with pytest.raises(WarehouseRefused, match="restore a backup"):
-        compaction.compact(warehouse, run_id="run-1")
+        compaction.rewrite_file(warehouse, run_id="run-1")

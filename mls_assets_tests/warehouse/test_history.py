@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from mls_assets.values import Reason, Resource
-from mls_assets.warehouse import Warehouse, cursors, hiding, merging, publication
+from mls_assets.model.resources import Reason, Resource
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.landing import cursors
+from mls_assets.warehouse.publication import publication
+from mls_assets.warehouse.removals import hiding
+from mls_assets.warehouse.tables import merging
 from mls_assets_tests.warehouse.world import (
     FEED,
     MINUTE,
@@ -151,8 +155,8 @@ def test_a_removed_listing_is_named_by_no_other_ones_history(warehouse: Warehous
     downloaded(warehouse, ("a", {**PLACE, "StandardStatus": "Expired"}))
     updated(warehouse, ("b", {**PLACE, "StandardStatus": "Active"}))
     with warehouse.write() as con:
-        hiding.hide(con, FEED, Resource.PROPERTY, ["a"])
-    published = publication.publish(warehouse, tmp_path / "mls.duckdb", run_id="run-1")
+        hiding.hide_keys(con, FEED, Resource.PROPERTY, ["a"])
+    published = publication.write_published(warehouse, tmp_path / "mls.duckdb", run_id="run-1")
     assert published.rows["listing_events"] == 1
     bring(warehouse, page(gone("a", Reason.TOMBSTONE), at=LATER))
     assert [event for event, _, _ in events(warehouse)] == ["new"]
@@ -242,6 +246,6 @@ def test_readers_do_not_see_the_history_of_a_listing_that_is_hidden(
     downloaded(warehouse, ("a", {"ListPrice": 1.0}), ("b", {"ListPrice": 1.0}))
     updated(warehouse, ("a", {"ListPrice": 2.0}), ("b", {"ListPrice": 3.0}))
     with warehouse.write() as con:
-        hiding.hide(con, FEED, Resource.PROPERTY, ["a"])
-    published = publication.publish(warehouse, tmp_path / "mls.duckdb", run_id="run-1")
+        hiding.hide_keys(con, FEED, Resource.PROPERTY, ["a"])
+    published = publication.write_published(warehouse, tmp_path / "mls.duckdb", run_id="run-1")
     assert published.rows["listing_events"] == 1

@@ -9,9 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from mls_assets.values import Resource
-from mls_assets.warehouse import Warehouse, compaction, cursors, invariants, publication
-from mls_assets.warehouse.queries import scalar
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.landing import cursors
+from mls_assets.warehouse.publication import compaction, invariants, publication
+from mls_assets.warehouse.storage.queries import scalar
 from mls_assets_tests.warehouse.world import (
     FEED,
     bring,
@@ -28,7 +30,10 @@ from mls_assets_tests.warehouse.world import (
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mls_assets.warehouse import compaction, cursors, files, landing, merging, publication
+from mls_assets.warehouse.publication import compaction, publication
+from mls_assets.warehouse.landing import cursors, landing
+from mls_assets.warehouse.storage import files
+from mls_assets.warehouse.tables import merging
 from mls_assets_tests.warehouse.world import *
 
 def die(*_, **__):
@@ -93,7 +98,7 @@ def test_a_publication_killed_anywhere_leaves_a_whole_file_and_no_litter(
 ):
     target = tmp_path / "mls.duckdb"
     bring(warehouse, page("a"))
-    publication.publish(warehouse, target, run_id="run-1")
+    publication.write_published(warehouse, target, run_id="run-1")
     bring(warehouse, page("b"), page(gone("a")))
     if moment == "last settle":
         kill = (
@@ -102,13 +107,13 @@ def test_a_publication_killed_anywhere_leaves_a_whole_file_and_no_litter(
         )
     else:
         kill = f"publication.{moment} = die\n"
-    _killed(tmp_path, kill + "publication.publish(warehouse, target, run_id='run-2')")
+    _killed(tmp_path, kill + "publication.write_published(warehouse, target, run_id='run-2')")
     keys, seen_at = _published(target)
     in_place = moment == "last settle"
     assert keys == (["b"] if in_place else ["a"])
     with warehouse.read() as con:
         assert scalar(con, "select published_at from deletion_ledger") is None
-    publication.publish(warehouse, target, run_id="run-3")
+    publication.write_published(warehouse, target, run_id="run-3")
     keys, stays = _published(target)
     assert keys == ["b"]
     assert stays is not None
@@ -128,10 +133,12 @@ def test_a_compaction_killed_anywhere_leaves_the_old_file_and_no_litter(
     warehouse: Warehouse, tmp_path: Path, moment: str
 ):
     bring(warehouse, page("a", "b"), page(gone("a")))
-    _killed(tmp_path, f"compaction.{moment} = die\ncompaction.compact(warehouse, run_id='run-1')")
+    _killed(
+        tmp_path, f"compaction.{moment} = die\ncompaction.rewrite_file(warehouse, run_id='run-1')"
+    )
     assert warehouse.fresh.exists()
     with warehouse.read() as con:
         assert keys_in(con, "listings") == ["b"]
         assert scalar(con, "select raw_scrubbed_at from deletion_ledger") is None
     assert not warehouse.fresh.exists()
-    assert compaction.compact(warehouse, run_id="run-2").scrubbed == 1
+    assert compaction.rewrite_file(warehouse, run_id="run-2").scrubbed == 1

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mls_assets.values import RawRecord, Reason, Reject, Removal, Resource, Untold
-from mls_assets.warehouse import Warehouse, child_sets, cursors, landing, unasked
-from mls_assets.warehouse.arrow import digest_of
-from mls_assets.warehouse.landing import Landing
-from mls_assets.warehouse.versions import Stored, judge
+from mls_assets.model.records import RawRecord, Reject, Removal, UntoldCollection
+from mls_assets.model.resources import Reason, Resource
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.landing import child_sets, cursors, landing
+from mls_assets.warehouse.landing.landing import Landing
+from mls_assets.warehouse.landing.versions import StoredVersion, sort_records
+from mls_assets.warehouse.removals import unasked
+from mls_assets.warehouse.storage.arrow import digest_of
 from mls_assets_tests.warehouse.world import (
     FEED,
     MINUTE,
@@ -73,13 +76,13 @@ def test_of_a_key_that_comes_twice_in_a_page_the_last_counts(warehouse: Warehous
 
 @given(st.permutations([record("a", NOON + n * MINUTE, n=n) for n in range(5)]))
 def test_in_whatever_order_versions_come_the_newest_stays(versions: list[RawRecord]):
-    stored: dict[str, Stored] = {}
+    stored: dict[str, StoredVersion] = {}
     kept = None
     for version in versions:
-        judged = judge([version], stored, now=NOON + 9 * MINUTE)
+        judged = sort_records([version], stored, now=NOON + 9 * MINUTE)
         for taken in judged.new + judged.changed:
             kept = taken
-            stored["a"] = Stored(digest_of(taken.body), taken.modified_at)
+            stored["a"] = StoredVersion(digest_of(taken.body), taken.modified_at)
     assert kept == record("a", NOON + 4 * MINUTE, n=4)
 
 
@@ -118,7 +121,7 @@ def test_a_child_set_lands_only_with_its_listing(warehouse: Warehouse):
         assert land(con, page("a", photos("a", "1"), photos("b", "2"))).children == 1
         assert land(con, page(photos("a", "1"))).children == 0, "the same again"
         assert land(con, page(photos("a"))).children == 1, "an empty set is a set"
-        assert child_sets.stored(con, FEED, ["a", "b"]) == {"a": {Resource.MEDIA}}
+        assert child_sets.stored_child_sets(con, FEED, ["a", "b"]) == {"a": {Resource.MEDIA}}
 
 
 def test_a_collection_that_comes_cut_after_it_was_left_out_is_cut_and_waits_behind_others(
@@ -126,23 +129,23 @@ def test_a_collection_that_comes_cut_after_it_was_left_out_is_cut_and_waits_behi
 ):
     media = {Resource.MEDIA}
     with warehouse.write() as con:
-        land(con, page("a", "b", untold=(Untold("a", Resource.MEDIA),)))
+        land(con, page("a", "b", untold=(UntoldCollection("a", Resource.MEDIA),)))
         assert child_sets.cut(con, FEED, media, 9) == []
         for minutes, key in enumerate("abab"):
-            cut = Untold(key, Resource.MEDIA, cut=True)
+            cut = UntoldCollection(key, Resource.MEDIA, cut=True)
             land(con, page(untold=(cut,), at=NOON + minutes * MINUTE))
-        land(con, page(untold=(Untold("a", Resource.MEDIA),), at=NOON + 9 * MINUTE))
+        land(con, page(untold=(UntoldCollection("a", Resource.MEDIA),), at=NOON + 9 * MINUTE))
         assert child_sets.cut(con, FEED, media, 9) == [
             ("b", Resource.MEDIA),
             ("a", Resource.MEDIA),
         ]
-        land(con, page(untold=(Untold("a", Resource.ROOMS, cut=True),), at=NOON))
+        land(con, page(untold=(UntoldCollection("a", Resource.ROOMS, cut=True),), at=NOON))
         assert child_sets.cut(con, FEED, media, 1) == [("b", Resource.MEDIA)]
 
 
 def test_what_is_not_asked_for_any_more_is_not_waited_for_either(warehouse: Warehouse):
     with warehouse.write() as con:
-        cut = [Untold("a", child, cut=True) for child in (Resource.MEDIA, Resource.ROOMS)]
+        cut = [UntoldCollection("a", child, cut=True) for child in (Resource.MEDIA, Resource.ROOMS)]
         land(con, page("a", untold=tuple(cut)))
         unasked.drop_children(con, FEED, {Resource.MEDIA})
         assert con.execute("select resource from raw.untold").fetchall() == [("Media",)]
@@ -153,7 +156,7 @@ def test_a_stale_record_brings_no_children_and_a_removed_one_neither(warehouse: 
         land(con, page(record("a", NOON + MINUTE), "b"))
         stale = page(record("a"), photos("a", "1"), gone("b"), photos("b", "2"))
         assert land(con, stale).children == 0
-        assert child_sets.stored(con, FEED, ["a", "b"]) == {}
+        assert child_sets.stored_child_sets(con, FEED, ["a", "b"]) == {}
 
 
 def test_a_page_removes_what_it_says_and_a_return_is_entered(warehouse: Warehouse):

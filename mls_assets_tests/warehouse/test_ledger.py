@@ -3,11 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from mls_assets.values import Reason, Reject, Resource, Source
-from mls_assets.warehouse import Warehouse, counters, cursors, ledger
-from mls_assets.warehouse.ddl import column_list
-from mls_assets.warehouse.queries import Connection, rows
-from mls_assets.warehouse.schema import LEDGER
+from mls_assets.model.records import Reject
+from mls_assets.model.resources import Reason, Resource, Source
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.landing import cursors
+from mls_assets.warehouse.removals import ledger
+from mls_assets.warehouse.schema import counters
+from mls_assets.warehouse.schema.ddl import column_list
+from mls_assets.warehouse.schema.tables import LEDGER
+from mls_assets.warehouse.storage.queries import Connection, rows
 from mls_assets_tests.warehouse.world import (
     FEED,
     MINUTE,
@@ -28,7 +32,7 @@ CANARY = "the-house-with-the-blue-door"
 
 
 def _remove(con: Connection, *keys: str, feed: str = FEED, **options: Resource) -> int:
-    return ledger.remove(
+    return ledger.remove_keys(
         con,
         feed=feed,
         source=Source.SPARK,

@@ -5,9 +5,13 @@ import json
 import polars as pl
 import pytest
 
-from mls_assets.values import Reject, Resource
-from mls_assets.warehouse import Warehouse, cursors, invariants, merging
-from mls_assets.warehouse.queries import Connection
+from mls_assets.model.records import Reject
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.landing import cursors
+from mls_assets.warehouse.publication import invariants
+from mls_assets.warehouse.storage.queries import Connection
+from mls_assets.warehouse.tables import merging
 from mls_assets_tests.warehouse.world import (
     FEED,
     MINUTE,
@@ -28,7 +32,7 @@ from mls_assets_tests.warehouse.world import (
 
 
 def _pending(con: Connection, **bounds: int) -> merging.Pending:
-    pending = merging.pending(con, FEED, Resource.PROPERTY, **bounds)
+    pending = merging.pending_records(con, FEED, Resource.PROPERTY, **bounds)
     assert pending is not None
     return pending
 
@@ -47,7 +51,7 @@ def test_whole_pages_wait_in_order_within_the_bounds(warehouse: Warehouse):
         merge(con, by_records)
         assert [entry.key for entry in _pending(con).records] == ["e", "f"]
         merge_all(con)
-        assert merging.pending(con, FEED, Resource.PROPERTY) is None
+        assert merging.pending_records(con, FEED, Resource.PROPERTY) is None
 
 
 def test_a_merge_replaces_rows_and_counts_them(warehouse: Warehouse):
@@ -101,7 +105,7 @@ def test_children_that_come_in_the_record_itself_are_replaced_with_it(warehouse:
         media = pl.DataFrame(rows, schema=schema).with_columns(
             pl.col("landed_at").str.to_datetime(time_unit="us", time_zone="UTC")
         )
-        merging.merge(
+        merging.merge_batch(
             con,
             FEED,
             Resource.PROPERTY,
@@ -136,13 +140,13 @@ def test_children_and_open_houses_are_told_the_mls_of_their_listing(warehouse: W
     bring(warehouse, page(record("a", mls="armls"), "b"))
     with warehouse.write() as con:
         land(con, page(photos("a", "1")))
-        assert merging.mls_of(con, FEED, _pending(con)) == {"a": "armls"}
+        assert merging.mls_of_listings(con, FEED, _pending(con)) == {"a": "armls"}
         house = record("oh", ListingKey="a")
         odd = record("odd", ListingKey=["a"])
         land(con, page(house, odd, resource=Resource.OPEN_HOUSE))
-        pending = merging.pending(con, FEED, Resource.OPEN_HOUSE)
+        pending = merging.pending_records(con, FEED, Resource.OPEN_HOUSE)
         assert pending is not None
-        assert merging.mls_of(con, FEED, pending) == {"a": "armls"}
+        assert merging.mls_of_listings(con, FEED, pending) == {"a": "armls"}
 
 
 def test_a_batch_is_merged_as_a_whole_or_not_at_all(warehouse: Warehouse):

@@ -7,9 +7,11 @@ from typing import Any
 
 import duckdb
 
-from mls_assets.values import Resource
-from mls_assets.warehouse import Warehouse, counters, open_houses
-from mls_assets.warehouse.publication import publish
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.publication.publication import write_published
+from mls_assets.warehouse.schema import counters
+from mls_assets.warehouse.tables import open_houses
 from mls_assets_tests.warehouse.world import FEED, bring, page, record
 
 STATES = {"AZ": "America/Phoenix", "NY": "America/New_York"}
@@ -94,7 +96,7 @@ def test_readers_find_what_is_to_come_with_its_local_times(warehouse: Warehouse,
     held(warehouse, "soon", "AZ", OpenHouseStartTime=soon, OpenHouseEndTime=soon)
     localised(warehouse, {FEED: None})
     target = tmp_path / "mls.duckdb"
-    publish(warehouse, target, run_id="r")
+    write_published(warehouse, target, run_id="r")
     with duckdb.connect(str(target), read_only=True) as con:
         found = con.execute(
             'select "OpenHouseKey", starts_local, "City" from open_houses_upcoming'

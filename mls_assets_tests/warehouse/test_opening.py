@@ -13,11 +13,14 @@ import duckdb
 import pytest
 
 from mls_assets.errors import WarehouseBusy, WarehouseRefused
-from mls_assets.values import Column, Resource
-from mls_assets.warehouse import Warehouse, counters, ddl, merging, sweeps
-from mls_assets.warehouse.compaction import compact
-from mls_assets.warehouse.files import DiskFull, WarehouseFault, ensure_space
-from mls_assets.warehouse.queries import Connection, scalar
+from mls_assets.model.declarations import Column
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse, sweeps
+from mls_assets.warehouse.publication.compaction import rewrite_file
+from mls_assets.warehouse.schema import counters, ddl
+from mls_assets.warehouse.storage.files import DiskFull, WarehouseFault, ensure_space
+from mls_assets.warehouse.storage.queries import Connection, scalar
+from mls_assets.warehouse.tables import merging
 from mls_assets_tests.warehouse.world import (
     BRIEF_COLUMNS,
     FEED,
@@ -50,10 +53,10 @@ def test_the_first_use_makes_every_declared_table_with_its_comments(tmp_path: Pa
 
 def test_a_transaction_that_raises_leaves_nothing_and_lets_go(warehouse: Warehouse):
     with pytest.raises(KeyError), warehouse.write() as con:
-        counters.take(con, "page_id", 5)
+        counters.take_numbers(con, "page_id", 5)
         raise KeyError
     with warehouse.write() as con:
-        assert counters.take(con, "page_id") == 1
+        assert counters.take_numbers(con, "page_id") == 1
 
 
 def test_whoever_waits_too_long_is_told_who_holds_it(warehouse: Warehouse, tmp_path: Path):
@@ -74,7 +77,7 @@ def test_whoever_waits_too_long_is_told_who_holds_it(warehouse: Warehouse, tmp_p
 def test_threads_of_one_process_take_turns(warehouse: Warehouse):
     def count() -> None:
         with warehouse.write() as con:
-            counters.take(con, "page_id")
+            counters.take_numbers(con, "page_id")
 
     threads = [threading.Thread(target=count) for _ in range(6)]
     for thread in threads:
@@ -128,7 +131,7 @@ def test_a_file_that_was_opened_by_hand_is_waited_for_and_then_named(
         pass
     threading.Timer(0.1, by_hand.stdin.close).start()
     with warehouse.write() as con:
-        counters.take(con, "page_id")
+        counters.take_numbers(con, "page_id")
     by_hand.wait()
     by_hand.stdout.close()
 
@@ -225,7 +228,7 @@ def test_columns_that_a_newer_dictionary_brings_are_added_and_filled_again(
         assert con.execute('select "ListingKey", "NewField" from listings').fetchall() == [
             ("a", None)
         ]
-        pending = merging.pending(con, FEED, Resource.PROPERTY)
+        pending = merging.pending_records(con, FEED, Resource.PROPERTY)
     assert pending is not None
     assert [record.key for record in pending.records] == ["a"]
 
@@ -238,7 +241,7 @@ def test_a_column_that_the_program_got_since_is_added_to_whatever_table(warehous
     with again.write() as con:
         sweeps.use_approval(con, "s1", "s2", "somebody", released=1)
         con.execute("select spared from sweeps")
-    compact(again, run_id="run-1")
+    rewrite_file(again, run_id="run-1")
 
 
 def test_a_column_whose_type_changed_is_rebuilt_from_what_landed_and_never_rounded(
@@ -341,10 +344,10 @@ def _killed(_: object) -> str:
 def test_an_older_schema_is_brought_up_step_by_step_and_a_step_is_whole_or_not_at_all(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
-    def m002(con: Connection, _: ddl.Schema) -> None:
+    def m002(con: Connection, _: ddl.WarehouseSchema) -> None:
         con.execute("insert into raw.meta values ('second', 2)")
 
-    def m003(con: Connection, _: ddl.Schema) -> None:
+    def m003(con: Connection, _: ddl.WarehouseSchema) -> None:
         con.execute("insert into raw.meta values ('third', 3)")
         con.execute("select 1 from no_such_table")
 

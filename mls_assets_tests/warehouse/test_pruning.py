@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from mls_assets.values import Resource
-from mls_assets.warehouse import Warehouse, cursors
-from mls_assets.warehouse.pruning import KEPT, prune
-from mls_assets.warehouse.queries import Connection
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.landing import cursors
+from mls_assets.warehouse.landing.pruning import KEPT, prune
+from mls_assets.warehouse.storage.queries import Connection
 from mls_assets_tests.warehouse.world import FEED, bring, gone, page
 
 _NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -13,12 +13,15 @@ import duckdb
 import pytest
 
 from mls_assets.errors import WarehouseRefused
-from mls_assets.values import RawRecord, Resource
-from mls_assets.warehouse import Warehouse, hiding, losses, publication
-from mls_assets.warehouse.belonging import DataFolder
-from mls_assets.warehouse.files import DiskFull, OutOfMemory
-from mls_assets.warehouse.publication import Published
-from mls_assets.warehouse.schema import PIPELINE_TABLES
+from mls_assets.model.records import RawRecord
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.publication import losses, publication
+from mls_assets.warehouse.publication.publication import Published
+from mls_assets.warehouse.removals import hiding
+from mls_assets.warehouse.schema.tables import PIPELINE_TABLES
+from mls_assets.warehouse.storage.belonging import DataFolder
+from mls_assets.warehouse.storage.files import DiskFull, OutOfMemory
 from mls_assets_tests.warehouse.world import (
     FEED,
     MINUTE,
@@ -39,7 +42,7 @@ def target(warehouse: Warehouse) -> Path:
 
 
 def _publish(warehouse: Warehouse, target: Path) -> Published:
-    return publication.publish(warehouse, target, run_id="run-1")
+    return publication.write_published(warehouse, target, run_id="run-1")
 
 
 def test_readers_get_all_public_tables_with_comments_and_the_brief_view(
@@ -179,7 +182,7 @@ def test_a_published_file_that_was_damaged_in_place_is_written_anew(
     os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     with warehouse.read() as con:
         assert publication.changed_since_publication(con, target)
-    publication.publish(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
+    publication.write_published(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
     with duckdb.connect(str(target), read_only=True) as con:
         assert con.execute('select "ListingKey" from listings').fetchall() == [("a",)]
 
@@ -206,9 +209,11 @@ def test_readers_never_lose_keys_that_no_entry_explains(warehouse: Warehouse, ta
     with warehouse.write() as con:
         con.execute("delete from listings")
     with pytest.raises(publication.PublicationRefused, match=r"Property: 60 of 60.*accept-loss"):
-        publication.publish(warehouse, target, run_id="run-2", may_lose=lambda had: had // 10)
+        publication.write_published(
+            warehouse, target, run_id="run-2", may_lose=lambda had: had // 10
+        )
     assert target.read_bytes() == before
-    assert publication.publish(warehouse, target, run_id="run-3").rows["listings"] == 0
+    assert publication.write_published(warehouse, target, run_id="run-3").rows["listings"] == 0
 
 
 def test_what_the_ledger_explains_may_leave_the_published_file(warehouse: Warehouse, target: Path):
@@ -216,7 +221,7 @@ def test_what_the_ledger_explains_may_leave_the_published_file(warehouse: Wareho
     bring(warehouse, page(*keys))
     _publish(warehouse, target)
     bring(warehouse, page(*map(gone, keys)))
-    done = publication.publish(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
+    done = publication.write_published(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
     assert (done.rows["listings"], done.published_entries) == (0, 60)
 
 
@@ -228,7 +233,7 @@ def test_an_entry_of_an_earlier_absence_explains_no_later_loss(warehouse: Wareho
     with warehouse.write() as con:
         con.execute("""delete from listings where "ListingKey" = 'a'""")
     with pytest.raises(publication.PublicationRefused, match="Property: 1 of 2"):
-        publication.publish(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
+        publication.write_published(warehouse, target, run_id="run-2", may_lose=lambda _: 0)
 
 
 def test_readers_never_lose_entries_of_the_ledger(warehouse: Warehouse, target: Path):
@@ -243,9 +248,9 @@ def test_readers_never_lose_entries_of_the_ledger(warehouse: Warehouse, target: 
     # the number of the entry that the copy lacks is given out again
     bring(warehouse, page(gone("b")))
     with pytest.raises(publication.PublicationRefused, match=r"deletion_ledger: 1 of 1"):
-        publication.publish(warehouse, target, run_id="run-2", may_lose=lambda had: had)
+        publication.write_published(warehouse, target, run_id="run-2", may_lose=lambda had: had)
     assert target.read_bytes() == before
-    assert publication.publish(warehouse, target, run_id="run-3").ledger_entries == 1
+    assert publication.write_published(warehouse, target, run_id="run-3").ledger_entries == 1
 
 
 def test_a_comparison_that_memory_is_too_small_for_is_no_agreement(
@@ -260,7 +265,7 @@ def test_a_comparison_that_memory_is_too_small_for_is_no_agreement(
 
     monkeypatch.setattr(losses, "_losses", too_small)
     with pytest.raises(OutOfMemory, match="MLS_ASSETS_MEMORY"):
-        publication.publish(warehouse, target, run_id="run-2", may_lose=lambda had: had)
+        publication.write_published(warehouse, target, run_id="run-2", may_lose=lambda had: had)
     assert target.read_bytes() == before
 
 
@@ -364,7 +369,7 @@ def test_what_was_rejected_of_a_hidden_listings_open_houses_is_hidden_too(
         ),
     )
     with warehouse.write() as con:
-        hiding.hide(con, FEED, Resource.PROPERTY, ["a"])
+        hiding.hide_keys(con, FEED, Resource.PROPERTY, ["a"])
     _publish(warehouse, target)
     with duckdb.connect(str(target), read_only=True) as con:
         assert con.execute("select value from rejected_values").fetchall() == [("known",)]

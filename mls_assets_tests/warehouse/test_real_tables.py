@@ -5,8 +5,12 @@ from pathlib import Path
 import duckdb
 
 from mls_assets import reso
-from mls_assets.values import ChildSet, Resource, Source
-from mls_assets.warehouse import Warehouse, compaction, ddl, invariants, merging, publication
+from mls_assets.model.records import ChildSet
+from mls_assets.model.resources import Resource, Source
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.publication import compaction, invariants, publication
+from mls_assets.warehouse.schema import ddl
+from mls_assets.warehouse.tables import merging
 from mls_assets_tests.warehouse.world import FEED, gone, land, orphans, page, record
 
 
@@ -26,17 +30,17 @@ def test_a_listing_goes_all_the_way_through_the_real_tables(tmp_path: Path):
     photo = ChildSet("a", Resource.MEDIA, b'[{"MediaKey": "m1", "Order": 1}, {"Order": 2}]')
     with warehouse.write() as con:
         land(con, page(listing, photo, record("b", ListingKey="b")))
-        pending = merging.pending(con, FEED, Resource.PROPERTY)
+        pending = merging.pending_records(con, FEED, Resource.PROPERTY)
         assert pending is not None
-        ready = reso.normalise(
+        ready = reso.normalise_batch(
             Source.SPARK,
             FEED,
             Resource.PROPERTY,
             pending.records,
             pending.children,
-            mls_of=merging.mls_of(con, FEED, pending),
+            mls_of=merging.mls_of_listings(con, FEED, pending),
         )
-        merged = merging.merge(
+        merged = merging.merge_batch(
             con,
             FEED,
             Resource.PROPERTY,
@@ -56,8 +60,8 @@ def test_a_listing_goes_all_the_way_through_the_real_tables(tmp_path: Path):
         assert invariants.duplicate_keys(con) == {}
         assert orphans(con) == {}
     target = tmp_path / "mls.duckdb"
-    assert publication.publish(warehouse, target, run_id="run-1").published_entries == 1
-    assert compaction.compact(warehouse, run_id="run-1").scrubbed == 1
+    assert publication.write_published(warehouse, target, run_id="run-1").published_entries == 1
+    assert compaction.rewrite_file(warehouse, run_id="run-1").scrubbed == 1
     with duckdb.connect(str(target), read_only=True) as con:
         assert con.execute('select "ListingKey" from listings_brief').fetchall() == [("b",)]
 

@@ -8,11 +8,13 @@ import duckdb
 import pytest
 
 from mls_assets.errors import MlsAssetsError
-from mls_assets.values import Resource
-from mls_assets.warehouse import Warehouse, audit, erasure, invariants, sweeps
-from mls_assets.warehouse.compaction import compact
-from mls_assets.warehouse.locks import KernelLock
-from mls_assets.warehouse.publication import publish
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse, sweeps
+from mls_assets.warehouse.publication import audit, invariants
+from mls_assets.warehouse.publication.compaction import rewrite_file
+from mls_assets.warehouse.publication.publication import write_published
+from mls_assets.warehouse.removals import erasure
+from mls_assets.warehouse.storage.locks import KernelLock
 from mls_assets_tests.warehouse.world import FEED, NOON, bring, gone, page, warehouse_at
 
 _MEMORY = "90MB"
@@ -141,24 +143,33 @@ def test_a_warehouse_several_times_the_memory_goes_through_everything(tmp_path: 
         con.execute(f"insert into raw.normalised values ('{FEED}', 'Property', 1)")
     assert warehouse.path.stat().st_size > 3 * 100_000_000
     keys = [f"{number:026}" for number in range(_LISTINGS)]
-    assert publish(warehouse, target, run_id="one", may_lose=lambda _: 0).rows["media"] == _LISTINGS
+    assert (
+        write_published(warehouse, target, run_id="one", may_lose=lambda _: 0).rows["media"]
+        == _LISTINGS
+    )
     with warehouse.write() as con:
-        sweeps.begin(con, "sweep", FEED, Resource.PROPERTY, NOON, "one")
-        sweeps.stage(con, "sweep", keys[10:])
-        assert sweeps.staged(con, "sweep") == _LISTINGS - 10
+        sweeps.begin_sweep(con, "sweep", FEED, Resource.PROPERTY, NOON, "one")
+        sweeps.stage_keys(con, "sweep", keys[10:])
+        assert sweeps.count_staged(con, "sweep") == _LISTINGS - 10
         assert sweeps.unknown_locally(con, "sweep") == 0
     bring(warehouse, page(*map(gone, keys[:10])))
     for _ in range(2):
         with warehouse.read() as con:
             assert invariants.duplicate_keys(con) == {}
             assert audit.half_applied(con) == {}
-    assert publish(warehouse, target, run_id="two", may_lose=lambda _: 0).published_entries == 10
+    assert (
+        write_published(warehouse, target, run_id="two", may_lose=lambda _: 0).published_entries
+        == 10
+    )
     with warehouse.read() as con, audit.published_attached(con, target) as readable:
         assert readable
         assert audit.differing_tables(con) == {}
         assert audit.lingering(con, published=True) == {}
-    assert compact(warehouse, run_id="two").scrubbed == 10
+    assert rewrite_file(warehouse, run_id="two").scrubbed == 10
     with warehouse.write() as con:
-        assert erasure.erase(con, FEED, "two").tables["listings"] == _LISTINGS - 10
-    assert compact(warehouse, run_id="three").bytes_after < 100_000_000
-    assert publish(warehouse, target, run_id="three", may_lose=lambda _: 0).rows["listings"] == 0
+        assert erasure.erase_feed(con, FEED, "two").tables["listings"] == _LISTINGS - 10
+    assert rewrite_file(warehouse, run_id="three").bytes_after < 100_000_000
+    assert (
+        write_published(warehouse, target, run_id="three", may_lose=lambda _: 0).rows["listings"]
+        == 0
+    )

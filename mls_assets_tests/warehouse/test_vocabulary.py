@@ -2,8 +2,10 @@
 
 import polars as pl
 
-from mls_assets.values import Declaration, DeclaredField, LookupValue, Resource
-from mls_assets.warehouse import Warehouse, vocabulary
+from mls_assets.model.declarations import Declaration, DeclaredField, LookupValue
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.landing import vocabulary
 from mls_assets_tests.warehouse.world import FEED, MINUTE, NOON, bring, gone, page, record
 
 PRICE = DeclaredField(Resource.PROPERTY, "ListPrice", "Edm.Decimal")

@@ -8,25 +8,24 @@ from typing import Any
 
 import polars as pl
 
-from mls_assets.values import (
+from mls_assets.model.declarations import Column, Table
+from mls_assets.model.records import ChildSet, Page, RawRecord, Removal
+from mls_assets.model.resources import (
     CHILD_RESOURCES,
     KEY_FIELDS,
-    TABLES,
-    ChildSet,
-    Column,
-    Page,
-    RawRecord,
+    TABLE_OF_RESOURCE,
     Reason,
-    Removal,
     Resource,
     Source,
-    Table,
 )
-from mls_assets.warehouse import Landing, Warehouse, arrow, history, landing, merging
-from mls_assets.warehouse.ddl import quoted
-from mls_assets.warehouse.merging import Merged, Pending
-from mls_assets.warehouse.queries import Connection, scalar
-from mls_assets.warehouse.views import ONCE_FIELDS
+from mls_assets.warehouse import Landing, Warehouse
+from mls_assets.warehouse.landing import landing
+from mls_assets.warehouse.publication.views import ONCE_FIELDS
+from mls_assets.warehouse.schema.ddl import quoted
+from mls_assets.warehouse.storage import arrow
+from mls_assets.warehouse.storage.queries import Connection, scalar
+from mls_assets.warehouse.tables import history, merging
+from mls_assets.warehouse.tables.merging import Merged, Pending
 
 FEED = "spark/default"
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -90,10 +89,10 @@ def _table(resource: Resource) -> Table:
         Column("local_fields", "JSON", "What the dictionary doesn't know."),
         Column("landed_at", "TIMESTAMPTZ"),
     )
-    return Table(TABLES[resource], f"{resource} of a feed", columns, ("feed", *keys))
+    return Table(TABLE_OF_RESOURCE[resource], f"{resource} of a feed", columns, ("feed", *keys))
 
 
-RESO_TABLES = {TABLES[resource]: _table(resource) for resource in TABLES}
+RESO_TABLES = {TABLE_OF_RESOURCE[resource]: _table(resource) for resource in TABLE_OF_RESOURCE}
 BRIEF_COLUMNS = ("feed", "ListingKey", "City")
 
 
@@ -136,7 +135,7 @@ def gone(key: str, reason: Reason = Reason.TOMBSTONE) -> Removal:
 
 def land(con: Connection, landed: Page, walk: Any = None) -> Landing:
     source = Source(landed.feed.partition("/")[0])
-    return landing.land(con, landed, source=source, walk=walk, run_id="run-1")
+    return landing.land_page(con, landed, source=source, walk=walk, run_id="run-1")
 
 
 def merge_all(con: Connection, feed: str = FEED) -> list[Merged]:
@@ -148,7 +147,7 @@ def merge_all(con: Connection, feed: str = FEED) -> list[Merged]:
         Resource.OFFICE,
         Resource.OPEN_HOUSE,
     ):
-        while pending := merging.pending(con, feed, resource):
+        while pending := merging.pending_records(con, feed, resource):
             merged.append(merge(con, pending, feed, resource))
     return merged
 
@@ -156,7 +155,7 @@ def merge_all(con: Connection, feed: str = FEED) -> list[Merged]:
 def merge(
     con: Connection, pending: Pending, feed: str = FEED, resource: Resource = Resource.PROPERTY
 ) -> Merged:
-    frames = {TABLES[resource]: _frame(feed, resource, map(_as_row, pending.records))}
+    frames = {TABLE_OF_RESOURCE[resource]: _frame(feed, resource, map(_as_row, pending.records))}
     replaced: dict[str, list[str]] = {}
     for child in CHILD_RESOURCES:
         sets = [one for one in pending.children if one.resource is child]
@@ -166,8 +165,8 @@ def merge(
                 for one in sets
                 for member in json.loads(one.body)
             ]
-            frames[TABLES[child]] = _frame(feed, child, rows)
-            replaced[TABLES[child]] = [one.listing_key for one in sets]
+            frames[TABLE_OF_RESOURCE[child]] = _frame(feed, child, rows)
+            replaced[TABLE_OF_RESOURCE[child]] = [one.listing_key for one in sets]
     rejected = [
         (feed, resource, one.key, "Bad", fields["Bad"], "no number", one.page_id, one.landed_at)
         for one in pending.records
@@ -178,7 +177,7 @@ def merge(
         for fields in json.loads(one.body)
         if "Bad" in fields
     ]
-    return merging.merge(
+    return merging.merge_batch(
         con,
         feed,
         resource,
@@ -200,7 +199,11 @@ def bring(warehouse: Warehouse, *pages: Page) -> None:
 
 def keys_in(con: Connection, table: str, column: str | None = None) -> list[str]:
     if column is None:
-        column = next(KEY_FIELDS[resource] for resource in TABLES if TABLES[resource] == table)
+        column = next(
+            KEY_FIELDS[resource]
+            for resource in TABLE_OF_RESOURCE
+            if TABLE_OF_RESOURCE[resource] == table
+        )
     query = f'select "{column}" from {table} order by all'
     return [key for (key,) in con.execute(query).fetchall()]
 
@@ -218,7 +221,7 @@ def _as_row(landed: Any) -> dict[str, Any]:
 
 
 def _frame(feed: str, resource: Resource, found: Iterable[dict[str, Any]]) -> pl.DataFrame:
-    table = RESO_TABLES[TABLES[resource]]
+    table = RESO_TABLES[TABLE_OF_RESOURCE[resource]]
     rows: list[Sequence[Any]] = []
     for fields in found:
         known = {
@@ -261,10 +264,10 @@ def orphans(con: Connection) -> dict[str, int]:
     While pages wait for normalisation, a child set can be ahead of its listing.
     """
     counts = {
-        TABLES[child]: scalar(
+        TABLE_OF_RESOURCE[child]: scalar(
             con,
-            f"select count(*) from {TABLES[child]} child where not exists (from "
-            f"{TABLES[Resource.PROPERTY]} listing where listing.feed = child.feed "
+            f"select count(*) from {TABLE_OF_RESOURCE[child]} child where not exists (from "
+            f"{TABLE_OF_RESOURCE[Resource.PROPERTY]} listing where listing.feed = child.feed "
             f"and listing.{_LISTING_KEY} = child.{_LISTING_KEY})",
         )
         for child in CHILD_RESOURCES

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from mls_assets.model.resources import Resource
 from mls_assets.reso import dictionary
-from mls_assets.reso.convert import Misfit, convert
-from mls_assets.reso.dictionary import Field, FieldType
-from mls_assets.reso.filing import Filing, Role
-from mls_assets.values import Resource
+from mls_assets.reso.convert import ConversionError, convert
+from mls_assets.reso.dictionary import DictionaryField, FieldType
+from mls_assets.reso.filing import FieldMapping, FieldRole
 
 PHOTOS = "Photos"
 FEATURES = "ForgeFeatures"
@@ -29,27 +29,27 @@ _NULL = b"null"
 
 
 @cache
-def filing(resource: Resource) -> Filing:
+def filing(resource: Resource) -> FieldMapping:
     """How Forge's records of this resource are filed."""
-    columns = tuple(dictionary.fields(resource))
+    columns = tuple(dictionary.fields_of(resource))
     expansions = dictionary.expansions(resource)
     taken_apart: tuple[str, ...] = ()
     if resource is Resource.PROPERTY:
         taken_apart = (PHOTOS, FEATURES)
         columns += tuple(FILLED_FROM.values())
 
-    def role(name: str) -> Role:
+    def role(name: str) -> FieldRole:
         if name in FILLED_FROM.values():
-            return Role.LOCAL
+            return FieldRole.LOCAL
         if name in columns or name in taken_apart:
-            return Role.COLUMN
+            return FieldRole.COLUMN
         if name == _TOMBSTONE:
-            return Role.ENVELOPE
+            return FieldRole.ENVELOPE
         if name in expansions:
-            return Role.EXPANSION
-        return Role.LOCAL
+            return FieldRole.EXPANSION
+        return FieldRole.LOCAL
 
-    return Filing(columns + taken_apart, role)
+    return FieldMapping(columns + taken_apart, role)
 
 
 def label(name: str) -> str:
@@ -57,7 +57,7 @@ def label(name: str) -> str:
     return name
 
 
-def mls(feed: str) -> str:
+def mls_of_feed_name(feed: str) -> str:
     """The MLS key of a Forge feed."""
     return feed.removeprefix("forge/")
 
@@ -85,16 +85,16 @@ class Photos:
     rejected: tuple[tuple[bytes, str], ...]
 
 
-_ADDRESS = Field(Resource.MEDIA, "MediaURL", FieldType.TEXT)
+_ADDRESS = DictionaryField(Resource.MEDIA, "MediaURL", FieldType.TEXT)
 _TOKENS = msgspec.json.Decoder(list[Raw])
 
 
-def photos(token: bytes) -> Photos | None:
-    """Read `Photos`; None if it is null (not told). Raises Misfit if it is no list."""
+def read_photos(token: bytes) -> Photos | None:
+    """Read `Photos`; None if it is null (not told). Raises ConversionError if it is no list."""
     if token == _NULL:
         return None
     if not token.startswith(b"["):
-        raise Misfit("no list of photos")
+        raise ConversionError("no list of photos")
     addresses, rejected = [], []
     for position, item in enumerate(_TOKENS.decode(token), 1):
         photo = bytes(item)
@@ -105,23 +105,23 @@ def photos(token: bytes) -> Photos | None:
     return Photos(tuple(addresses), tuple(rejected))
 
 
-_NAME = Field(Resource.PROPERTY, "name", FieldType.TEXT)
-_VALUE = Field(Resource.PROPERTY, "value", FieldType.TEXT)
+_NAME = DictionaryField(Resource.PROPERTY, "name", FieldType.TEXT)
+_VALUE = DictionaryField(Resource.PROPERTY, "value", FieldType.TEXT)
 _PAIRS = msgspec.json.Decoder(list[dict[str, Raw]])
 
 
-def features(token: bytes) -> tuple[list[dict[str, Any]] | None, str]:
+def read_features(token: bytes) -> tuple[list[dict[str, Any]] | None, str]:
     """Read `ForgeFeatures` in its order, repeated and null names kept; None if it is null.
 
-    Answers the features and what to note about them (empty: nothing). Raises Misfit if they are
-    no list of objects, or a name or value is no text.
+    Answers the features and what to note about them (empty: nothing). Raises ConversionError if
+    they are no list of objects, or a name or value is no text.
     """
     if token == _NULL:
         return None, ""
     try:
         pairs = _PAIRS.decode(token)
     except msgspec.ValidationError:
-        raise Misfit("no list of names and values") from None
+        raise ConversionError("no list of names and values") from None
     found = [
         {
             "name": convert(_NAME, bytes(pair.get("name", _NULL))),

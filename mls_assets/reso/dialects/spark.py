@@ -7,9 +7,9 @@ values are decoded does not.
 from collections.abc import Sequence
 from functools import cache
 
+from mls_assets.model.resources import Resource
 from mls_assets.reso import dictionary
-from mls_assets.reso.filing import Filing, Role
-from mls_assets.values import Resource
+from mls_assets.reso.filing import FieldMapping, FieldRole
 
 _WITHHELD = "@Core.Permissions"
 _CONTROL = "odata."
@@ -21,28 +21,28 @@ _OPEN_HOUSES = frozenset({"OpenHouse"})
 
 
 @cache
-def filing(resource: Resource) -> Filing:
+def filing(resource: Resource) -> FieldMapping:
     """How Spark's records of this resource are filed."""
-    columns = dictionary.fields(resource)
+    columns = dictionary.fields_of(resource)
     children = _CHILDREN if resource is Resource.PROPERTY else frozenset()
     expansions = dictionary.expansions(resource)
     if resource is Resource.PROPERTY:
         expansions |= _OPEN_HOUSES
 
-    def role(name: str) -> Role:
+    def role(name: str) -> FieldRole:
         if name in columns:
-            return Role.COLUMN
+            return FieldRole.COLUMN
         if name.endswith(_WITHHELD):
-            return Role.WITHHELD
+            return FieldRole.WITHHELD
         if _is_control(name):
-            return Role.ENVELOPE
+            return FieldRole.ENVELOPE
         if name in children:
-            return Role.CHILDREN
+            return FieldRole.CHILDREN
         if name in expansions:
-            return Role.EXPANSION
-        return Role.LOCAL
+            return FieldRole.EXPANSION
+        return FieldRole.LOCAL
 
-    return Filing(tuple(columns), role, lambda name: name.removesuffix(_WITHHELD))
+    return FieldMapping(tuple(columns), role, lambda name: name.removesuffix(_WITHHELD))
 
 
 def _is_control(name: str) -> bool:
@@ -75,6 +75,6 @@ def label(name: str) -> str:
     return name
 
 
-def mls(feed: str, originating_systems: Sequence[str | None]) -> list[str]:
+def mls_of_records(feed: str, originating_systems: Sequence[str | None]) -> list[str]:
     """The MLS of each record: the OriginatingSystemName it gives, else the feed's name."""
     return [name if name and name.strip() else feed for name in originating_systems]

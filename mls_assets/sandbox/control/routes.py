@@ -125,8 +125,8 @@ class Control:
         access = self._access
         return {
             "change": state.change,
-            "remove": state.remove,
-            "restore": state.restore,
+            "remove": state.remove_records,
+            "restore": state.restore_records,
             "relist": state.relist,
             "add": state.add,
             "revoke": lambda market, body: state.revoke(market, access, body),

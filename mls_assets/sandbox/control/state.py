@@ -44,13 +44,13 @@ def change(market: Market, body: Body) -> Any:
     return _done(about.change(concerned("change", about, body), body))
 
 
-def remove(market: Market, body: Body) -> Any:
+def remove_records(market: Market, body: Body) -> Any:
     """Takes records away."""
     about = _target(market, body)
     return _done(about.remove(concerned("remove", about, body)))
 
 
-def restore(market: Market, body: Body) -> Any:
+def restore_records(market: Market, body: Body) -> Any:
     """Brings removed records back."""
     about = _target(market, body)
     return _done(about.restore(concerned("restore", about, body), body))

@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from mls_assets.sandbox.market import changes
-from mls_assets.sandbox.market.forge_feed import ForgeRecords, Kind
+from mls_assets.sandbox.market.forge_feed import ForgeKind, ForgeRecords
 from mls_assets.sandbox.market.market import SPARK_FEED, Market
 
 SPARK_RESOURCES = ("Property", "Member", "Office", "OpenHouse")
-FORGE_KINDS: Mapping[str, Kind] = {
+FORGE_KINDS: Mapping[str, ForgeKind] = {
     "Property": "listings",
     "listings": "listings",
     "Member": "agents",
     "agents": "agents",
 }
-CHANGES = (*changes.KINDS, "time")
+CHANGES = (*changes.CHANGE_KINDS, "time")
 
 
 class ControlError(ValueError):

@@ -106,7 +106,7 @@ def _document(query: str) -> DocumentNode | tuple[GraphQLError, ...]:
     return tuple(validate(build_schema(), document)) or document
 
 
-def run(
+def execute(
     query: str, variables: dict[str, Any] | None, operation: str | None, visible: Visible
 ) -> ExecutionResult:
     """Executes one operation; a query that does not fit the schema has errors and no data."""

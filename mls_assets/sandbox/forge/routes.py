@@ -12,13 +12,13 @@ from starlette.routing import BaseRoute, Route
 
 from mls_assets.sandbox.access import Access
 from mls_assets.sandbox.faults import Fault, Faults
-from mls_assets.sandbox.forge.execution import run
+from mls_assets.sandbox.forge.execution import execute
 from mls_assets.sandbox.forge.mischief import spoil
 from mls_assets.sandbox.forge.schema import Visible
 from mls_assets.sandbox.jsontext import dumps
 from mls_assets.sandbox.market.market import Market
 
-JSON = "application/json"
+JSON_TYPE = "application/json"
 PATH = "/graphql"
 
 
@@ -39,7 +39,7 @@ def forge_routes(market: Market, access: Access, faults: Faults) -> list[BaseRou
         if fault is not None:
             return _instead(fault)
         result = await run_in_threadpool(
-            run, query, variables, operation, Visible(market, decision)
+            execute, query, variables, operation, Visible(market, decision)
         )
         body: dict[str, Any] = dict(result.formatted)
         if result.data is None and result.errors and result.errors[0].path is None:
@@ -50,7 +50,7 @@ def forge_routes(market: Market, access: Access, faults: Faults) -> list[BaseRou
         text = await run_in_threadpool(dumps, body)
         if faults.take("forge", resource, "wire", query) is not None:
             text = text[: len(text) * 2 // 3]
-        return Response(text, media_type=JSON)
+        return Response(text, media_type=JSON_TYPE)
 
     return [Route(PATH, endpoint, methods=["GET", "POST"])]
 
@@ -83,7 +83,7 @@ def _resource(query: str) -> str:
 
 
 def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(dumps(body), status, headers, JSON)
+    return Response(dumps(body), status, headers, JSON_TYPE)
 
 
 def _instead(fault: Fault) -> Response:

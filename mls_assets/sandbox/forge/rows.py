@@ -37,7 +37,7 @@ class Row:
         return self._records.fields(self._slot)
 
 
-class Answer:
+class ResolvedPage:
     """What `listings` and `agents` resolve to."""
 
     def __init__(self, rows: Sequence[Row], latest_event: int, remaining: int) -> None:
@@ -51,7 +51,7 @@ def answer(
     after: int,
     filters: Sequence[Mapping[str, Any]] | None,
     occurrences: Occurrences,
-) -> Answer:
+) -> ResolvedPage:
     """The next results after an event; with filters, a page may be thin while events remain.
 
     All filters have to hold; tombstones always pass, for nobody can tell what they were.
@@ -59,7 +59,7 @@ def answer(
     """
     if not filters:
         batch = records.log.batch(after, occurrences)
-        return Answer(
+        return ResolvedPage(
             [Row(records, slot) for slot in batch.slots], batch.latest_event, batch.remaining
         )
     return _filtered(records, records.log.examine(after, occurrences), after, filters, occurrences)
@@ -71,7 +71,7 @@ def _filtered(
     after: int,
     filters: Sequence[Mapping[str, Any]],
     occurrences: Occurrences,
-) -> Answer:
+) -> ResolvedPage:
     found: list[Row] = []
     for number, slot in enumerate(batch.slots, 1):
         row = Row(records, slot)
@@ -80,7 +80,7 @@ def _filtered(
         if len(found) == PAGE:
             batch = records.log.batch(after, occurrences, number)
             break
-    return Answer(found, batch.latest_event, batch.remaining)
+    return ResolvedPage(found, batch.latest_event, batch.remaining)
 
 
 def _holds(fields: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -13,8 +13,8 @@ from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
 from graphql import build_schema as from_sdl
 
 from mls_assets.sandbox.access import AccessDecision
-from mls_assets.sandbox.forge.rows import OPERATORS, Answer, answer
-from mls_assets.sandbox.market.forge_feed import FORGE_OWN, ForgeMls, Kind
+from mls_assets.sandbox.forge.rows import OPERATORS, ResolvedPage, answer
+from mls_assets.sandbox.market.forge_feed import FORGE_OWN, ForgeKind, ForgeMls
 from mls_assets.sandbox.market.market import Market
 from mls_assets.sandbox.world.schema import forge_fields
 
@@ -96,12 +96,12 @@ def _mls(_root: Any, info: GraphQLResolveInfo, key: str) -> ForgeMls | None:
     return next((mls for mls in info.context.mlses() if mls.key == key), None)
 
 
-def _replication(kind: Kind) -> Any:
+def _replication(kind: ForgeKind) -> Any:
     known = {*forge_fields(kind), *(FORGE_OWN[:2] if kind == "listings" else ())}
 
     def resolve(
         mls: ForgeMls, info: GraphQLResolveInfo, last_event_id: int, **arguments: Any
-    ) -> Answer:
+    ) -> ResolvedPage:
         filters = [wanted for wanted in arguments.get("filter") or () if wanted is not None]
         for wanted in filters:
             if wanted["field"] not in known:
@@ -115,7 +115,7 @@ def _replication(kind: Kind) -> Any:
 def build_schema() -> GraphQLSchema:
     """The executable schema; its context is a `Visible`."""
 
-    def fields(kind: Kind) -> str:
+    def fields(kind: ForgeKind) -> str:
         return "\n  ".join(f"{name}: {_TYPES[it]}" for name, it in forge_fields(kind).items())
 
     schema = from_sdl(

@@ -14,7 +14,7 @@ from mls_assets.sandbox.world.keys import DAY, date, stamp
 from mls_assets.sandbox.world.kinds import UNDER_CONTRACT
 from mls_assets.sandbox.world.words import SENTENCES
 
-KINDS = ("price", "status", "photos", "remarks", "touch")
+CHANGE_KINDS = ("price", "status", "photos", "remarks", "touch")
 """What can be asked for; `touch` moves the timestamp and nothing else."""
 
 _NEXT = {"Active": "Pending", "Coming Soon": "Active", "Pending": "Closed"}
@@ -33,7 +33,7 @@ def price(record: Mapping[str, Any], dice: Dice, now: int) -> dict[str, Any]:
     }
 
 
-def status(record: Mapping[str, Any], now: int, to: str | None = None) -> dict[str, Any]:
+def next_status(record: Mapping[str, Any], now: int, to: str | None = None) -> dict[str, Any]:
     """The next status in a listing's life, or the one asked for, with the dates it brings."""
     old = record.get("StandardStatus")
     new = to or ("Closed" if old in UNDER_CONTRACT else _NEXT.get(str(old), "Active"))
@@ -55,12 +55,12 @@ def status(record: Mapping[str, Any], now: int, to: str | None = None) -> dict[s
     }
 
 
-def remarks(dice: Dice) -> dict[str, Any]:
+def changed_remarks(dice: Dice) -> dict[str, Any]:
     """Other remarks."""
     return {"PublicRemarks": f"Updated. {dice.pick(SENTENCES)} {dice.pick(SENTENCES)}"}
 
 
-def photos(numbers: Sequence[int], highest: int, dice: Dice) -> tuple[int, ...]:
+def changed_photos(numbers: Sequence[int], highest: int, dice: Dice) -> tuple[int, ...]:
     """A new photo comes first, one of the old goes, two change places; at most 88 remain."""
     kept = list(numbers)
     if len(kept) > 1:

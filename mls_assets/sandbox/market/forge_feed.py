@@ -19,8 +19,8 @@ from mls_assets.sandbox.world.dice import Dice, mix, salt
 from mls_assets.sandbox.world.keys import key_at, micros_of, stamp
 from mls_assets.sandbox.world.words import TOPICS, VALUES
 
-Kind = Literal["listings", "agents"]
-KEY_FIELDS: Mapping[str, str] = {"listings": "ListingKey", "agents": "MemberKey"}
+ForgeKind = Literal["listings", "agents"]
+FORGE_KEY_FIELDS: Mapping[str, str] = {"listings": "ListingKey", "agents": "MemberKey"}
 FORGE_OWN = ("Remarks", "ListDate", "Photos", "ForgeFeatures")
 """Fields of a listing that the Data Dictionary does not have."""
 _FIRST_KEY = {"listings": 1_100_000, "agents": 500_000}
@@ -37,14 +37,14 @@ class ForgeRecords:
         self,
         seed: int,
         feed: str,
-        kind: Kind,
+        kind: ForgeKind,
         world: World,
         now: Callable[[], datetime],
         agent_key: Callable[[int], str] | None = None,
     ) -> None:
-        self.kind: Kind = kind
+        self.kind: ForgeKind = kind
         self._agent_key = agent_key or self.key
-        self.key_field = KEY_FIELDS[kind]
+        self.key_field = FORGE_KEY_FIELDS[kind]
         self._now = now
         self._world = world
         self._space = world.listings.space if kind == "listings" else world.people.members
@@ -197,15 +197,17 @@ class ForgeRecords:
         self._number += 1
         dice = Dice(self._change_salt, self._number)
         if what == "remarks":
-            return changes.remarks(dice)
+            return changes.changed_remarks(dice)
         if what == "photos":
             numbers, highest = self._photo_numbers(slot)
-            new = changes.photos(numbers, highest, dice)
+            new = changes.changed_photos(numbers, highest, dice)
             self._photos[slot] = (new, max(highest, *new))
             return {"PhotosChangeTimestamp": stamp(now)}
         record = self.fields(slot)
         return (
-            changes.price(record, dice, now) if what == "price" else changes.status(record, now, to)
+            changes.price(record, dice, now)
+            if what == "price"
+            else changes.next_status(record, now, to)
         )
 
     def _touch(self, slot: int, now: int) -> None:
@@ -281,7 +283,7 @@ class ForgeMls:
         world = World(seed, f"forge/{key}", size)
         agents = ForgeRecords(seed, f"forge/{key}", "agents", world, now)
         listings = ForgeRecords(seed, f"forge/{key}", "listings", world, now, agents.key)
-        self.records: dict[Kind, ForgeRecords] = {"listings": listings, "agents": agents}
+        self.records: dict[ForgeKind, ForgeRecords] = {"listings": listings, "agents": agents}
 
 
 def _forge(kind: str | None, value: Any) -> Any:

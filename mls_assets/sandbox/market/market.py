@@ -12,7 +12,7 @@ from mls_assets.sandbox.market.delay import Delay
 from mls_assets.sandbox.market.event_log import Occurrences
 from mls_assets.sandbox.market.forge_feed import ForgeMls
 from mls_assets.sandbox.market.spark_changes import SparkChanges
-from mls_assets.sandbox.market.spark_feed import SparkFeed
+from mls_assets.sandbox.market.spark_feed import SandboxSparkFeed
 from mls_assets.sandbox.market.spark_view import SparkView
 
 SPARK_FEED = "spark/default"
@@ -53,7 +53,7 @@ class Market:
         self.clock = SandboxClock(real_clock)
         self.delay = Delay(seed, delay_minutes)
         self.occurrences: Occurrences = occurrences
-        self.spark_feed = SparkFeed(seed, SPARK_FEED, listings, self.clock.now, self.delay)
+        self.spark_feed = SandboxSparkFeed(seed, SPARK_FEED, listings, self.clock.now, self.delay)
         self.spark = SparkChanges(seed, self.spark_feed)
         self.forge = {key: self._mls(key, size) for key, size in sizes.items()}
 

@@ -13,7 +13,7 @@ from mls_assets.sandbox.world.kinds import SHOWABLE
 from mls_assets.sandbox.world.open_houses import Schedule
 
 
-class OpenHouses:
+class SandboxOpenHouses:
     """One feed's open houses with their overlay; times in microseconds.
 
     listing_key: the key of a listing of the world by its index.

@@ -11,7 +11,7 @@ from typing import Any
 
 from mls_assets.sandbox.market import changes
 from mls_assets.sandbox.market.population import Population
-from mls_assets.sandbox.market.spark_feed import SparkFeed
+from mls_assets.sandbox.market.spark_feed import SandboxSparkFeed
 from mls_assets.sandbox.world.dice import Dice, mix, salt
 from mls_assets.sandbox.world.keys import stamp
 from mls_assets.sandbox.world.kinds import SHOWABLE
@@ -20,7 +20,7 @@ from mls_assets.sandbox.world.kinds import SHOWABLE
 class SparkChanges:
     """The verbs of one Spark feed; choices and new values are decided by the seed and a count."""
 
-    def __init__(self, seed: int, feed: SparkFeed) -> None:
+    def __init__(self, seed: int, feed: SandboxSparkFeed) -> None:
         self._feed = feed
         self._salt = salt(seed, f"{feed.name}/changes")
         self._number = 0
@@ -94,13 +94,13 @@ class SparkChanges:
         if what == "price":
             return changes.price(record, self._dice(), now), None
         if what == "status":
-            return changes.status(record, now, to), None
+            return changes.next_status(record, now, to), None
         if what == "remarks":
-            return changes.remarks(self._dice()), None
+            return changes.changed_remarks(self._dice()), None
         if what == "photos":
             index = self._feed.populations["Property"].index(key) or 0
             numbers, highest = self._feed.photo_numbers(index, key)
-            new = changes.photos(numbers, highest, self._dice())
+            new = changes.changed_photos(numbers, highest, self._dice())
             patch = {"PhotosCount": len(new), "PhotosChangeTimestamp": stamp(now)}
             return patch, (new, max(highest, *new))
         return {}, None

@@ -13,7 +13,7 @@ from typing import Any
 from mls_assets.sandbox.catalogue import Shape
 from mls_assets.sandbox.jsontext import dumps
 from mls_assets.sandbox.market.delay import Delay
-from mls_assets.sandbox.market.open_houses import OpenHouses
+from mls_assets.sandbox.market.open_houses import SandboxOpenHouses
 from mls_assets.sandbox.market.population import Population
 from mls_assets.sandbox.world import schema
 from mls_assets.sandbox.world.children import Children
@@ -74,7 +74,7 @@ class World:
         return mix(self._variant_salt, index) % VARIANTS
 
 
-class SparkFeed:
+class SandboxSparkFeed:
     """The content of one Spark feed at the sandbox's time."""
 
     def __init__(
@@ -92,7 +92,7 @@ class SparkFeed:
         self.photos: dict[str, tuple[tuple[int, ...], int]] = {}
         """Listing key -> the numbers of its photos in order, and the highest number ever."""
         self.children = Children(seed, name, self.world.listings)
-        self.open_houses = OpenHouses(
+        self.open_houses = SandboxOpenHouses(
             Schedule(seed, name, self.world.listings), self.world.listings.space.key, self.status
         )
 
@@ -126,7 +126,7 @@ class SparkFeed:
         index = None if key in population.removed else population.index(key)
         if index is None:
             return None
-        head = {schema.KEY_FIELDS[resource]: key}
+        head = {schema.SANDBOX_KEY_FIELDS[resource]: key}
         modified = population.modified.get(key)
         if resource == "Property":
             listings = self.world.listings
@@ -241,7 +241,7 @@ class SparkFeed:
         rows = self.children_of(resource, key, navigation)
         if not rows:
             return b"[]"
-        id_field = schema.KEY_FIELDS[schema.NAVIGATIONS[resource][navigation]]
+        id_field = schema.SANDBOX_KEY_FIELDS[schema.NAVIGATIONS[resource][navigation]]
         for row in rows:
             row["@odata.id"] = f"{resource}('{key}')/{navigation}('{row[id_field]}')"
         return dumps(rows)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mls_assets.sandbox.catalogue import Shape
 from mls_assets.sandbox.jsontext import dumps
-from mls_assets.sandbox.market.spark_feed import WORLD_END, SparkFeed
+from mls_assets.sandbox.market.spark_feed import WORLD_END, SandboxSparkFeed
 from mls_assets.sandbox.world import schema
 from mls_assets.sandbox.world.keys import micros_of, micros_of_stamp
 from mls_assets.sandbox.world.lookups import lookup_rows
@@ -20,7 +20,7 @@ _WORLD_END = micros_of(WORLD_END)
 class SparkView:
     """The `Catalogue` of one feed; raises KeyError for a resource that is not in `RESOURCES`."""
 
-    def __init__(self, feed: SparkFeed, shape: Shape) -> None:
+    def __init__(self, feed: SandboxSparkFeed, shape: Shape) -> None:
         self._feed = feed
         self._shape: Shape = shape
 
@@ -110,7 +110,7 @@ class SparkView:
 
     def key_field(self, resource: str) -> str:
         """See `Catalogue`."""
-        return schema.KEY_FIELDS[resource]
+        return schema.SANDBOX_KEY_FIELDS[resource]
 
     def local_names(self) -> Mapping[str, str]:
         """See `Catalogue`."""

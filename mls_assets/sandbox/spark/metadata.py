@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from mls_assets.sandbox.catalogue import RESOURCES, Catalogue
+from mls_assets.sandbox.catalogue import ENTITY_SETS, Catalogue
 from mls_assets.sandbox.spark import schema
 
 NAMESPACE = "ODataService"
@@ -22,7 +22,7 @@ LOOKUP_NAME = "RESO.OData.Metadata.LookupName"
 
 def service_document(root: str) -> bytes:
     """The list of entity sets."""
-    sets = [{"name": name, "kind": "EntitySet", "url": name} for name in RESOURCES]
+    sets = [{"name": name, "kind": "EntitySet", "url": name} for name in ENTITY_SETS]
     return msgspec.json.encode({"@odata.context": f"{root}/$metadata", "value": sets})
 
 
@@ -35,7 +35,7 @@ def metadata(catalogue: Catalogue) -> bytes:
         f'<Schema Namespace="{NAMESPACE}" xmlns="http://docs.oasis-open.org/odata/ns/edm">',
         *_entity_types(catalogue),
         '<EntityContainer Name="Container">',
-        *(f'<EntitySet Name="{name}" EntityType="{NAMESPACE}.{name}"/>' for name in RESOURCES),
+        *(f'<EntitySet Name="{name}" EntityType="{NAMESPACE}.{name}"/>' for name in ENTITY_SETS),
         "</EntityContainer>",
         "</Schema>",
         "</edmx:DataServices>",
@@ -47,8 +47,8 @@ def metadata(catalogue: Catalogue) -> bytes:
 def _entity_types(catalogue: Catalogue) -> Iterator[str]:
     lookups = _lookup_names(catalogue)
     labels = catalogue.local_names()
-    below = (schema.navigations(catalogue, resource).values() for resource in RESOURCES)
-    for entity_type in dict.fromkeys([*RESOURCES, *chain.from_iterable(below)]):
+    below = (schema.navigations(catalogue, resource).values() for resource in ENTITY_SETS)
+    for entity_type in dict.fromkeys([*ENTITY_SETS, *chain.from_iterable(below)]):
         yield from _entity_type(catalogue, entity_type, labels, lookups)
 
 

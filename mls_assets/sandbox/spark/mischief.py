@@ -22,11 +22,11 @@ from mls_assets.sandbox.spark import errors
 from mls_assets.sandbox.spark.errors import Refusal
 from mls_assets.sandbox.spark.omissions import EVERY_RECORD
 
-JSON = "application/json"
+JSON_HEADER = "application/json"
 MAX_DRIPS = 600
 """After so many pieces a dripping answer gives the rest at once, so that nothing hangs for ever."""
 
-ELSEWHERE = "https://replication.elsewhere.invalid/Reso/OData/Property?%24skiptoken=1"
+FOREIGN_LINK = "https://replication.elsewhere.invalid/Reso/OData/Property?%24skiptoken=1"
 
 _PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\n"
 
@@ -51,7 +51,7 @@ def refusal_response(
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     if refusal.status == 405:
         headers["Allow"] = "GET, HEAD"
-    return Response(refusal.body(form), refusal.status, headers, JSON)
+    return Response(refusal.body(form), refusal.status, headers, JSON_HEADER)
 
 
 # -- instead of the answer
@@ -68,7 +68,7 @@ def instead(fault: Fault) -> Response:
         case "html_502":
             return Response(_PAGE.format("502 Bad Gateway"), 502, media_type="text/html")
         case "redirect":
-            return RedirectResponse(str(params.get("url", ELSEWHERE)), params.get("status", 302))
+            return RedirectResponse(str(params.get("url", FOREIGN_LINK)), params.get("status", 302))
         case "drop_connection":
             return _Dropped()
         case "native_error_body":
@@ -128,7 +128,7 @@ def disturb(fault: Fault, draft: Draft) -> Draft:
         case "link_loop":
             return replace(draft, next_link=draft.own_link)
         case "link_elsewhere":
-            return replace(draft, next_link=str(params.get("url", ELSEWHERE)))
+            return replace(draft, next_link=str(params.get("url", FOREIGN_LINK)))
         case "duplicate_page":
             return replace(draft, next_link=draft.repeat_link)
         case "count_off" if draft.count is not None:
@@ -216,18 +216,20 @@ def mangle(fault: Fault, body: bytes, accepts_gzip: bool) -> Response:
         case "truncated_body" if params.get("promise") == "whole":
             return _BrokenOff(half, len(body))
         case "truncated_body":
-            return Response(half, media_type=JSON)
+            return Response(half, media_type=JSON_HEADER)
         case "truncated_gzip":
             packed = gzip.compress(body, mtime=0)
             return Response(
-                packed[: len(packed) // 2], headers={"Content-Encoding": "gzip"}, media_type=JSON
+                packed[: len(packed) // 2],
+                headers={"Content-Encoding": "gzip"},
+                media_type=JSON_HEADER,
             )
     headers = {}
     if accepts_gzip:  # packed here, for packing on the way would hold the drops back
         body, headers["Content-Encoding"] = gzip.compress(body, mtime=0), "gzip"
     headers["Content-Length"] = str(len(body))
     drops = _drip(body, int(params.get("bytes", 1)), float(params.get("seconds", 0.5)))
-    return StreamingResponse(drops, headers=headers, media_type=JSON)
+    return StreamingResponse(drops, headers=headers, media_type=JSON_HEADER)
 
 
 async def _drip(body: bytes, size: int, seconds: float) -> AsyncIterator[bytes]:
@@ -245,7 +247,7 @@ class _BrokenOff(Response):
     """Promises more bytes than it sends, then lets the connection end."""
 
     def __init__(self, sent: bytes, promised: int) -> None:
-        super().__init__(b"", headers={"Content-Length": str(promised)}, media_type=JSON)
+        super().__init__(b"", headers={"Content-Length": str(promised)}, media_type=JSON_HEADER)
         self._sent = sent
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

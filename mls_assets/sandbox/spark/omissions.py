@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-ELSEWHERE = "https://replication.elsewhere.invalid/Reso/OData"
+FOREIGN_ROOT = "https://replication.elsewhere.invalid/Reso/OData"
 _SIGNALS = ("PhotosCh", "PhotosCo", "VideosC", "DocumentsC", "FloorPlansC", "VirtualTourURL")
 _NAVIGATIONS = ("Media", "Room", "Unit", "OpenHouse")
 _LINKS = {"link_401": "@nextLink"}
@@ -47,7 +47,7 @@ def with_cut_collections(record: bytes, params: Mapping[str, Any], root: str) ->
             members[f"{name}@odata.count"] = msgspec.Raw(msgspec.json.encode(len(items)))
             continue
         key = msgspec.json.decode(members["ListingKey"])
-        place = ELSEWHERE if told_by == "elsewhere" else root
+        place = FOREIGN_ROOT if told_by == "elsewhere" else root
         link = f"{place}/Property('{key}')/{name}?%24skip={keep}"
         members[f"{name}{_LINKS.get(told_by, '@odata.nextLink')}"] = msgspec.Raw(
             msgspec.json.encode(link)

@@ -18,7 +18,7 @@ from mls_assets.sandbox.spark.filters.binding import bind, kind_of_type
 from mls_assets.sandbox.spark.filters.nodes import Expression
 from mls_assets.sandbox.spark.filters.parser import parse
 from mls_assets.sandbox.spark.filters.planner import refuse_oddities
-from mls_assets.sandbox.spark.filters.predicate import Record, compile_predicate, fields_of
+from mls_assets.sandbox.spark.filters.predicate import Record, compile_predicate, fields_in_filter
 
 DEFAULT_TOP = 10
 MAX_TOP: Mapping[Role, int] = {"replication": 1000, "live": 25}
@@ -179,7 +179,7 @@ def _filter(text: str | None, types: Mapping[str, str]) -> Filter | None:
         raise bad_request(f"The $filter is longer than {MAX_FILTER} characters.")
     expression = bind(parse(text), types)
     refuse_oddities(expression)
-    return Filter(expression, fields_of(expression), compile_predicate(expression, types))
+    return Filter(expression, fields_in_filter(expression), compile_predicate(expression, types))
 
 
 def _expand(

@@ -21,11 +21,11 @@ from mls_assets.sandbox.spark.options import Order, Query
 PAGED_BY_SKIP = frozenset({"Lookup"})
 """Entity sets whose links carry `$skip` although no order was asked for."""
 
-Item = TypeVar("Item")
+PageItem = TypeVar("PageItem")
 
 
 @dataclass(frozen=True)
-class Page:
+class ServedPage:
     """keys: on this page, in order. count: if asked for. next_token or next_skip: how the next
     link goes on; both None on the last page.
     """
@@ -36,7 +36,7 @@ class Page:
     next_skip: int | None = None
 
 
-def page_of(catalogue: Catalogue, resource: str, query: Query) -> Page:
+def served_page(catalogue: Catalogue, resource: str, query: Query) -> ServedPage:
     """The page of an entity set that a query asks for. Raises a 400 `Refusal` for a `$skiptoken`
     where pages are counted.
     """
@@ -54,10 +54,10 @@ def page_of(catalogue: Catalogue, resource: str, query: Query) -> Page:
     keys = list(following)
     more, keys = len(keys) > top, keys[:top]
     if not more:
-        return Page(keys, count)
+        return ServedPage(keys, count)
     if query.orderby or resource in PAGED_BY_SKIP:
-        return Page(keys, count, next_skip=query.skip + top)
-    return Page(keys, count, next_token=keys[-1])
+        return ServedPage(keys, count, next_skip=query.skip + top)
+    return ServedPage(keys, count, next_token=keys[-1])
 
 
 def arrange(children: list[dict[str, Any]], query: Query, types: Mapping[str, str]) -> list[Any]:
@@ -113,17 +113,17 @@ def _ordered_keys(catalogue: Catalogue, resource: str, query: Query) -> list[str
 
 
 def _sorted(
-    items: Sequence[Item],
+    items: Sequence[PageItem],
     orders: Sequence[Order],
     types: Mapping[str, str],
-    record_of: Callable[[Item], Record],
-) -> list[Item]:
+    record_of: Callable[[PageItem], Record],
+) -> list[PageItem]:
     """Sorted by the last field first: each sort is stable, so that the first one decides."""
     arranged = list(items)
     for order in reversed(orders):
         read = field_reader(order.field, types[order.field])
 
-        def rank(item: Item, read: Callable[[Record], Any] = read) -> tuple[bool, Any]:
+        def rank(item: PageItem, read: Callable[[Record], Any] = read) -> tuple[bool, Any]:
             value = read(record_of(item))
             return (False, 0) if value is None else (True, value)
 

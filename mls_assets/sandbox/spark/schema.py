@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mls_assets.sandbox.catalogue import RESOURCES, Catalogue
+from mls_assets.sandbox.catalogue import ENTITY_SETS, Catalogue
 
 FILLED_NAVIGATIONS = ("Media", "Room", "Unit", "OpenHouse")
 """Navigations of Property that have content."""
@@ -48,7 +48,7 @@ EMPTY_TYPES: Mapping[str, str] = {
 
 def is_entity_set(name: str) -> bool:
     """Whether the service document lists it."""
-    return name in RESOURCES
+    return name in ENTITY_SETS
 
 
 def properties(catalogue: Catalogue, entity_type: str) -> Mapping[str, str]:
@@ -63,7 +63,7 @@ def properties(catalogue: Catalogue, entity_type: str) -> Mapping[str, str]:
 
 def navigations(catalogue: Catalogue, entity_type: str) -> Mapping[str, str]:
     """Navigation to entity type; none for types that are not entity sets."""
-    if entity_type not in RESOURCES:
+    if entity_type not in ENTITY_SETS:
         return {}
     return {**catalogue.navigations(entity_type), **EMPTY_NAVIGATIONS.get(entity_type, {})}
 

@@ -22,7 +22,7 @@ from mls_assets.sandbox.spark.addresses import Segment, entity, link, parse_path
 from mls_assets.sandbox.spark.errors import Refusal, not_allowed, not_found
 from mls_assets.sandbox.spark.metadata import metadata, service_document
 from mls_assets.sandbox.spark.mischief import (
-    JSON,
+    JSON_HEADER,
     Draft,
     disturb,
     instead,
@@ -30,7 +30,7 @@ from mls_assets.sandbox.spark.mischief import (
     refusal_response,
 )
 from mls_assets.sandbox.spark.options import CHILD_OPTIONS, ENTITY_OPTIONS, Query, read_query
-from mls_assets.sandbox.spark.pages import arrange, page_of
+from mls_assets.sandbox.spark.pages import arrange, served_page
 from mls_assets.sandbox.spark.records import Writer, envelope, has_content, single
 
 OVERRIDE = "x-http-method-override"
@@ -109,7 +109,7 @@ class SparkSurface:
         fault = self._faults.take("spark", asked.resource, "wire", asked.query_text)
         if fault is not None:
             return mangle(fault, body, accepts_gzip)
-        return Response(body, media_type=JSON)
+        return Response(body, media_type=JSON_HEADER)
 
     def _body(self, asked: _Asked) -> bytes:
         match asked.segments:
@@ -131,7 +131,7 @@ class SparkSurface:
 
     def _collection(self, asked: _Asked, resource: str) -> bytes:
         query = read_query(asked.options, resource, self._catalogue, asked.role)
-        page = page_of(self._catalogue, resource, query)
+        page = served_page(self._catalogue, resource, query)
         writer = Writer(self._catalogue, asked.root)
         written = (writer.entity(resource, key, query) for key in page.keys)
         address = f"{asked.root}/{resource}"

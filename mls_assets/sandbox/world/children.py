@@ -8,7 +8,7 @@ from typing import Any
 from mls_assets.sandbox.jsontext import dumps
 from mls_assets.sandbox.world.dice import Dice, salt
 from mls_assets.sandbox.world.keys import child_key
-from mls_assets.sandbox.world.kinds import KINDS
+from mls_assets.sandbox.world.kinds import PROPERTY_KINDS
 from mls_assets.sandbox.world.listings import Listings
 from mls_assets.sandbox.world.schema import declared
 
@@ -111,7 +111,7 @@ class Children:
 
     def rooms(self, index: int, key: str) -> list[dict[str, Any]]:
         """Rooms with dimensions as text and no reference to their listing; two may look alike."""
-        beds = KINDS[self._listings.kind(index)].beds
+        beds = PROPERTY_KINDS[self._listings.kind(index)].beds
         dice = Dice(self._room_salt, index)
         count = dice.between(3, 3 + beds[1]) if beds else 0
         return [

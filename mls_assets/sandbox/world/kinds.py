@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Kind:
+class PropertyKind:
     """A sort of property: how often per mille, its RESO types, its rough size and price."""
 
     weight: int
@@ -21,21 +21,23 @@ class Kind:
     units: tuple[int, int] | None = None
 
 
-KINDS: Mapping[str, Kind] = {
-    "house": Kind(
+PROPERTY_KINDS: Mapping[str, PropertyKind] = {
+    "house": PropertyKind(
         400, "Residential", "Single Family Residence", "house", (2, 6), (900, 5200), (180, 2400)
     ),
-    "condo": Kind(260, "Residential", "Condominium", "condo", (1, 4), (480, 2600), (90, 1500), 100),
-    "townhouse": Kind(
+    "condo": PropertyKind(
+        260, "Residential", "Condominium", "condo", (1, 4), (480, 2600), (90, 1500), 100
+    ),
+    "townhouse": PropertyKind(
         120, "Residential", "Townhouse", "townhouse", (2, 4), (1000, 2800), (150, 900), 60
     ),
-    "manufactured": Kind(
+    "manufactured": PropertyKind(
         40, "Residential", "Manufactured Home", "home", (1, 3), (500, 1700), (35, 240)
     ),
-    "lease": Kind(
+    "lease": PropertyKind(
         60, "Residential Lease", "Apartment", "apartment", (1, 3), (400, 1800), (1, 9), 100
     ),
-    "income": Kind(
+    "income": PropertyKind(
         40,
         "Residential Income",
         "Duplex",
@@ -46,8 +48,8 @@ KINDS: Mapping[str, Kind] = {
         0,
         (2, 6),
     ),
-    "land": Kind(60, "Land", "Unimproved Land", "parcel", None, None, (8, 900)),
-    "commercial": Kind(
+    "land": PropertyKind(60, "Land", "Unimproved Land", "parcel", None, None, (8, 900)),
+    "commercial": PropertyKind(
         20, "Commercial Sale", "Office", "building", None, (900, 40_000), (200, 9000)
     ),
 }
@@ -70,8 +72,8 @@ CURRENT = {
 """Per mille; the older third of a market is `SETTLED` (percent). One spelling is the legacy one."""
 
 UNDER_CONTRACT = {"Pending", "Active Under Contract", "ActiveUnderContract"}
-ON_MARKET = {"Active", "Coming Soon", *UNDER_CONTRACT}
-SHOWABLE = ON_MARKET - {"Pending"}
+MARKET_STATUSES = {"Active", "Coming Soon", *UNDER_CONTRACT}
+SHOWABLE = MARKET_STATUSES - {"Pending"}
 
 
 def _ladder(weights: Mapping[str, int]) -> tuple[str, ...]:
@@ -79,6 +81,6 @@ def _ladder(weights: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(name for name, weight in weights.items() for _ in range(weight))
 
 
-KIND_LADDER = _ladder({name: kind.weight for name, kind in KINDS.items()})
+KIND_LADDER = _ladder({name: kind.weight for name, kind in PROPERTY_KINDS.items()})
 SETTLED_LADDER = _ladder(SETTLED)
 CURRENT_LADDER = _ladder(CURRENT)

@@ -15,11 +15,11 @@ from mls_assets.sandbox.world.keys import DAY, SECOND, KeySpace, date, key_at, s
 from mls_assets.sandbox.world.kinds import (
     CURRENT_LADDER,
     KIND_LADDER,
-    KINDS,
     LOCAL_TYPE,
+    PROPERTY_KINDS,
     SETTLED_LADDER,
     UNDER_CONTRACT,
-    Kind,
+    PropertyKind,
 )
 from mls_assets.sandbox.world.people import People
 from mls_assets.sandbox.world.words import (
@@ -28,7 +28,7 @@ from mls_assets.sandbox.world.words import (
     STREETS,
     SUFFIXES,
     Place,
-    remarks,
+    listing_remarks,
 )
 
 
@@ -102,7 +102,7 @@ class Listings:
 
     def fields(self, index: int, key: str, created: int) -> dict[str, Any]:
         """The listing's own fields, always the same set of names, as the world first knew it."""
-        kind = KINDS[self.kind(index)]
+        kind = PROPERTY_KINDS[self.kind(index)]
         return {
             **self._identity(index, key, kind),
             **self._building(index, kind),
@@ -111,7 +111,7 @@ class Listings:
             **self.listed_by(self.agent_index(index)),
         }
 
-    def _identity(self, index: int, key: str, kind: Kind) -> dict[str, Any]:
+    def _identity(self, index: int, key: str, kind: PropertyKind) -> dict[str, Any]:
         dice = Dice(self._house_salt, ~index)
         local = kind.sub_type == "Unimproved Land" and dice.chance(12.5)
         return {
@@ -125,7 +125,7 @@ class Listings:
             "PropertySubType": kind.sub_type,
         }
 
-    def _building(self, index: int, kind: Kind) -> dict[str, Any]:
+    def _building(self, index: int, kind: PropertyKind) -> dict[str, Any]:
         dice = Dice(self._house_salt, index)
         beds = dice.between(*kind.beds) if kind.beds else None
         full = max(1, (beds or 0) - dice.below(2)) if kind.area else None
@@ -153,7 +153,7 @@ class Listings:
             "TaxYear": dice.between(2022, 2025),
             "TaxAnnualAmount": dice.between(30_000, 2_400_000) / 100,
             "TaxLegalDescription": f"LOT {dice.between(1, 90)} BLK {dice.between(1, 40)} PB 12/7",
-            "PublicRemarks": remarks(dice.below(997), kind.noun, beds),
+            "PublicRemarks": listing_remarks(dice.below(997), kind.noun, beds),
             "Directions": None
             if dice.chance(20)
             else f"Exit {dice.below(90)}, then the second left",
@@ -165,10 +165,10 @@ class Listings:
 
     def unit_count(self, index: int) -> int:
         """Rows of the navigation Unit: none but for multi-family."""
-        units = KINDS[self.kind(index)].units
+        units = PROPERTY_KINDS[self.kind(index)].units
         return Dice(self._kind_salt, index).between(*units) if units else 0
 
-    def _address(self, index: int, kind: Kind) -> dict[str, Any]:
+    def _address(self, index: int, kind: PropertyKind) -> dict[str, Any]:
         dice = Dice(self._house_salt ^ 2, index)
         place = dice.pick(self._places)
         number = dice.between(1, 19_999)
@@ -195,7 +195,7 @@ class Listings:
             "Longitude": None if nowhere else round(place.longitude - dice.below(9000) / 1e5, 6),
         }
 
-    def _course(self, index: int, kind: Kind, created: int) -> dict[str, Any]:
+    def _course(self, index: int, kind: PropertyKind, created: int) -> dict[str, Any]:
         dice = Dice(self._time_salt, index)
         added = index >= self.space.size
         modified = created if added else self.modified(index, created)

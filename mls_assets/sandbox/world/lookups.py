@@ -15,7 +15,7 @@ _CHANGED = "2025-03-03T17:43:35Z"
 def lookup_rows() -> MappingProxyType[str, dict[str, Any]]:
     """Key -> record, ascending by key. Keys look like `2027-2027-2614-97`."""
     names: dict[str, dict[str, str]] = {
-        name: dict(values) for name, values in schema.lookups().items()
+        name: dict(values) for name, values in schema.lookup_spellings().items()
     }
     for name, it in schema.standard_fields().items():
         if it.kind in "sl" and it.values:
@@ -34,7 +34,7 @@ def lookup_rows() -> MappingProxyType[str, dict[str, Any]]:
                 "LookupKey": key,
                 "LookupName": name,
                 "LookupValue": value,
-                "StandardLookupValue": value if name in schema.lookups() else None,
+                "StandardLookupValue": value if name in schema.lookup_spellings() else None,
                 "LegacyODataValue": legacy,
                 "ModificationTimestamp": _CHANGED,
             }

@@ -17,7 +17,7 @@ from mls_assets.sandbox.world.listings import Listings
 WEEK = 7 * DAY
 _FIRST_MONDAY = 4 * DAY  # 1970-01-05
 _HOUR = 3600 * SECOND
-MOST = 5_000
+MAX_OPEN_HOUSES = 5_000
 """Events a week at most, so that a week fits into memory whatever the size of the MLS."""
 
 
@@ -75,7 +75,7 @@ class Schedule:
     def _week(self, week: int) -> dict[str, Event]:
         """All events of one week by key, in order; only showable listings have any."""
         size = self._listings.space.size
-        count = min(MOST, -(-size // 20))
+        count = min(MAX_OPEN_HOUSES, -(-size // 20))
         monday = _FIRST_MONDAY + week * WEEK
         announced = monday - WEEK + 6 * _HOUR
         events = {}

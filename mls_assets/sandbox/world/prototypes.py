@@ -109,7 +109,9 @@ def _arrays(ticked: Mapping[str, list[str]], known: Mapping[str, str]) -> dict[s
 
 def _standard(dice: Dice, ticked: Mapping[str, list[str]]) -> dict[str, Any]:
     lists = {
-        schema.plain(group).replace(" ", ""): [schema.option_label(option) for option in some]
+        schema.decoded_name(group).replace(" ", ""): [
+            schema.option_label(option) for option in some
+        ]
         for group, some in ticked.items()
     }
     co_listed = dice.chance(34)

@@ -24,7 +24,7 @@ EDM = {
     "l": "Collection(Edm.String)",
 }
 
-KEY_FIELDS = {
+SANDBOX_KEY_FIELDS = {
     "Property": "ListingKey",
     "Member": "MemberKey",
     "Office": "OfficeKey",
@@ -102,12 +102,12 @@ def forge_fields(kind: str) -> Mapping[str, str]:
     return _data("forge_schema")[kind]
 
 
-def lookups() -> Mapping[str, Mapping[str, str]]:
+def lookup_spellings() -> Mapping[str, Mapping[str, str]]:
     """Lookup name -> standard value -> legacy spelling."""
     return _data("lookups")
 
 
-def plain(encoded: str) -> str:
+def decoded_name(encoded: str) -> str:
     """Undoes the wire's escapes of a custom name: `Spa_lparen_s_rparen_` is `Spa(s)`."""
     for escape, text in _ESCAPES.items():
         encoded = encoded.replace(escape, text)
@@ -116,7 +116,7 @@ def plain(encoded: str) -> str:
 
 def option_label(encoded: str) -> str:
     """The label of an option, without the digits that only tell equal names apart."""
-    return re.sub(r"(?<=\D)\d+$", "", plain(encoded))
+    return re.sub(r"(?<=\D)\d+$", "", decoded_name(encoded))
 
 
 @cache
@@ -127,7 +127,7 @@ def local_names() -> Mapping[str, str]:
     for field in declared("Property"):
         if "_co_" in field:
             group, _, option = field.partition("_co_")
-            group, option = plain(group), option_label(option)
+            group, option = decoded_name(group), option_label(option)
             label = group if option == group else f"{group}: {option}"
             names[field] = exceptions.get(field, label)
     return names

@@ -166,7 +166,7 @@ PLACES = {"forge/armls": ARIZONA, "forge/rmls": OREGON}
 
 
 @lru_cache(maxsize=8192)
-def remarks(variant: int, kind: str, beds: int | None) -> str | None:
+def listing_remarks(variant: int, kind: str, beds: int | None) -> str | None:
     """Public remarks: usually a paragraph, sometimes odd, now and then missing."""
     dice = Dice(0, variant)
     if dice.chance(2):

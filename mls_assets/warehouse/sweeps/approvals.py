@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.values import Resource
-from mls_assets.warehouse.queries import Connection, rows, scalar
-from mls_assets.warehouse.sweeps.verdicts import get, is_keyless
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse.storage.queries import Connection, rows, scalar
+from mls_assets.warehouse.sweeps.verdicts import is_keyless, sweep_as_dict
 
 #: How long a blocked sweep can be approved.
 VALID_FOR = timedelta(hours=24)
@@ -34,7 +34,7 @@ def approval(
     Raises ConfigurationError for a sweep that is unknown, another's, not held back, used by
     another, older than a day, or followed by one that came through.
     """
-    row = get(con, sweep_id)
+    row = sweep_as_dict(con, sweep_id)
     if row is None or (row["feed"], row["resource"]) != (feed, resource):
         raise _refused(sweep_id, f"no sweep of {feed} {resource} has this id")
     keyless = is_keyless(con, sweep_id)

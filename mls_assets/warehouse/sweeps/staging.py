@@ -7,17 +7,18 @@ many there are.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mls_assets.values import KEY_FIELDS, TABLES, Resource
-from mls_assets.warehouse import arrow, status_deletes
-from mls_assets.warehouse.ddl import quoted
-from mls_assets.warehouse.open_houses import ENDS, OVER
-from mls_assets.warehouse.queries import Connection, framed, rows, scalar
+from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource
+from mls_assets.warehouse.landing import status_deletes
+from mls_assets.warehouse.schema.ddl import quoted
+from mls_assets.warehouse.storage import arrow
+from mls_assets.warehouse.storage.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.sweeps.verdicts import about, source_at
+from mls_assets.warehouse.tables.open_houses import ENDS, OVER
 
 _BATCH = 100_000
 
 
-def stage(con: Connection, sweep_id: str, keys: Sequence[str]) -> None:
+def stage_keys(con: Connection, sweep_id: str, keys: Sequence[str]) -> None:
     """Keep keys as the source gave them, repeated ones too."""
     with framed(con, told=arrow.table_of(record_key=arrow.of_texts(keys))):
         con.execute("insert into raw.sweep_keys select ?, record_key from told", [sweep_id])
@@ -33,15 +34,15 @@ def stage_events(
             "and record_key in (select record_key from told)",
             [sweep_id],
         )
-    stage(con, sweep_id, list(dict.fromkeys(alive)))
+    stage_keys(con, sweep_id, list(dict.fromkeys(alive)))
 
 
-def unstage(con: Connection, sweep_id: str) -> None:
+def drop_staged_keys(con: Connection, sweep_id: str) -> None:
     """Drop the keys that a sweep was told."""
     con.execute("delete from raw.sweep_keys where sweep_id = ?", [sweep_id])
 
 
-def staged(con: Connection, sweep_id: str) -> int:
+def count_staged(con: Connection, sweep_id: str) -> int:
     """Count the different keys that a sweep was told."""
     return scalar(
         con,
@@ -67,7 +68,7 @@ def sample_staged(con: Connection, sweep_id: str, how_many: int) -> list[str]:
     end last: others may be over before they are asked for.
     """
     table, key = _table_of(con, sweep_id)
-    last = f"{ENDS} desc nulls last, " if table == TABLES[Resource.OPEN_HOUSE] else ""
+    last = f"{ENDS} desc nulls last, " if table == TABLE_OF_RESOURCE[Resource.OPEN_HOUSE] else ""
     found = rows(
         con,
         f"select record_key, held.{key} is not null as here from raw.sweep_keys left join {table} "
@@ -107,7 +108,7 @@ class Difference:
     staged_only: list[str]
 
 
-def difference(con: Connection, sweep_id: str) -> Difference:
+def key_difference(con: Connection, sweep_id: str) -> Difference:
     """Hold the keys held here against those that a sweep was told.
 
     A million equal keys stay in the database: only what differs is handed out.
@@ -151,7 +152,7 @@ def staged_batches(con: Connection, sweep_id: str) -> Iterator[list[str]]:
 
 
 def local_batches(con: Connection, sweep_id: str) -> Iterator[list[str]]:
-    """Yield the keys held here in bytewise order, in batches; see `difference`."""
+    """Yield the keys held here in bytewise order, in batches; see `key_difference`."""
     yield from _batches(con, *_local(con, sweep_id))
 
 
@@ -192,7 +193,7 @@ def _local(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
 
 def _table_of(con: Connection, sweep_id: str) -> tuple[str, str]:
     resource = about(con, sweep_id).resource
-    return TABLES[resource], quoted(KEY_FIELDS[resource])
+    return TABLE_OF_RESOURCE[resource], quoted(KEY_FIELDS[resource])
 
 
 def _batches(con: Connection, query: str, params: Sequence[object]) -> Iterator[list[str]]:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from mls_assets.values import Resource
-from mls_assets.warehouse import arrow, hiding
-from mls_assets.warehouse.queries import Connection, framed, rows
+from mls_assets.model.resources import Resource
+from mls_assets.warehouse.removals import hiding
+from mls_assets.warehouse.storage import arrow
+from mls_assets.warehouse.storage.queries import Connection, framed, rows
 from mls_assets.warehouse.sweeps.verdicts import about
 
 
@@ -33,7 +34,7 @@ def forget_suspects(con: Connection, feed: str, resource: Resource) -> None:
         "(select sweep_id from sweeps where feed = ? and resource = ?)",
         [feed, resource],
     )
-    hiding.hide(con, feed, resource, ())
+    hiding.hide_keys(con, feed, resource, ())
 
 
 def oldest_evidence(con: Connection) -> dict[tuple[str, Resource], datetime]:
@@ -68,4 +69,4 @@ def came_back(con: Connection, feed: str, resource: Resource, keys: Sequence[str
             "and sweep_id in (select sweep_id from sweeps where feed = ? and resource = ?)",
             [feed, resource],
         )
-    hiding.show(con, feed, resource, keys)
+    hiding.show_keys(con, feed, resource, keys)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from mls_assets.values import Reason, Resource
-from mls_assets.warehouse import arrow, counters
-from mls_assets.warehouse.ddl import column_list, quoted
-from mls_assets.warehouse.queries import Connection, framed, rows, scalar
-from mls_assets.warehouse.schema import SWEEPS
+from mls_assets.model.resources import Reason, Resource
+from mls_assets.warehouse.schema import counters
+from mls_assets.warehouse.schema.ddl import column_list, quoted
+from mls_assets.warehouse.schema.tables import SWEEPS
+from mls_assets.warehouse.storage import arrow
+from mls_assets.warehouse.storage.queries import Connection, framed, rows, scalar
 
 #: After a sweep's id: a set that is paged by offset is walked twice, and its second walk is staged
 #: beside the first.
@@ -55,7 +56,7 @@ class SweepRow:
     explanation: str | None
 
 
-def begin(
+def begin_sweep(
     con: Connection,
     sweep_id: str,
     feed: str,
@@ -76,9 +77,9 @@ def begin(
     ):
         if removed:
             text = _CUT_SHORT.format(removed=removed)
-            close(con, left, verdict="unequal", explanation=text)
+            close_sweep(con, left, verdict="unequal", explanation=text)
         else:
-            close(con, left, verdict="void", explanation=_SUPERSEDED)
+            close_sweep(con, left, verdict="void", explanation=_SUPERSEDED)
     con.execute(
         "insert into sweeps (sweep_id, feed, resource, started_at, verdict) "
         "values (?, ?, ?, ?, 'running')",
@@ -92,7 +93,7 @@ def begin(
     counters.changed(con)
 
 
-def note(con: Connection, sweep_id: str, **columns: object) -> None:
+def update_sweep(con: Connection, sweep_id: str, **columns: object) -> None:
     """Fill in columns of a sweep's row while it runs."""
     unknown = columns.keys() - set(SWEEPS.column_names)
     if unknown:
@@ -103,7 +104,7 @@ def note(con: Connection, sweep_id: str, **columns: object) -> None:
     )
 
 
-def close(
+def close_sweep(
     con: Connection,
     sweep_id: str,
     *,
@@ -118,7 +119,7 @@ def close(
         "explanation": explanation,
         **columns,
     }
-    note(con, sweep_id, **facts)
+    update_sweep(con, sweep_id, **facts)
     con.execute(
         "delete from raw.sweep_keys where sweep_id in (?, ? || ?)",
         [sweep_id, sweep_id, SECOND_WALK],
@@ -173,7 +174,7 @@ def about(con: Connection, sweep_id: str) -> Subject:
     return Subject(feed, Resource(resource), started_at)
 
 
-def row(con: Connection, sweep_id: str) -> SweepRow:
+def sweep_row(con: Connection, sweep_id: str) -> SweepRow:
     """Return a sweep's row; raises ValueError when there is none."""
     found = _rows(con, "sweep_id = ?", [sweep_id])
     if not found:
@@ -181,12 +182,12 @@ def row(con: Connection, sweep_id: str) -> SweepRow:
     return found[0]
 
 
-def get(con: Connection, sweep_id: str) -> dict[str, Any] | None:
+def sweep_as_dict(con: Connection, sweep_id: str) -> dict[str, Any] | None:
     """Return a sweep's row by column, None when it is unknown."""
     return _by_column(_rows(con, "sweep_id = ?", [sweep_id]))
 
 
-def latest(
+def latest_sweep(
     con: Connection, feed: str, resource: Resource, verdicts: Sequence[str] = ()
 ) -> dict[str, Any] | None:
     """Return the newest sweep's row by column (of these verdicts), None when there was none."""
@@ -200,7 +201,7 @@ def latest(
     )
 
 
-def blocked(con: Connection) -> list[SweepRow]:
+def blocked_sweeps(con: Connection) -> list[SweepRow]:
     """Return, of each feed and resource, the newest judged sweep if a guard holds it back."""
     return _rows(
         con,
@@ -210,7 +211,7 @@ def blocked(con: Connection) -> list[SweepRow]:
     )
 
 
-def waiting(con: Connection, feed: str, *, hours: float = 1.0) -> list[SweepRow]:
+def waiting_sweeps(con: Connection, feed: str, *, hours: float = 1.0) -> list[SweepRow]:
     """Return the sweeps of a feed that were proven lately and have no verdict yet."""
     return _rows(
         con,
@@ -240,7 +241,7 @@ def source_at(con: Connection, sweep_id: str) -> datetime:
     )
 
 
-def removed_since(con: Connection, feed: str, resource: Resource, since: datetime) -> int:
+def count_removed_by_sweeps(con: Connection, feed: str, resource: Resource, since: datetime) -> int:
     """Count the keys that sweeps of this resource removed since a time, but for released ones.
 
     Open houses that went with their listing are the listing's sweep's.

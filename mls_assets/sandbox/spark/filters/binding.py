@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime, time
 from typing import Literal as OneOf
 
 from mls_assets.sandbox.spark.errors import Refusal, bad_request
-from mls_assets.sandbox.spark.filters.moments import moment
+from mls_assets.sandbox.spark.filters.moments import parse_moment
 from mls_assets.sandbox.spark.filters.nodes import (
     And,
     Call,
     Comparison,
     Expression,
-    Field,
+    FieldNode,
     Intersects,
     Literal,
     Membership,
@@ -26,7 +26,7 @@ from mls_assets.sandbox.spark.filters.nodes import (
     Or,
 )
 
-Kind = OneOf["text", "number", "boolean", "moment", "list", "null"]
+ValueKind = OneOf["text", "number", "boolean", "moment", "list", "null"]
 """How a value compares; a date is the moment at which it begins in UTC."""
 
 LOCATION = "Location"
@@ -34,7 +34,7 @@ LOCATION_FIELDS = ("Latitude", "Longitude")
 """Spark's geography field is no property of its own: it is made of these two."""
 
 _NUMBERS = frozenset({"Edm.Decimal", "Edm.Double", "Edm.Single", "Edm.Int64", "Edm.Int32"})
-_KINDS: Mapping[str, Kind] = {
+_KINDS: Mapping[str, ValueKind] = {
     "Edm.Boolean": "boolean",
     "Edm.DateTimeOffset": "moment",
     "Edm.Date": "moment",
@@ -42,7 +42,7 @@ _KINDS: Mapping[str, Kind] = {
 _EQUALITY = ("eq", "ne")
 
 
-def kind_of_type(edm_type: str) -> Kind:
+def kind_of_type(edm_type: str) -> ValueKind:
     """How the values of an Edm type compare; enumerations and unknown types compare as text."""
     if edm_type.startswith("Collection("):
         return "list"
@@ -96,9 +96,9 @@ class _Binding:
             fitted.append(changed)
         return Membership(found.item, tuple(fitted))
 
-    def _kind(self, expression: Expression) -> Kind:
+    def _kind(self, expression: Expression) -> ValueKind:
         match expression:
-            case Field(name):
+            case FieldNode(name):
                 if name not in self._types:
                     raise bad_request(f"The $filter names an unknown field: {name[:100]}.")
                 return kind_of_type(self._types[name])
@@ -119,7 +119,7 @@ class _Binding:
             raise bad_request(f"The $filter names an unknown location: {field[:100]}.")
 
 
-def _kind_of_value(value: object) -> Kind:
+def _kind_of_value(value: object) -> ValueKind:
     match value:
         case None:
             return "null"
@@ -132,7 +132,7 @@ def _kind_of_value(value: object) -> Kind:
     return "number"
 
 
-def _fit(expression: Expression, kind: Kind, other: Kind) -> Expression:
+def _fit(expression: Expression, kind: ValueKind, other: ValueKind) -> Expression:
     """The expression as it compares with something of the other kind.
 
     Both sides of a comparison come here, so what only a constant may do (be a timestamp in
@@ -157,7 +157,7 @@ def _as_moment(value: object) -> datetime:
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC)
     try:
-        return moment(str(value))
+        return parse_moment(str(value))
     except ValueError:
         raise bad_request("The $filter has no valid timestamp where one belongs.") from None
 

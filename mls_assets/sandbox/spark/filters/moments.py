@@ -7,7 +7,7 @@ from functools import lru_cache
 
 
 @lru_cache(maxsize=8192)
-def moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """An ISO 8601 timestamp or date as an aware UTC moment; without a zone it is taken as UTC.
 
     Any number of fraction digits is read (beyond microseconds they are cut). Raises ValueError.

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import UnionType
 
-Value = str | int | float | bool | datetime | date | None
+LiteralValue = str | int | float | bool | datetime | date | None
 Ring = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldNode:
     """A property of the entity; alone it stands for a boolean."""
 
     name: str
@@ -25,7 +25,7 @@ class Field:
 class Literal:
     """A constant. Timestamps are aware and in UTC."""
 
-    value: Value
+    value: LiteralValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Or:
     operands: tuple[Expression, ...]
 
 
-Expression = Field | Literal | Call | Intersects | Comparison | Membership | Not | And | Or
+Expression = FieldNode | Literal | Call | Intersects | Comparison | Membership | Not | And | Or
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
@@ -110,7 +110,7 @@ def _children(expression: Expression) -> tuple[Expression, ...]:
 def to_text(expression: Expression) -> str:
     """The expression in the filter language, with no parenthesis more than it needs."""
     match expression:
-        case Field(name):
+        case FieldNode(name):
             return name
         case Literal(value):
             return literal_text(value)
@@ -123,7 +123,7 @@ def to_text(expression: Expression) -> str:
         case Membership(item, options):
             return f"{to_text(item)} in ({','.join(map(to_text, options))})"
         case Not(operand):
-            atom = isinstance(operand, Field | Call | Intersects)
+            atom = isinstance(operand, FieldNode | Call | Intersects)
             return f"not {to_text(operand)}" if atom else f"not ({to_text(operand)})"
         case And(operands):
             return " and ".join(_grouped(operand, And | Or) for operand in operands)
@@ -131,7 +131,7 @@ def to_text(expression: Expression) -> str:
             return " or ".join(_grouped(operand, Or) for operand in operands)
 
 
-def literal_text(value: Value) -> str:
+def literal_text(value: LiteralValue) -> str:
     """A constant as the filter language writes it."""
     match value:
         case None:

@@ -15,20 +15,20 @@ import math
 import re
 
 from mls_assets.sandbox.spark.errors import Refusal, bad_request
-from mls_assets.sandbox.spark.filters.moments import day, moment
+from mls_assets.sandbox.spark.filters.moments import day, parse_moment
 from mls_assets.sandbox.spark.filters.nodes import (
     And,
     Call,
     Comparison,
     Expression,
-    Field,
+    FieldNode,
     Intersects,
     Literal,
+    LiteralValue,
     Membership,
     Not,
     Or,
     Ring,
-    Value,
 )
 from mls_assets.sandbox.spark.filters.tokens import Token, tokenize
 
@@ -153,7 +153,7 @@ class _Parser:
             raise self._unexpected()
         name = self._take()
         if not self._follows("mark", "("):
-            return Field(name.text)
+            return FieldNode(name.text)
         return self._call(name)
 
     def _call(self, name: Token) -> Expression:
@@ -189,12 +189,12 @@ class _Parser:
             raise bad_request(f"The $filter is nested more than {MAX_DEPTH} levels deep.")
 
 
-def _value(token: Token) -> Value:
+def _value(token: Token) -> LiteralValue:
     match token.kind:
         case "string":
             return token.text[1:-1].replace("''", "'")
         case "moment":
-            return moment(token.text)
+            return parse_moment(token.text)
         case "date":
             return day(token.text)
         case "number" if token.text.lstrip("-").isdigit():

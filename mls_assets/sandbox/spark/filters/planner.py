@@ -14,7 +14,7 @@ from mls_assets.sandbox.spark.filters.nodes import (
     And,
     Comparison,
     Expression,
-    Field,
+    FieldNode,
     Literal,
     Membership,
     Or,
@@ -28,7 +28,7 @@ _MIRRORED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class QueryPlan:
     """Where matching entities can be; the predicate still has the last word.
 
     keys: no other key can match (None: any key can). modified_after: nothing with an older
@@ -40,11 +40,11 @@ class Plan:
     modified_after: datetime | None = None
 
 
-def plan(expression: Expression | None, key_field: str) -> Plan:
+def plan(expression: Expression | None, key_field: str) -> QueryPlan:
     """The cheapest way in that the filter allows."""
     if expression is None:
-        return Plan()
-    return Plan(_pinned_keys(expression, key_field), _modified_after(expression))
+        return QueryPlan()
+    return QueryPlan(_pinned_keys(expression, key_field), _modified_after(expression))
 
 
 def refuse_oddities(expression: Expression) -> None:
@@ -77,9 +77,9 @@ def refuse_oddities(expression: Expression) -> None:
 def _clock_clause(found: Comparison) -> tuple[str, datetime] | None:
     """(operator, bound) of a comparison of the ModificationTimestamp with a constant."""
     match found:
-        case Comparison(symbol, Field(name), Literal(value)):
+        case Comparison(symbol, FieldNode(name), Literal(value)):
             pass
-        case Comparison(symbol, Literal(value), Field(name)):
+        case Comparison(symbol, Literal(value), FieldNode(name)):
             symbol = _MIRRORED[symbol]
         case _:
             return None
@@ -88,11 +88,11 @@ def _clock_clause(found: Comparison) -> tuple[str, datetime] | None:
 
 def _pinned_keys(expression: Expression, key_field: str) -> frozenset[str] | None:
     match expression:
-        case Comparison("eq", Field(name), Literal(str() as key)) | Comparison(
-            "eq", Literal(str() as key), Field(name)
+        case Comparison("eq", FieldNode(name), Literal(str() as key)) | Comparison(
+            "eq", Literal(str() as key), FieldNode(name)
         ) if name == key_field:
             return frozenset({key})
-        case Membership(Field(name), options) if name == key_field:
+        case Membership(FieldNode(name), options) if name == key_field:
             return frozenset(each.value for each in options if isinstance(each.value, str))
         case And(operands):
             pinned = [_pinned_keys(operand, key_field) for operand in operands]

@@ -13,14 +13,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from mls_assets.sandbox.spark.filters.binding import LOCATION_FIELDS, Kind, kind_of_type
-from mls_assets.sandbox.spark.filters.moments import moment
+from mls_assets.sandbox.spark.filters.binding import LOCATION_FIELDS, ValueKind, kind_of_type
+from mls_assets.sandbox.spark.filters.moments import parse_moment
 from mls_assets.sandbox.spark.filters.nodes import (
     And,
     Call,
     Comparison,
     Expression,
-    Field,
+    FieldNode,
     Intersects,
     Literal,
     Membership,
@@ -52,9 +52,9 @@ def compile_predicate(expression: Expression, types: Mapping[str, str]) -> Calla
     return lambda record: read(record) is True
 
 
-def fields_of(expression: Expression) -> frozenset[str]:
+def fields_in_filter(expression: Expression) -> frozenset[str]:
     """The properties that a record must show for the expression to be evaluated."""
-    named = {part.name for part in walk(expression) if isinstance(part, Field)}
+    named = {part.name for part in walk(expression) if isinstance(part, FieldNode)}
     if any(isinstance(part, Intersects) for part in walk(expression)):
         named.update(LOCATION_FIELDS)
     return frozenset(named)
@@ -90,7 +90,7 @@ def _number(value: Any) -> float | int | None:
 
 def _moment(value: Any) -> datetime | None:
     try:
-        return moment(_text(value))
+        return parse_moment(_text(value))
     except ValueError:
         return None
 
@@ -103,7 +103,7 @@ def _list(value: Any) -> list[str] | None:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else None
 
 
-_CONVERSIONS: Mapping[Kind, Callable[[Any], Any]] = {
+_CONVERSIONS: Mapping[ValueKind, Callable[[Any], Any]] = {
     "text": _text,
     "number": _number,
     "boolean": _boolean,
@@ -116,7 +116,7 @@ def _reader(expression: Expression, types: Mapping[str, str]) -> Reader:
     match expression:
         case Literal(value):
             return lambda _record: value
-        case Field(name):
+        case FieldNode(name):
             return field_reader(name, types[name])
         case Call(name, arguments):
             return _call(name, [_reader(argument, types) for argument in arguments])

@@ -1,0 +1,1 @@
+"""What is replicated, and with which tokens: environment variables and the feeds file."""

@@ -1,0 +1,1 @@
+"""All that knows Dagster: assets, checks, sensors, jobs, resources, and its home folder."""

@@ -1,0 +1,131 @@
+"""What Dagster shows about an asset: column schemas, metadata of passes. No pass is run here."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from mls_assets.model.declarations import Table
+from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource, Source
+from mls_assets.orchestration.assets.charts import bars
+from mls_assets.replication.normalise import NormalisedRows
+from mls_assets.replication.outcome import Replicated
+from mls_assets.replication.workspace import Workspace
+from mls_assets.warehouse.landing import cursors
+from mls_assets.warehouse.publication import figures
+
+OWNERS = ["team:mls-data"]
+#: The vendors' guides, whose steps the assets follow.
+GUIDES = {
+    Source.SPARK: dg.MetadataValue.url("https://sparkplatform.com/docs/reso/replication"),
+    Source.FORGE: dg.MetadataValue.url("https://github.com/wrstudios/forge-replication/wiki"),
+}
+#: How many pages, and how many days, a picture shows at most.
+_PAGES_SHOWN, _DAYS_SHOWN = 60, 30
+
+
+def table_metadata(table: Table) -> Mapping[str, Any]:
+    """Return the definition metadata of a table's asset: its name, columns and key."""
+    columns = [
+        dg.TableColumn(column.name, column.type, description=column.comment or None)
+        for column in table.columns
+    ]
+    return {
+        "dagster/table_name": f"main.{table.name}",
+        "dagster/column_schema": dg.TableSchema(columns),
+        "unique together": ", ".join(table.key),
+    }
+
+
+def pages_metadata(workspace: Workspace, done: Replicated) -> dict[str, Any]:
+    """Return what a landing did, in numbers; the same keys every time, so that plots go on."""
+    return {
+        "kind": done.kind,
+        "pages": done.pages,
+        "records": done.records,
+        "new": done.new,
+        "changed": done.changed,
+        "unchanged": done.unchanged,
+        "stale": done.stale,
+        "removed": done.removed,
+        "restored": done.restored,
+        "rejected": done.rejected,
+        "child_sets": done.children,
+        "complete": done.complete,
+        **state_metadata(workspace, done.feed, done.resource),
+        **told(source_rows=done.source_rows, notes="\n".join(done.notes) or None),
+        **_page_sizes(workspace, done),
+    }
+
+
+def _page_sizes(workspace: Workspace, done: Replicated) -> dict[str, Any]:
+    with workspace.warehouse.read() as con:
+        sizes = figures.page_sizes(
+            con, done.feed, done.resource, run_id=workspace.run_id, most=_PAGES_SHOWN
+        )
+    kilobytes = [size / 1000 for size in sizes]
+    labels = [str(number) for number in range(1, len(sizes) + 1)]
+    return {"page_sizes": bars("kB of the last pages", {"kB": kilobytes}, labels)} if sizes else {}
+
+
+def ledger_metadata(workspace: Workspace) -> dict[str, Any]:
+    """Return the picture of the ledger: what left and what came back, by day."""
+    with workspace.warehouse.read() as con:
+        days = figures.removals_by_day(con, _DAYS_SHOWN)
+    series = {"removed": [left for _, left, _ in days], "restored": [back for _, _, back in days]}
+    labels = [f"{day:%m-%d}" for day, _, _ in days]
+    return {"by_day": bars("Removals by day", series, labels)}
+
+
+def state_metadata(workspace: Workspace, feed: str, resource: Resource) -> dict[str, Any]:
+    """Return how far a resource is: what its state is, and what sensors compare the source with."""
+    with workspace.warehouse.read() as con:
+        state = cursors.state_of(con, feed, resource)
+    return {
+        "state": state.state,
+        **told(
+            cursor=state.cursor,
+            lag_seconds=_age(state.last_success_at),
+            newest_modification=_text(state.newest_modification),
+        ),
+    }
+
+
+def tables_metadata(
+    workspace: Workspace, done: NormalisedRows, feed: str | None
+) -> dict[str, dict[str, int]]:
+    """Return per table its rows, and how many rows and rejected values this run wrote.
+
+    What a run wrote stands under its feed's name.
+    """
+    whose = feed or "all"
+    with workspace.warehouse.read() as con:
+        return {
+            table: {
+                "dagster/row_count": len(con.table(table)),
+                f"written {whose}": done.rows[table],
+                rejected_values(whose): done.rejected[table],
+            }
+            for table in TABLE_OF_RESOURCE.values()
+        }
+
+
+def rejected_values(feed: str) -> str:
+    """Return the name under which a table's metadata count the values rejected of a feed."""
+    return f"rejected values {feed}"
+
+
+def told(**values: Any) -> dict[str, Any]:
+    """Return the values that are known; Dagster's metadata has no nulls worth showing."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _age(moment: datetime | None) -> float | None:
+    if moment is None:
+        return None
+    return max(round((datetime.now(UTC) - moment).total_seconds(), 1), 0.0)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()

@@ -1,0 +1,185 @@
+"""The assets of group `forge`: raw event pages of each MLS, followed or replayed from event 0."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from mls_assets.configuration.feeds import ForgeAccess, load_feeds
+from mls_assets.errors import MlsAssetsError
+from mls_assets.model.resources import Resource, Source
+from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
+from mls_assets.orchestration.assets.describing import GUIDES, OWNERS, state_metadata
+from mls_assets.orchestration.assets.landing import (
+    chosen_feed,
+    ledger_event,
+    replicate_resources,
+    selected_assets,
+    tell_of_source,
+)
+from mls_assets.orchestration.assets.verdicts import judged_metadata, reconciles, stored_reconciles
+from mls_assets.orchestration.partitions import FORGE_PAGES as PAGES
+from mls_assets.orchestration.partitions import forge_mls
+from mls_assets.orchestration.resources import ForgeApi, MlsWarehouse, PurgeGuard
+from mls_assets.orchestration.running import Narrator, StepError, failing, failure
+from mls_assets.replication.outcome import Replicated
+from mls_assets.replication.reconciliation.case import SweepResult
+from mls_assets.replication.reconciliation.replay import replay
+from mls_assets.replication.replicate import replicate_forge
+from mls_assets.replication.upkeep.describe import describe_forge
+from mls_assets.replication.workspace import Workspace
+
+FORGE_POOL = "forge"
+_CHECK = "replay_reconciles_keys"
+
+_GRAIN = {Resource.PROPERTY: "listing", Resource.MEMBER: "agent"}
+
+
+class ForgeConfig(ApprovalConfig):
+    """What a run over Forge may be told."""
+
+    replay: bool = Field(
+        default=False,
+        description="Read the whole event log again from event 0 and reconcile the key set, "
+        "after following the events that are new.",
+    )
+    dry_run: bool = Field(
+        default=False, description="Of a replay: store and show the plan; remove nothing."
+    )
+    accept_fields: bool = Field(
+        default=False,
+        description="Take the fields that the source offers now although they are fewer than "
+        "before. All is read again, and the values of the others are emptied; later runs go on "
+        "with these fields.",
+    )
+
+
+@dg.multi_asset(
+    name="forge_pages",
+    partitions_def=forge_mls,
+    can_subset=True,
+    pool=FORGE_POOL,
+    specs=[
+        dg.AssetSpec(
+            name,
+            group_name="forge",
+            kinds={"graphql", "duckdb"},
+            owners=OWNERS,
+            description=f"One row per {_GRAIN[resource]} as Forge sent it last (verbatim JSON in "
+            "raw.records). Follows the MLS's event log from the stored event id until none "
+            "remains; a tombstone removes its record in the transaction that stores its page.",
+            metadata={
+                "dagster/table_name": "raw.records",
+                "RESO resource": str(resource),
+                "guide": GUIDES[Source.FORGE],
+            },
+        )
+        for name, resource in PAGES.items()
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            _CHECK,
+            asset="forge_listing_pages",
+            description="After a replay from event 0 the local key sets (listings and agents) "
+            "equal those that the event log leaves. Red when a guard blocked it, the replay was "
+            "void, or the sets still differ.",
+        )
+    ],
+)
+def forge_pages(
+    context: dg.AssetExecutionContext,
+    config: ForgeConfig,
+    warehouse: MlsWarehouse,
+    forge: ForgeApi,
+    guard: PurgeGuard,
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
+    """Follow (or replay) the event log of the run's MLS."""
+    with failing():
+        workspace = warehouse.workspace(context.run.run_id, Narrator(context.log.info))
+        if not context.selected_asset_keys:
+            only = context.partition_key if context.has_partition_key else None
+            yield stored_reconciles(workspace, _CHECK, "forge_listing_pages", Source.FORGE, only)
+            return
+        access = load_feeds().forge_access()
+        feed = chosen_feed(context)
+        if config.replay:
+            yield from _replay(context, workspace, feed, access, config, forge, guard)
+            return
+        yield from replicate_resources(
+            context,
+            workspace,
+            feed,
+            PAGES,
+            access.resources,
+            lambda resource: replicate_forge(
+                workspace,
+                feed,
+                access,
+                resource,
+                forge.settings(),
+                guard.thresholds(),
+                accept_fields=config.accept_fields,
+            ),
+            lambda: describe_forge(workspace, feed, access, forge.settings()),
+            access,
+        )
+
+
+def _replay(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    feed: str,
+    access: ForgeAccess,
+    config: ForgeConfig,
+    forge: ForgeApi,
+    guard: PurgeGuard,
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
+    judged: list[SweepResult] = []
+    troubles: list[StepError] = []
+    approved = approvals(workspace, [feed], config)
+    for name, resource in selected_assets(context, PAGES):
+        if resource not in access.resources:
+            note = f"Forge is not configured for {resource}; nothing was asked."
+            yield dg.MaterializeResult(asset_key=name, metadata={"pages": 0, "notes": note})
+            continue
+        try:
+            done = replay(
+                workspace,
+                feed,
+                access,
+                resource,
+                forge.settings(),
+                guard.thresholds(),
+                dry_run=config.dry_run,
+                approve=approved.get((feed, resource)),
+            )
+        except MlsAssetsError as error:
+            context.log.warning(f"{feed} {resource}: {error}")
+            troubles.append(StepError.of(error))
+            continue
+        if isinstance(done, Replicated):
+            note = "\n".join(done.notes)
+            yield dg.MaterializeResult(asset_key=name, metadata={"pages": 0, "notes": note})
+            continue
+        judged.append(done)
+        (context.log.info if done.exit_code == 0 else context.log.error)(done.explanation)
+        state = state_metadata(workspace, feed, resource)
+        yield dg.MaterializeResult(
+            asset_key=name,
+            metadata={
+                "kind": "replay",
+                "complete": state["state"] != "needs_resync",
+                **state,
+                **judged_metadata(feed, [done]),
+            },
+        )
+        yield from ledger_event(workspace, feed, done.removed)
+        if done.verdict == "void":
+            troubles.append(
+                StepError(f"{feed} {resource}: {done.explanation}", done.exit_code, "SweepVoid")
+            )
+    tell_of_source(context, workspace, feed, access, troubles, served=bool(judged))
+    if judged and not config.dry_run and context.op_execution_context.selected_asset_check_keys:
+        yield reconciles(workspace, _CHECK, "forge_listing_pages", judged)
+    if troubles:
+        raise failure(troubles)

@@ -1,0 +1,68 @@
+"""The assets of group `reso`: the seven RESO tables, normalised together from what landed."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from mls_assets.orchestration.assets.describing import OWNERS, table_metadata, tables_metadata
+from mls_assets.orchestration.resources import MlsWarehouse
+from mls_assets.orchestration.running import Narrator, failing
+from mls_assets.replication.normalise import normalise_landed
+from mls_assets.reso import RESO_TABLES
+
+_DEPS = {
+    "listings": ["spark_listing_pages", "forge_listing_pages"],
+    "media": ["spark_listing_pages", "forge_listing_pages"],
+    "rooms": ["spark_listing_pages"],
+    "unit_types": ["spark_listing_pages"],
+    "open_houses": ["spark_open_house_pages"],
+    "members": ["spark_member_pages", "forge_agent_pages"],
+    "offices": ["spark_office_pages"],
+}
+
+
+class ResoConfig(dg.Config):
+    """What normalising may be told."""
+
+    from_raw: bool = Field(
+        default=False,
+        description="Normalise again everything that ever landed, such as for a newer dictionary; "
+        "the sources are not asked.",
+    )
+
+
+@dg.multi_asset(
+    name="reso",
+    can_subset=True,
+    specs=[
+        dg.AssetSpec(
+            name,
+            group_name="reso",
+            kinds={"polars", "duckdb"},
+            owners=OWNERS,
+            deps=_DEPS[name],
+            description=f"One row per {table.grain}, with RESO's own names and Data Dictionary "
+            "2.0 types. What a field cannot hold exactly is NULL here and a row in "
+            "rejected_values.",
+            metadata=table_metadata(table),
+        )
+        for name, table in RESO_TABLES.items()
+    ],
+)
+def reso(
+    context: dg.AssetExecutionContext, config: ResoConfig, warehouse: MlsWarehouse
+) -> Iterator[dg.MaterializeResult]:
+    """Normalise everything that waits: of the run's feed, or of all feeds without a partition."""
+    with failing():
+        workspace = warehouse.workspace(context.run.run_id, Narrator(context.log.info))
+        feed = context.partition_key if context.has_partition_key else None
+        done = normalise_landed(workspace, [feed] if feed else None, from_raw=config.from_raw)
+        if done.busy:
+            context.log.warning(
+                f"{len(done.busy):,} feeds are being worked on ({', '.join(done.busy[:5])}). The "
+                "runs that have them, or their next ones, normalise them."
+            )
+        for name, metadata in tables_metadata(workspace, done, feed).items():
+            if dg.AssetKey(name) in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=name, metadata=metadata)

@@ -1,0 +1,184 @@
+"""What key sweeps came to, as checks tell it: reconciled, unequal, blocked or void.
+
+Read here from stored rows; judged in `passes.judge`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from mls_assets.model.resources import Source
+from mls_assets.orchestration.assets.charts import bars
+from mls_assets.orchestration.assets.describing import told
+from mls_assets.orchestration.running import EXIT_CODE, OFFENDERS, first_exit_code
+from mls_assets.replication.reconciliation.case import SweepResult
+from mls_assets.replication.workspace import Workspace
+from mls_assets.warehouse import sweeps
+from mls_assets.warehouse.landing import cursors
+
+#: Verdicts that say whether sets were equal; `running` and `planned` say nothing.
+_SAYS_SOMETHING = ("reconciled", "unequal", "blocked", "void")
+
+#: Of a check's metadata: one line a feed and resource.
+_PLOTTED = ("source_keys", "local_keys_after", "absent", "removed", "spared", "missing_locally",
+            "refetched")  # fmt: skip
+
+#: So much of a digest is shown.
+_DIGITS = 12
+#: Where in the UI a person decides; `workspace.yaml` names the code location.
+_JOBS = "/locations/mls_assets/jobs"
+_WHAT_TO_DO = (
+    f"To look first: [spark_purge_plan]({_JOBS}/spark_purge_plan/playground), a dry run. To let "
+    f"the keys go: [purge_approve]({_JOBS}/purge_approve/playground), with the sweep's id."
+)
+
+#: How many keys a check names; the row in `sweeps` has all.
+_SAMPLE = 5
+
+_COUNTED = ("source_keys", "absent", "confirmed_absent", "removed", "spared", "missing_locally",
+            "refetched")  # fmt: skip
+
+
+def judged_metadata(feed: str, judged: Sequence[SweepResult]) -> dict[str, Any]:
+    """Return what became of a feed's sweeps: sums under the feed's name, and each by itself."""
+    sums = {name: sum(getattr(entry, name) or 0 for entry in judged) for name in _COUNTED}
+    return {
+        EXIT_CODE: first_exit_code(entry.exit_code for entry in judged),
+        "explanation": "\n".join(entry.explanation for entry in judged),
+        "feed": feed,
+        **{f"{name} {feed}": value for name, value in sums.items()},
+        "sweeps": [asdict(entry) for entry in judged],
+        "key_sets": bars(
+            "Keys at the source and here",
+            {
+                "source": [entry.source_keys or 0 for entry in judged],
+                "here": [entry.local_keys_after or 0 for entry in judged],
+            },
+            [f"{entry.feed.partition('/')[2]} {entry.resource}" for entry in judged],
+        ),
+    }
+
+
+def reconciles(
+    workspace: Workspace, name: str, asset: str, judged: Sequence[SweepResult]
+) -> dg.AssetCheckResult:
+    """Say whether the purges of a run left equal key sets."""
+    with workspace.warehouse.read() as con:
+        stored = [sweeps.sweep_as_dict(con, entry.sweep_id) for entry in judged]
+    return _result(name, asset, [row for row in stored if row])
+
+
+def stored_reconciles(
+    workspace: Workspace, name: str, asset: str, source: Source, feed: str | None
+) -> dg.AssetCheckResult:
+    """Say the same from the newest stored verdicts, for a check that is run by itself."""
+    rows = _newest(workspace, source, feed, _SAYS_SOMETHING)
+    return _result(name, asset, rows)
+
+
+def stored_proof(
+    workspace: Workspace, name: str, asset: str, feed: str | None
+) -> dg.AssetCheckResult:
+    """Say whether the newest Spark sweeps were proven, for a check that is run by itself."""
+    rows = _newest(workspace, Source.SPARK, feed, (*_SAYS_SOMETHING, "planned"))
+    void = [row for row in rows if row["verdict"] == "void"]
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=bool(rows) and not void,
+        severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{row['resource']}: {row['explanation']}" for row in void)
+        or f"{len(rows)} key set(s) proven.",
+        metadata={
+            **of_feed((row["feed"] for row in rows), (row["feed"] for row in void)),
+            "proven": len(rows) - len(void),
+            "void": len(void),
+        },
+    )
+
+
+def of_feed(feeds: Iterable[str], wrong: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the metadata that says whose result it is; of several feeds also which are wrong."""
+    named = sorted(set(feeds))
+    if len(named) > 1:
+        return {"feeds": named, OFFENDERS: sorted(set(wrong))}
+    return {"feed": named[0]} if named else {}
+
+
+def _newest(
+    workspace: Workspace, source: Source, feed: str | None, verdicts: Sequence[str]
+) -> list[dict[str, Any]]:
+    with workspace.warehouse.read() as con:
+        newest = [
+            sweeps.latest_sweep(con, state.feed, state.resource, verdicts)
+            for state in cursors.states(con, feed)
+            if state.feed.startswith(f"{source}/")
+        ]
+    return [row for row in newest if row]
+
+
+def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:
+    wrong = [row for row in rows if row["verdict"] != "reconciled"]
+    if rows:
+        text = "\n".join(f"{row['verdict']}: {row['explanation']}" for row in wrong or rows)
+        if any(row["verdict"] == "blocked" for row in wrong):
+            text += f"\nIn the UI: the job purge_approve ({_JOBS}/purge_approve/playground)."
+    else:
+        text = "No purge has been judged yet."
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=bool(rows) and not wrong,
+        severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
+        description=text,
+        metadata={
+            **of_feed((row["feed"] for row in rows), (row["feed"] for row in wrong)),
+            **_numbers(rows),
+            **_proofs(rows),
+        },
+    )
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what plots: verdicts, and key sets under the name of their feed and resource."""
+    numbers: dict[str, Any] = {"judged": len(rows)}
+    for verdict in _SAYS_SOMETHING:
+        numbers[verdict] = sum(row["verdict"] == verdict for row in rows)
+    for row in rows:
+        whose = f"{row['feed']} {row['resource']}"
+        for column in _PLOTTED:
+            if row[column] is not None:
+                numbers[f"{column} {whose}"] = row[column]
+    return numbers
+
+
+def _short(digest: str | None, other: str | None = None) -> str:
+    # whole ones push all else off the page; the row in `sweeps` has them
+    return "the same" if digest and digest == other else (digest or "")[:_DIGITS]
+
+
+def _proofs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the evidence of each sweep: counts, digests and a few of the keys that changed."""
+    if not rows:
+        return {}
+    records = [
+        dg.TableRecord(
+            {
+                "sweep": row["sweep_id"],
+                "verdict": row["verdict"],
+                "source digest": _short(row["source_digest"]),
+                "local digest": _short(row["local_digest"], row["source_digest"]),
+                "changed meanwhile": len(row["changed_keys"] or ()),
+                "such as": ", ".join((row["changed_keys"] or ())[:_SAMPLE]),
+            }
+        )
+        for row in rows
+    ]
+    blocked = [row["sweep_id"] for row in rows if row["verdict"] == "blocked"]
+    return {
+        "proofs": dg.MetadataValue.table(records),
+        **told(blocked_sweeps=", ".join(blocked) or None),
+        **({"what_to_do": dg.MetadataValue.md(_WHAT_TO_DO)} if blocked else {}),
+    }

@@ -1,0 +1,1 @@
+"""From a proven key set to removals: sweep or replay, plan, confirmation, verdict."""

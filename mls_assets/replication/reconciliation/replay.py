@@ -1,0 +1,291 @@
+"""Reconciling a Forge feed by reading its whole event log again, from event 0.
+
+The keys alive at the end are the source's key set. Until that end is reached everything is
+staged, and nothing that is stored is touched: a log tells old versions first. Then the guard is
+asked as for a Spark sweep, the survivors land, and what is absent is removed if the guard lets it
+go, or waits; no tombstone of the replay removes anything by itself. The stored cursor stays where
+it is, so that every tombstone after it is still handled in its turn; only a feed that needs a
+resync gets a new cursor, and only once its sets are equal. A replay has to reach the event that
+was handled last, whatever it is made for; only a log that was reset cannot.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+from mls_assets.configuration.feeds import ForgeAccess, mls_of_feed
+from mls_assets.errors import ConfigurationError, CursorWentBack, MlsAssetsError
+from mls_assets.model.records import Page
+from mls_assets.model.resources import Resource, Source
+from mls_assets.reconcile.guard import Thresholds
+from mls_assets.replication.clients import forge_client
+from mls_assets.replication.events import follow_events
+from mls_assets.replication.normalise import normalise_locked
+from mls_assets.replication.outcome import Replicated
+from mls_assets.replication.own_entries import keeping
+from mls_assets.replication.reconciliation.case import (
+    ApprovalOf,
+    KeyEvidence,
+    SweepResult,
+    how_to_approve,
+)
+from mls_assets.replication.reconciliation.judge import reconcile
+from mls_assets.replication.reconciliation.sweep import new_sweep_id
+from mls_assets.replication.selection import settle
+from mls_assets.replication.settings import ForgeSettings
+from mls_assets.replication.source_binding import bind_source
+from mls_assets.replication.vanished import noting_access
+from mls_assets.replication.workspace import Progress, Workspace
+from mls_assets.sources import ForgeClient, ahead
+from mls_assets.warehouse import sweeps
+from mls_assets.warehouse.landing import cursors, landing, replaying, resets
+
+
+def replay(
+    workspace: Workspace,
+    feed: str,
+    access: ForgeAccess,
+    resource: Resource,
+    settings: ForgeSettings,
+    thresholds: Thresholds,
+    *,
+    dry_run: bool = False,
+    approve: ApprovalOf | None = None,
+) -> SweepResult | Replicated:
+    """Replay and reconcile one Forge feed and kind; the verdict stands in `sweeps`.
+
+    Where the source has no query for agents there is nothing to judge: then a Replicated says
+    so in its notes. Raises ConfigurationError for a feed that was never replicated or a token
+    that is refused, and the typed source errors of the normal event loop, which runs first
+    (but not in a dry run, which changes nothing).
+    """
+    with (
+        workspace.feed_lock(feed),
+        forge_client(access, settings) as client,
+        noting_access(workspace, feed),
+    ):
+        question = access.question(resource)
+        state, _ = bind_source(
+            workspace, feed, Source.FORGE, access.url, resource, question, note=not dry_run
+        )
+        settled = settle(workspace, client, feed, resource, settings, dry_run=dry_run)
+        if not settled.asked:
+            return Replicated(feed, resource, "replay", notes=settled.notes)
+        if approve:
+            with workspace.warehouse.read() as con:
+                sweeps.approval(con, approve.sweep_id, feed, resource)
+        if state.cursor is None:
+            raise ConfigurationError(
+                f"{feed} {resource} was never replicated, so there is nothing to reconcile. Run "
+                f"`mls-assets replicate {feed}` first."
+            )
+        normalise_locked(workspace, feed)
+        if state.state != "needs_resync" and not settled.changed and not dry_run:
+            follow_events(
+                workspace, client, feed, access, resource, replace(settings, page_budget=0)
+            )
+        return replay_locked(
+            workspace,
+            client,
+            feed,
+            access,
+            resource,
+            thresholds,
+            dry_run=dry_run,
+            approve=approve,
+        )
+
+
+def replay_locked(
+    workspace: Workspace,
+    client: ForgeClient,
+    feed: str,
+    access: ForgeAccess,
+    resource: Resource,
+    thresholds: Thresholds,
+    *,
+    dry_run: bool = False,
+    approve: ApprovalOf | None = None,
+) -> SweepResult:
+    """Do the same without the event loop before it; the caller holds the feed's lock.
+
+    A replay that breaks off is `void`. Raises ConfigurationError (a refused token is one) when
+    it broke off for that; its sweep is void too.
+    """
+    sweep_id = new_sweep_id(feed, resource, datetime.now(UTC))
+    with workspace.warehouse.write() as con:
+        state = cursors.state_of(con, feed, resource)
+        resync = state.state == "needs_resync"
+        reset = resync and resets.is_reset(con, feed, resource)
+        sweeps.begin_sweep(con, sweep_id, feed, resource, datetime.now(UTC), workspace.run_id)
+        replaying.drop_replay(con, feed, resource)
+    asked = partial(
+        client.pages, feed, mls_of_feed(feed), resource, filter=access.filter_for(resource)
+    )
+    told = _Told(sweep_id, feed, resource)
+    try:
+        _stage(workspace, told, asked(after=0))
+        _expect_end(told)
+        if state.cursor is not None and not reset:
+            short = _expect_event(told, int(state.cursor))
+            if short and resync and not dry_run:
+                _note_reset(workspace, told, asked(after=int(state.cursor)))
+        _expect_keys(workspace, told, approve)
+    except MlsAssetsError as error:
+        told.void = f"the replay broke off after {told.pages} page(s): {error}"
+        told.error = error
+    last = told.last
+    try:
+        if last is None or told.void:
+            return _close_void(workspace, told)
+        with workspace.warehouse.write() as con:
+            staged = sweeps.count_staged(con, sweep_id)
+            sweeps.update_sweep(con, sweep_id, pages=told.pages, source_keys=staged)
+        judged = reconcile(
+            workspace,
+            sweep_id,
+            KeyEvidence(Source.FORGE, land=partial(_land, workspace, sweep_id)),
+            thresholds,
+            dry_run=dry_run,
+            approve=approve,
+            hides=access.hides,
+        )
+    finally:
+        with workspace.warehouse.write() as con:
+            replaying.drop_replay(con, feed, resource)
+    if resync and judged.verdict == "reconciled":
+        with workspace.warehouse.write() as con:
+            cursors.advance_events(
+                con,
+                feed,
+                resource,
+                cursor=str(last.position),
+                at=last.fetched_at,
+                current=True,
+            )
+            resets.forget_reset(con, feed, resource)
+    return judged
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a replay was told so far; `void` says why it proves nothing."""
+
+    sweep_id: str
+    feed: str
+    resource: Resource
+    last: Page | None = None
+    pages: int = 0
+    keyless: int = 0
+    void: str = ""
+    error: MlsAssetsError | None = None
+
+
+def _stage(workspace: Workspace, told: _Told, pages: Iterable[Page]) -> None:
+    events = 0
+    for page in ahead(pages):
+        with workspace.warehouse.write() as con:
+            if told.last is None:
+                sweeps.update_sweep(con, told.sweep_id, started_at=page.fetched_at)
+            replaying.stage_replay_page(con, told.sweep_id, told.pages, page)
+            # a record that cannot be stored is there nevertheless
+            refused = [reject.key for reject in page.rejects if reject.key is not None]
+            sweeps.stage_events(
+                con,
+                told.sweep_id,
+                alive=[*(record.key for record in page.records), *refused],
+                gone=[removal.key for removal in page.removals],
+            )
+        told.keyless += len(page.rejects) - len(refused)
+        # its bodies are staged: of the last page only its facts are asked for later
+        told.last = replace(page, records=(), removals=(), rejects=())
+        told.pages += 1
+        events += len(page.records) + len(page.removals)
+        expected = events + (page.remaining or 0)
+        workspace.progress(
+            Progress(told.feed, told.resource, "replay", told.pages, events, expected)
+        )
+
+
+def _expect_end(told: _Told) -> None:
+    """Void a replay that ended before the log did."""
+    if told.last is None or told.last.remaining != 0:
+        told.void = (
+            f"the replay ended after {told.pages} page(s) without reaching the end of the log"
+        )
+
+
+def _expect_event(told: _Told, cursor: int) -> bool:
+    """Void a replay that ended before an event that was handled here; return whether it did."""
+    end = (told.last.position if told.last else None) or 0
+    if told.void or end >= cursor:
+        return False
+    told.void = (
+        f"the replay ended at event {end:,}, but events up to {cursor:,} were handled before"
+    )
+    return True
+
+
+def _note_reset(workspace: Workspace, told: _Told, later: Iterable[Page]) -> None:
+    """Find out whether a log ends where its replay did, by asking for what is `later`.
+
+    If it does, it was reset, and the next run replays it as it is; what the guard makes of that
+    is the same as without a changed question.
+    """
+    try:
+        next(iter(later))
+    except CursorWentBack:
+        with workspace.warehouse.write() as con:
+            resets.note_reset(con, told.feed, told.resource, datetime.now(UTC))
+        told.void += (
+            ". Asked for later ones, the source says so too, so its log was reset. Nothing was "
+            "applied; the next run replays the log as it is"
+        )
+    else:
+        told.void += (
+            ". Asked for later ones, the source knows them. Nothing was applied; run again, and "
+            "tell the source if it stays so"
+        )
+
+
+def _expect_keys(workspace: Workspace, told: _Told, approve: ApprovalOf | None) -> None:
+    """Void a replay with records whose key cannot be told, unless a person passed those."""
+    if told.void or not told.keyless:
+        return
+    with workspace.warehouse.write() as con:
+        passed = None
+        if approve and sweeps.approval(con, approve.sweep_id, told.feed, told.resource).keyless:
+            passed = (approve.sweep_id, approve.by)
+        sweeps.mark_keyless(con, told.sweep_id, passed)
+    if passed:
+        return
+    told.void = (
+        f"the log holds {told.keyless:,} record(s) without a usable key, and what they are cannot "
+        f"be asked. If such records may stay out, {how_to_approve(told.feed, told.sweep_id)}"
+    )
+
+
+def _land(workspace: Workspace, sweep_id: str) -> None:
+    """Land what the whole log leaves alive, one of its pages at a time."""
+    with workspace.warehouse.read() as con:
+        numbers = replaying.replay_page_numbers(con, sweep_id)
+    for number in numbers:
+        with workspace.warehouse.write() as con:
+            page = keeping(con, replaying.take_replay_page(con, sweep_id, number))
+            landing.land_page(con, page, source=Source.FORGE, walk=None, run_id=workspace.run_id)
+
+
+def _close_void(workspace: Workspace, told: _Told) -> SweepResult:
+    with workspace.warehouse.write() as con:
+        sweeps.close_sweep(con, told.sweep_id, verdict="void", explanation=told.void)
+    if isinstance(told.error, ConfigurationError):
+        raise told.error
+    return SweepResult(
+        told.sweep_id,
+        told.feed,
+        told.resource,
+        "void",
+        told.void,
+        error_code=told.error.exit_code if told.error else 0,
+    )

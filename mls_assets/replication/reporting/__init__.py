@@ -1,0 +1,1 @@
+"""What people are told: status, findings. Nothing here changes data."""

@@ -1,0 +1,172 @@
+"""How closely each feed matches its source, and how long until a removal is overdue."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mls_assets.configuration.feeds import Feeds, forge_feed
+from mls_assets.model.resources import Source
+from mls_assets.replication.reporting.findings import Finding, Findings, refused_by_findings
+from mls_assets.replication.upkeep import unconfigured
+from mls_assets.replication.upkeep.unconfigured import UnconfiguredResource
+from mls_assets.replication.workspace import Workspace
+from mls_assets.warehouse import sweeps
+from mls_assets.warehouse.landing import cursors, origins, vanishing
+from mls_assets.warehouse.landing.cursors import FeedState
+from mls_assets.warehouse.publication import publication
+from mls_assets.warehouse.removals import unasked
+from mls_assets.warehouse.sweeps import SweepRow
+
+#: Hours after which a removal that the source made must be done here (RESO practice, IDX 7.58).
+REMOVAL_HOURS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """One feed and resource; `blocked` is the sweep that a guard holds back.
+
+    `proof` is as of when removals are proven, `evidence` when what is held back was first seen
+    to be absent; the deadline follows from the earlier of both. What is stored and not asked for
+    any more has the state `unconfigured`, and what a guard held back of it is nobody's to decide.
+    """
+
+    state: FeedState
+    blocked: SweepRow | None
+    proof: datetime | None
+    evidence: datetime | None
+    now: datetime
+
+    @property
+    def removal_deadline(self) -> datetime | None:
+        """When a removal becomes overdue, None before anything was downloaded."""
+        moments = [moment for moment in (self.proof, self.evidence) if moment is not None]
+        return min(moments) + timedelta(hours=REMOVAL_HOURS) if moments else None
+
+    @property
+    def hours_left(self) -> float | None:
+        """How long that is from now; below 0 when it has passed."""
+        deadline = self.removal_deadline
+        return None if deadline is None else (deadline - self.now) / timedelta(hours=1)
+
+    def hours_since(self, moment: datetime | None) -> float | None:
+        """How long ago a moment was."""
+        return None if moment is None else (self.now - moment) / timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All feeds, and when the readers' file was last written.
+
+    `unasked` is what is stored and not asked for, with its remedies; `remarks` what else
+    the configuration and what is stored have to do with each other; `findings` what sources do
+    not serve us.
+    """
+
+    feeds: tuple[FeedStatus, ...]
+    published_at: datetime | None
+    unasked: tuple[UnconfiguredResource, ...] = ()
+    remarks: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `mls-assets status --json` prints."""
+        return {
+            "feeds": [_as_json(entry) for entry in self.feeds],
+            "published_at": _text(self.published_at),
+        }
+
+
+def last_proof(state: FeedState, downloaded_at: datetime | None) -> datetime | None:
+    """Return as of when removals are proven, None before anything was downloaded.
+
+    That is the last reconciled sweep; for Forge, whose events tell of removals, the last
+    success; for a Spark feed that was never reconciled, the start of its first download.
+    """
+    if state.feed.startswith(f"{Source.FORGE}/"):
+        return state.last_success_at
+    return state.reconciled_at or downloaded_at
+
+
+def status(workspace: Workspace, feeds: Feeds, *, now: datetime | None = None) -> Status:
+    """Read the state of everything stored, and of what is configured but still new."""
+    now = now or datetime.now(UTC)
+    with workspace.warehouse.read() as con:
+        states = {(state.feed, state.resource): state for state in cursors.states(con)}
+        blocked = {(row.feed, row.resource): row for row in sweeps.blocked_sweeps(con)}
+        evidence = sweeps.oldest_evidence(con)
+        downloaded = cursors.first_downloads(con)
+        published_at = publication.last_published(con)
+        marked = unasked.unconfigured_since(con)
+        holding = unasked.holding(con)
+        vanished = vanishing.vanished_feeds(con)
+        asked = origins.asked(con, Source.FORGE)
+        remarks = (*unconfigured.children_unasked(con, feeds), *unconfigured.doubled(con, feeds))
+    # what was asked of MLSs that no file names, whether anything came or not
+    begun = [key for key in asked if unconfigured.is_asked(feeds, vanished, *key)]
+    unasked_here = {key for key in states if not unconfigured.is_asked(feeds, vanished, *key)}
+    for key in unasked_here:
+        states[key] = replace(states[key], state="unconfigured")
+        blocked.pop(key, None)
+        if key in marked:
+            evidence[key] = min(marked[key], evidence.get(key, marked[key]))
+    # of what holds nothing, nothing has to be removed
+    idle = unasked_here - holding
+    for feed, resource in (*_configured(feeds), *begun):
+        states.setdefault((feed, resource), FeedState(feed=feed, resource=resource))
+    findings = Findings(workspace.folder).standing(feeds)
+    for key in refused_by_findings(findings, states.keys() - unasked_here):
+        states[key] = replace(states[key], state="refused")
+    return Status(
+        tuple(
+            FeedStatus(
+                states[key],
+                blocked.get(key),
+                None if key in idle else last_proof(states[key], downloaded.get(key)),
+                None if key in idle else evidence.get(key),
+                now,
+            )
+            for key in sorted(states)
+        ),
+        published_at,
+        tuple(unconfigured.unasked_of(feeds, unasked_here | holding, vanished)),
+        remarks,
+        tuple(findings),
+    )
+
+
+def _configured(feeds: Feeds) -> list[tuple[str, Any]]:
+    pairs = [(feed.name, resource) for feed in feeds.spark.values() for resource in feed.resources]
+    if feeds.forge is not None:
+        pairs += [
+            (forge_feed(mls), resource)
+            for mls in feeds.forge.mlses
+            if feeds.forge.asks_for(mls)
+            for resource in feeds.forge.resources
+        ]
+    return pairs
+
+
+def _as_json(entry: FeedStatus) -> dict[str, Any]:
+    state, blocked = entry.state, entry.blocked
+    return {
+        "feed": state.feed,
+        "resource": str(state.resource),
+        "state": state.state,
+        "rows": state.rows,
+        "source_rows": state.source_rows,
+        "last_success_at": _text(state.last_success_at),
+        "reconciled_at": _text(state.reconciled_at),
+        "newest_modification": _text(state.newest_modification),
+        "blocked": blocked
+        and {
+            "sweep_id": blocked.sweep_id,
+            "absent": blocked.absent,
+            "explanation": blocked.explanation,
+        },
+        "removal_deadline": _text(entry.removal_deadline),
+        "hours_left": None if entry.hours_left is None else round(entry.hours_left, 2),
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()

@@ -1,0 +1,84 @@
+"""The status as a table, the same for the terminal and for the UI: what each row says, and which is
+first. Pure; the facts come from `status`.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from mls_assets.model.text import amount
+from mls_assets.replication.reporting.status import FeedStatus
+
+HEADINGS = ("feed", "resource", "state", "rows", "source rows", "last success", "reconciled",
+             "newest record", "removal due")  # fmt: skip
+
+#: States that somebody has to act on, the most urgent first.
+_URGENT = ("blocked", "refused", "unconfigured", "needs_resync")
+
+
+def ranked(entries: Iterable[FeedStatus]) -> list[FeedStatus]:
+    """Put first what a person has to do something about; else the order stays."""
+    return sorted(entries, key=_rank)
+
+
+def _shown(entry: FeedStatus) -> str:
+    """Return the state in one word; what a guard holds back is nothing that is current."""
+    return "blocked" if entry.blocked is not None else entry.state.state
+
+
+def _rank(entry: FeedStatus) -> int:
+    state = _shown(entry)
+    if state in _URGENT:
+        return _URGENT.index(state)
+    return len(_URGENT) + (entry.hours_left is None or entry.hours_left >= 0)
+
+
+def status_cells(entry: FeedStatus, now: datetime) -> tuple[str, ...]:
+    """Return the cells of one resource of a feed, under `HEADINGS`."""
+    state = entry.state
+    return (
+        state.feed,
+        str(state.resource),
+        _shown(entry),
+        amount(state.rows),
+        amount(state.source_rows),
+        ago(state.last_success_at, now),
+        ago(state.reconciled_at, now),
+        ago(state.newest_modification, now),
+        "-"
+        if entry.hours_left is None
+        else f"in {entry.hours_left:.1f} h"
+        if entry.hours_left >= 0
+        else f"{-entry.hours_left:.1f} h ago",
+    )
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """Return the age of a moment in its largest sensible unit; a dash where there is none."""
+    if moment is None:
+        return "-"
+    age = now - moment
+    for unit, length in (("d", timedelta(days=1)), ("h", timedelta(hours=1)),
+                         ("min", timedelta(minutes=1))):  # fmt: skip
+        if abs(age) >= 2 * length:
+            return f"{age / length:.0f} {unit}"
+    return f"{age.total_seconds():.0f} s"
+
+
+def as_markdown(entries: Iterable[FeedStatus]) -> str:
+    """Return the table as Markdown, with moments in UTC: a page may be looked at much later."""
+    lines = [HEADINGS, ("---",) * len(HEADINGS)]
+    for entry in ranked(entries):
+        state = entry.state
+        moments = (state.last_success_at, state.reconciled_at, state.newest_modification)
+        shown = map(_utc, (*moments, entry.removal_deadline))
+        counts = (amount(state.rows), amount(state.source_rows))
+        lines.append((state.feed, str(state.resource), _shown(entry), *counts, *shown))
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _utc(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "&#124;")

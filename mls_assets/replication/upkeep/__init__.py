@@ -1,0 +1,1 @@
+"""What keeps the copy in order beside replication: publication, compaction, erasure."""

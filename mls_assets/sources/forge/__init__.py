@@ -1,0 +1,1 @@
+"""Forge (GraphQL, event log) as iterators of pages."""

@@ -1,0 +1,1 @@
+"""The RESO Web API (OData) as iterators of pages."""

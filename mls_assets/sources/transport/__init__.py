@@ -1,0 +1,1 @@
+"""One hardened HTTP exchange: deadlines, retries, links, error answers, bytes to records."""

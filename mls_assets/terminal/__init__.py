@@ -1,0 +1,1 @@
+"""What verbs and the demonstration share: choosing feeds, running jobs, showing progress."""

@@ -1,0 +1,1 @@
+"""What a page of a source changes: raw records, cursors, rejects."""

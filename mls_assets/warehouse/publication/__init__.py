@@ -1,0 +1,1 @@
+"""The readers' file, compaction, and what audits both."""

@@ -1,0 +1,262 @@
+"""Writing the database for readers beside the old one, and renaming it into place.
+
+It is copied row by row, never as a file: DuckDB keeps deleted bytes in a file's free blocks,
+and what was removed must not be in the published bytes either.
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mls_assets.errors import MlsAssetsError
+from mls_assets.model.declarations import Table
+from mls_assets.model.resources import KEY_FIELDS, KEYED_RESOURCES, TABLE_OF_RESOURCE
+from mls_assets.warehouse.landing import refusals
+from mls_assets.warehouse.publication import losses
+from mls_assets.warehouse.publication.losses import MayLose
+from mls_assets.warehouse.publication.views import create_views
+from mls_assets.warehouse.removals import unasked
+from mls_assets.warehouse.removals.hiding import visible_rows
+from mls_assets.warehouse.schema import counters, ddl
+from mls_assets.warehouse.schema.ddl import STORAGE_VERSION, column_list, literal, quoted
+from mls_assets.warehouse.schema.tables import FEEDS, LEDGER
+from mls_assets.warehouse.storage.belonging import Remembered
+from mls_assets.warehouse.storage.connection import Warehouse
+from mls_assets.warehouse.storage.files import discard, ensure_space, replace
+from mls_assets.warehouse.storage.queries import Connection, rows, scalar, transaction
+from mls_assets.warehouse.tables import open_houses
+
+_CATALOG = "published"
+_SLICE = 50_000
+#: The columns that each version of the ledger's digest is made of, in order. A version never
+#: changes, so that a digest that was noted years ago can still be checked. The two times that are
+#: set later are in none.
+DIGEST_COLUMNS: Mapping[int, tuple[str, ...]] = {
+    1: (
+        *("entry_id", "feed", "source", "mls", "resource", "record_key", "event", "reason"),
+        *("evidence_id", "first_evidence_at", "removed_at", "run_id"),
+    ),
+}
+NEWEST_DIGEST = max(DIGEST_COLUMNS)
+
+
+class PublicationRefused(MlsAssetsError):
+    """Readers would lose keys or ledger entries unexplained; their file was left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the published file holds.
+
+    `ledger_digest` is the SHA-256 of the entries (see `DIGEST_COLUMNS`); `published_entries`
+    counts the removals that readers are rid of since this publication.
+    """
+
+    rows: Mapping[str, int]
+    ledger_entries: int
+    ledger_digest: str
+    published_entries: int
+    bytes: int
+
+
+def write_published(
+    warehouse: Warehouse,
+    target: Path,
+    *,
+    run_id: str,
+    may_lose: MayLose | None = None,
+) -> Published:
+    """Write the readers' database to `target`; nobody who has the old one open is disturbed.
+
+    `may_lose` tells how many of so many keys of a feed's resource the new file may be without
+    although no ledger entry says why (None: any). Readers see the old or the new file, never a
+    half. Raises PublicationRefused, DiskFull, WarehouseBusy, or WarehouseRefused; then the old
+    file is still in place.
+    """
+    target = target.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f"{target.name}.new")
+    home = warehouse.home
+    with warehouse.locked(run_id), warehouse.connect() as con:
+        # what a dead run was about to put in place is settled before its file is deleted
+        _settle(con, target)
+        discard(fresh)
+        if may_lose is not None:
+            _refuse_losses(con, target, may_lose, home.last_published() if home else None)
+        ensure_space(target.parent, target.stat().st_size if target.exists() else 0)
+        changes = counters.current(con, "changes")
+        now = datetime.now(UTC)
+        try:
+            with transaction(con):
+                open_houses.mark_past(con, now)
+                _plan_entries(con, now)
+            counts, last = _write(con, warehouse.schema, fresh)
+            fingerprint = _fingerprint(fresh)
+            with transaction(con):
+                counters.set_mark(con, "publishing_file", fingerprint)
+            replace(fresh, target)
+            if home is not None:
+                # a crash before leaves an older memory, from which the ledger explains the way
+                home.remember(dataclasses.replace(last, file=fingerprint))
+        finally:
+            discard(fresh)
+        with transaction(con):
+            counters.set_mark(con, "published_changes", changes)
+            counters.set_mark(con, "published_file", fingerprint)
+            counters.mark_moment(con, "published_at", now)
+        entries = _settle(con, target)
+        return Published(
+            rows=counts,
+            ledger_entries=counts[LEDGER.name],
+            ledger_digest=ledger_digest(con),
+            published_entries=entries,
+            bytes=target.stat().st_size,
+        )
+
+
+def changed_since_publication(con: Connection, target: Path) -> bool:
+    """Tell whether readers would see anything new, or their file is not, byte for byte, the last.
+
+    A file that was damaged, exchanged or deleted in place has to be written anew.
+    """
+    return moved_on(con) or _fingerprint(target) != counters.current(con, "published_file")
+
+
+def moved_on(con: Connection) -> bool:
+    """Tell whether the warehouse has changed since the last publication."""
+    return counters.current(con, "changes") != counters.current(con, "published_changes")
+
+
+def last_published(con: Connection) -> datetime | None:
+    """Return when was published last, None before the first time."""
+    return counters.stored_moment(con, "published_at")
+
+
+def ledger_digest(con: Connection, version: int = NEWEST_DIGEST) -> str:
+    """Return the SHA-256 of all entries, in order, one a line, columns parted by tabs."""
+    columns = DIGEST_COLUMNS[version]
+    line = ", ".join(f"coalesce({quoted(name)}::varchar, '')" for name in columns)
+    sha256 = hashlib.sha256()
+    after = 0
+    while True:
+        found = rows(
+            con,
+            f"select entry_id, concat_ws(chr(9), {line}) from deletion_ledger "
+            f"where entry_id > ? order by entry_id limit {_SLICE}",
+            [after],
+        )
+        for _, text in found:
+            sha256.update(f"{text}\n".encode())
+        if len(found) < _SLICE:
+            return sha256.hexdigest()
+        after = found[-1][0]
+
+
+def _fingerprint(file: Path) -> int:
+    """Return 63 bits of the file's SHA-256, which fit into a BIGINT; 0 if there is no file.
+
+    Neither its inode nor its times would do: `cp` keeps the one, and a bad disk both.
+    """
+    try:
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").digest()
+    except FileNotFoundError:
+        return 0
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _refuse_losses(
+    con: Connection, target: Path, may_lose: MayLose, remembered: Remembered | None
+) -> None:
+    """Hold what readers have against what they would get."""
+    refused = losses.refusal(
+        con, target, may_lose, fingerprint=_fingerprint(target), remembered=remembered
+    )
+    if refused:
+        raise PublicationRefused(
+            f"{refused} {target} was left as it is. "
+            "Look whether this is the right warehouse (MLS_ASSETS_DATABASE) or an old copy of it. "
+            "If they are meant to go, run `mls-assets publish --accept-loss`, or set accept_loss "
+            "in the Launchpad of the job publish."
+        )
+
+
+def _plan_entries(con: Connection, now: datetime) -> None:
+    """Note which removals the new file will be without: those whose key is not in it."""
+    con.execute("delete from raw.publishing")
+    for resource in KEYED_RESOURCES:
+        con.execute(
+            "insert into raw.publishing select entry_id, ? from deletion_ledger entry "
+            "where event = 'removed' and published_at is null and resource = ? and not exists "
+            f"(from {TABLE_OF_RESOURCE[resource]} held where held.feed = entry.feed "
+            f"and held.{quoted(KEY_FIELDS[resource])} = entry.record_key)",
+            [now, resource],
+        )
+
+
+def _write(
+    con: Connection, tables: ddl.WarehouseSchema, fresh: Path
+) -> tuple[dict[str, int], Remembered]:
+    con.execute(
+        f"attach {literal(str(fresh))} as {_CATALOG} (storage_version {literal(STORAGE_VERSION)})"
+    )
+    try:
+        with transaction(con):
+            ddl.copy_tables(con, _CATALOG, raw=False)
+            create_views(con, tables, _CATALOG)
+        counts = {}
+        for table in tables.published:
+            con.execute(
+                f"insert into {_CATALOG}.main.{table.name} ({column_list(table)}) {_select(table)}"
+            )
+            counts[table.name] = scalar(con, f"select count(*) from {_CATALOG}.main.{table.name}")
+        last = losses.published_now(con, _CATALOG)
+        con.execute(f"checkpoint {_CATALOG}")
+    finally:
+        con.execute(f"detach {_CATALOG}")
+    return counts, last
+
+
+def _select(table: Table) -> str:
+    """Return the query for what readers get of a table."""
+    if table is LEDGER:
+        columns = ", ".join(
+            "coalesce(entry.published_at, going.published_at)"
+            if name == "published_at"
+            else f"entry.{quoted(name)}"
+            for name in table.column_names
+        )
+        return (
+            f"select {columns} from deletion_ledger entry left join raw.publishing going "
+            "using (entry_id) order by entry_id"
+        )
+    if table is FEEDS:
+        columns = unasked.told_state(column_list(table), refusals.TOLD_STATE)
+        return f"select {columns} from feeds held"
+    return (
+        f"select {column_list(table)} from main.{table.name} held where {visible_rows(table.name)}"
+    )
+
+
+def _settle(con: Connection, target: Path) -> int:
+    """Take over the times that stand in the published file, if it is the one last prepared.
+
+    Done after each publication; when a crash came between, the next one does it. The file is
+    told by its bytes and not opened: a notebook may hold it open for writing by mistake.
+    """
+    prepared = counters.current(con, "publishing_file")
+    if not prepared or prepared != _fingerprint(target):
+        return 0
+    with transaction(con):
+        count = scalar(con, "select count(*) from raw.publishing")
+        con.execute(
+            "update deletion_ledger set published_at = going.published_at "
+            "from raw.publishing going where deletion_ledger.entry_id = going.entry_id "
+            "and deletion_ledger.published_at is null"
+        )
+        con.execute("delete from raw.publishing")
+        counters.set_mark(con, "publishing_file", 0)
+    return count

@@ -1,0 +1,1 @@
+"""All that takes data out: the ledger, erasure, hiding."""

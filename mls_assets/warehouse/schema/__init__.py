@@ -1,0 +1,1 @@
+"""Declarations of all tables, and how a file gets them."""

@@ -1,0 +1,1 @@
+"""What knows that the warehouse is one DuckDB file: engine, connections, locks, copies."""

@@ -1,0 +1,1 @@
+"""The RESO tables: merging, history, open houses."""
