@@ -55,6 +55,12 @@ _ALWAYS = (
 )
 _BEFORE_PUBLICATION = (("listings", "keys_unique"), ("listings", "no_half_applied_batch"))
 _WITH_PUBLICATION = (*_BEFORE_PUBLICATION, _REJECTED, _FRESH, _SOURCES, *_OF_REMOVALS, _CONFIGURED)
+#: Of `listings`, those that only publications run: what they found stands until something changes.
+OF_PUBLICATIONS = tuple(
+    dg.AssetCheckKey(dg.AssetKey(asset), name)
+    for asset, name in _WITH_PUBLICATION
+    if asset == "listings" and (asset, name) not in _ALWAYS
+)
 _REPLAY = ("forge_listing_pages", "replay_reconciles_keys")
 
 
@@ -81,7 +87,8 @@ def all_jobs() -> list[Any]:
         dg.define_asset_job(
             "spark_purge",
             tags={MODE_TAG: "purge", **_SOON},
-            selection=_assets("spark_keys", "sweeps") | _checks(*_OF_REMOVALS, _COUNTS, _SOURCES),
+            selection=_assets("spark_keys", "sweeps")
+            | _checks(*_OF_REMOVALS, _COUNTS, _SOURCES, _FRESH),
             description="Sweeps the keys of one Spark feed and removes what is proven gone.",
         ),
         dg.define_asset_job(

@@ -10,7 +10,7 @@ from mls_assets.configuration.feeds import SparkFeed, load_feeds
 from mls_assets.errors import MlsAssetsError
 from mls_assets.model.resources import Resource, Source
 from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
-from mls_assets.orchestration.assets.describing import OWNERS, table_metadata
+from mls_assets.orchestration.assets.describing import OWNERS, sweeps_version, table_metadata
 from mls_assets.orchestration.assets.landing import ledger_event, tell_of_source
 from mls_assets.orchestration.assets.spark import SPARK_POOL
 from mls_assets.orchestration.assets.verdicts import judged_metadata, reconciles, stored_reconciles
@@ -105,7 +105,9 @@ def sweeps(
         for entry in judged:
             (context.log.info if entry.exit_code == 0 else context.log.error)(entry.explanation)
         yield dg.MaterializeResult(
-            asset_key="sweeps", metadata=judged_metadata(only or "all", judged)
+            asset_key="sweeps",
+            metadata=judged_metadata(only or "all", judged),
+            data_version=sweeps_version(workspace),
         )
         if judged and not config.dry_run:
             yield reconciles(workspace, _CHECK, "sweeps", judged)

@@ -1,7 +1,7 @@
 """What Dagster shows about an asset: column schemas, metadata of passes. No pass is run here."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -11,9 +11,11 @@ from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource, Source
 from mls_assets.orchestration.assets.charts import bars
 from mls_assets.replication.normalise import NormalisedRows
 from mls_assets.replication.outcome import Replicated
+from mls_assets.replication.reporting.status import LATE_HOURS, STALE_HOURS
 from mls_assets.replication.workspace import Workspace
 from mls_assets.warehouse.landing import cursors
 from mls_assets.warehouse.publication import figures
+from mls_assets.warehouse.tables import data_versions
 
 OWNERS = ["team:mls-data"]
 #: The vendors' guides, whose steps the assets follow.
@@ -21,8 +23,16 @@ GUIDES = {
     Source.SPARK: dg.MetadataValue.url("https://sparkplatform.com/docs/reso/replication"),
     Source.FORGE: dg.MetadataValue.url("https://github.com/wrstudios/forge-replication/wiki"),
 }
+#: Where Dagster keeps the data version of a materialisation.
+_VERSION_TAG = "dagster/data_version"
 #: How many pages, and how many days, a picture shows at most.
 _PAGES_SHOWN, _DAYS_SHOWN = 60, 30
+
+
+#: When a table that every replication materialises is late, and when that is a breach.
+FRESH = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=STALE_HOURS), warn_window=timedelta(hours=LATE_HOURS)
+)
 
 
 def table_metadata(table: Table) -> Mapping[str, Any]:
@@ -57,6 +67,31 @@ def pages_metadata(workspace: Workspace, done: Replicated) -> dict[str, Any]:
         **told(source_rows=done.source_rows, notes="\n".join(done.notes) or None),
         **_page_sizes(workspace, done),
     }
+
+
+def pages_version(workspace: Workspace, feed: str, resource: Resource) -> dg.DataVersion:
+    """Return which data a feed's pages are: another only if something of it changed."""
+    with workspace.warehouse.read() as con:
+        return dg.DataVersion(data_versions.version_of_landing(con, feed, resource))
+
+
+def ledger_version(workspace: Workspace) -> dict[str, str]:
+    """Return the tag that says which ledger this is, for a materialisation outside of a step."""
+    with workspace.warehouse.read() as con:
+        return {_VERSION_TAG: data_versions.version_of_ledger(con)}
+
+
+def table_versions(workspace: Workspace) -> dict[str, dg.DataVersion]:
+    """Return which data each RESO table is."""
+    with workspace.warehouse.read() as con:
+        found = data_versions.versions_of_tables(con)
+    return {table: dg.DataVersion(version) for table, version in found.items()}
+
+
+def sweeps_version(workspace: Workspace) -> dg.DataVersion:
+    """Return which verdicts the table of sweeps holds."""
+    with workspace.warehouse.read() as con:
+        return dg.DataVersion(data_versions.version_of_sweeps(con))
 
 
 def _page_sizes(workspace: Workspace, done: Replicated) -> dict[str, Any]:

@@ -9,7 +9,12 @@ from mls_assets.configuration.feeds import ForgeAccess, load_feeds
 from mls_assets.errors import MlsAssetsError
 from mls_assets.model.resources import Resource, Source
 from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
-from mls_assets.orchestration.assets.describing import GUIDES, OWNERS, state_metadata
+from mls_assets.orchestration.assets.describing import (
+    GUIDES,
+    OWNERS,
+    pages_version,
+    state_metadata,
+)
 from mls_assets.orchestration.assets.landing import (
     chosen_feed,
     ledger_event,
@@ -172,6 +177,7 @@ def _replay(
                 **state,
                 **judged_metadata(feed, [done]),
             },
+            data_version=pages_version(workspace, feed, resource),
         )
         yield from ledger_event(workspace, feed, done.removed)
         if done.verdict == "void":

@@ -26,7 +26,9 @@ from mls_assets.errors import (
 from mls_assets.model.resources import Resource
 from mls_assets.orchestration.assets.describing import (
     ledger_metadata,
+    ledger_version,
     pages_metadata,
+    pages_version,
     tables_metadata,
 )
 from mls_assets.orchestration.running import StepError, failure
@@ -92,8 +94,7 @@ def replicate_resources(
         yield dg.MaterializeResult(
             asset_key=name,
             metadata=pages_metadata(workspace, done),
-            # an event id says which data this is; a time (Spark) moves with every poll
-            data_version=dg.DataVersion(done.cursor or "0") if done.kind == "events" else None,
+            data_version=pages_version(workspace, feed, resource),
         )
         yield from ledger_event(workspace, feed, done.removed, done.restored)
     else:  # nothing failed that would fail this too
@@ -162,7 +163,9 @@ def ledger_event(
     if removed or restored:
         numbers = {f"removed {feed}": removed, f"restored {feed}": restored}
         yield dg.AssetMaterialization(
-            "deletion_ledger", metadata={**numbers, **ledger_metadata(workspace)}
+            "deletion_ledger",
+            metadata={**numbers, **ledger_metadata(workspace)},
+            tags=ledger_version(workspace),
         )
 
 

@@ -5,10 +5,19 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from mls_assets.orchestration.assets.describing import OWNERS, table_metadata, tables_metadata
+from mls_assets.orchestration.assets.describing import (
+    FRESH,
+    OWNERS,
+    table_metadata,
+    table_versions,
+    tables_metadata,
+)
+from mls_assets.orchestration.jobs import OF_PUBLICATIONS
 from mls_assets.orchestration.resources import MlsWarehouse
 from mls_assets.orchestration.running import Narrator, failing
+from mls_assets.orchestration.standing import repeat_verdicts
 from mls_assets.replication.normalise import normalise_landed
+from mls_assets.replication.upkeep.publish import is_published
 from mls_assets.reso import RESO_TABLES
 
 _DEPS = {
@@ -46,6 +55,7 @@ class ResoConfig(dg.Config):
             "2.0 types. What a field cannot hold exactly is NULL here and a row in "
             "rejected_values.",
             metadata=table_metadata(table),
+            freshness_policy=FRESH,
         )
         for name, table in RESO_TABLES.items()
     ],
@@ -63,6 +73,11 @@ def reso(
                 f"{len(done.busy):,} feeds are being worked on ({', '.join(done.busy[:5])}). The "
                 "runs that have them, or their next ones, normalise them."
             )
+        versions = table_versions(workspace)
         for name, metadata in tables_metadata(workspace, done, feed).items():
             if dg.AssetKey(name) in context.selected_asset_keys:
-                yield dg.MaterializeResult(asset_key=name, metadata=metadata)
+                yield dg.MaterializeResult(
+                    asset_key=name, metadata=metadata, data_version=versions[name]
+                )
+        if is_published(workspace):
+            repeat_verdicts(context.instance, OF_PUBLICATIONS)

@@ -19,7 +19,7 @@ from mls_assets.orchestration.assets.landing import (
     replicate_resources,
     tell_of_source,
 )
-from mls_assets.orchestration.assets.verdicts import of_feed, stored_proof
+from mls_assets.orchestration.assets.verdicts import of_feed, proof_in_words, stored_proof
 from mls_assets.orchestration.partitions import SPARK_PAGES as PAGES
 from mls_assets.orchestration.partitions import spark_feeds
 from mls_assets.orchestration.resources import MlsWarehouse, SparkApi
@@ -181,7 +181,7 @@ def _proven(swept: list[SweptKeys], troubles: list[StepError]) -> dg.AssetCheckR
         asset_key="spark_keys",
         check_name="sweep_proven",
         passed=not reasons,
-        description="; ".join(reasons) or f"{len(swept)} key set(s) proven.",
+        description=proof_in_words(len(swept), reasons),
         metadata={
             **of_feed(entry.feed for entry in swept),
             "proven": len(swept) - sum(bool(entry.void) for entry in swept),

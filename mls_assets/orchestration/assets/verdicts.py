@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from mls_assets.model.resources import Source
+from mls_assets.model.text import counted
 from mls_assets.orchestration.assets.charts import bars
 from mls_assets.orchestration.assets.describing import told
 from mls_assets.orchestration.running import EXIT_CODE, OFFENDERS, first_exit_code
@@ -32,6 +33,11 @@ _JOBS = "/locations/mls_assets/jobs"
 _WHAT_TO_DO = (
     f"To look first: [spark_purge_plan]({_JOBS}/spark_purge_plan/playground), a dry run. To let "
     f"the keys go: [purge_approve]({_JOBS}/purge_approve/playground), with the sweep's id."
+)
+
+_SWEEP_AGAIN = (
+    "A void sweep removes nothing. To sweep again now, in the UI: the job of the feed "
+    f"({_JOBS}), spark_purge or forge_replay."
 )
 
 #: How many keys a check names; the row in `sweeps` has all.
@@ -89,14 +95,22 @@ def stored_proof(
         check_name=name,
         passed=bool(rows) and not void,
         severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{row['resource']}: {row['explanation']}" for row in void)
-        or f"{len(rows)} key set(s) proven.",
+        description=proof_in_words(
+            len(rows), [f"{row['resource']}: {row['explanation']}" for row in void]
+        ),
         metadata={
             **of_feed((row["feed"] for row in rows), (row["feed"] for row in void)),
             "proven": len(rows) - len(void),
             "void": len(void),
         },
     )
+
+
+def proof_in_words(proven: int, reasons: Sequence[str]) -> str:
+    """Say which sweeps proved nothing, one line a resource, and where to sweep again."""
+    if not reasons:
+        return f"{counted(proven, 'key set')} proven."
+    return "\n".join([*reasons, _SWEEP_AGAIN])
 
 
 def of_feed(feeds: Iterable[str], wrong: Iterable[str] = ()) -> dict[str, Any]:
@@ -125,6 +139,8 @@ def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.Asse
         text = "\n".join(f"{row['verdict']}: {row['explanation']}" for row in wrong or rows)
         if any(row["verdict"] == "blocked" for row in wrong):
             text += f"\nIn the UI: the job purge_approve ({_JOBS}/purge_approve/playground)."
+        if any(row["verdict"] == "void" for row in wrong):
+            text += f"\n{_SWEEP_AGAIN}"
     else:
         text = "No purge has been judged yet."
     return dg.AssetCheckResult(

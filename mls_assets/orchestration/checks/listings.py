@@ -11,16 +11,13 @@ from mls_assets.model.resources import Resource, Source
 from mls_assets.orchestration.checks.plotted import of_each
 from mls_assets.orchestration.resources import MlsWarehouse
 from mls_assets.orchestration.running import OFFENDERS, failing
-from mls_assets.replication.reporting.status import status
-from mls_assets.replication.reporting.status_table import as_markdown
+from mls_assets.replication.reporting.status import LATE_HOURS, STALE_HOURS, status
+from mls_assets.replication.reporting.status_table import as_markdown, span
 from mls_assets.warehouse import Connection, FeedState
 from mls_assets.warehouse.landing import cursors
 from mls_assets.warehouse.publication import audit, invariants
 from mls_assets.warehouse.removals import unasked
 
-#: A feed that was not current for so long is worth a look, then a breach (IDX policy 7.58:
-#: refresh at least every 12 hours).
-LATE_HOURS, STALE_HOURS = 2.0, 12.0
 #: Share of a resource's records with a rejected value above which the dialect wants a look.
 REJECTED_SHARE = 0.01
 #: By how much rows and the source's count may differ between two purges.
@@ -111,9 +108,12 @@ def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
-        description="; ".join([*(f"{name}: {age:.1f} h" for name, age in late.items()), *under_way])
+        description="; ".join(
+            [*(f"{name}: {span(timedelta(hours=age))}" for name, age in late.items()), *under_way]
+        )
         or "Every feed is current.",
         metadata={
+            "oldest": span(timedelta(hours=oldest)),
             "oldest_hours": oldest,
             "late_feeds": len(late),
             OFFENDERS: sorted(late),

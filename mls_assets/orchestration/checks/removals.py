@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import dagster as dg
 
@@ -12,6 +12,7 @@ from mls_assets.orchestration.checks.plotted import of_each
 from mls_assets.orchestration.resources import MlsWarehouse, RemovalTimes
 from mls_assets.orchestration.running import OFFENDERS, failing
 from mls_assets.replication.reporting.status import REMOVAL_HOURS, FeedStatus, status
+from mls_assets.replication.reporting.status_table import span
 from mls_assets.warehouse.publication import audit, invariants
 
 #: The checks wait for whatever removes in the same run.
@@ -70,12 +71,12 @@ class Latency:
     def slower_than(self, hours: float) -> list[str]:
         """Name what takes, or waits, longer."""
         told = {
-            "removing took {:.1f} h": self.done,
-            "removals wait for {:.1f} h": self.waiting,
-            "the last proof is {:.1f} h old": self.proof,
+            "removing took {}": self.done,
+            "removals wait for {}": self.waiting,
+            "the last proof is {} old": self.proof,
         }
         return [
-            f"{whose}: {words.format(age)}"
+            f"{whose}: {words.format(span(timedelta(hours=age)))}"
             for words, ages in told.items()
             for whose, age in sorted(ages.items())
             if age > hours

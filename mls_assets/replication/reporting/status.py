@@ -19,6 +19,9 @@ from mls_assets.warehouse.sweeps import SweepRow
 
 #: Hours after which a removal that the source made must be done here (RESO practice, IDX 7.58).
 REMOVAL_HOURS = 12
+#: A feed that was not current for so long is worth a look, then a breach (IDX policy 7.58:
+#: refresh at least every 12 hours).
+LATE_HOURS, STALE_HOURS = 2.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,12 +56,16 @@ def ago(moment: datetime | None, now: datetime) -> str:
     """Return the age of a moment in its largest sensible unit; a dash where there is none."""
     if moment is None:
         return "-"
-    age = now - moment
+    return span(now - moment)
+
+
+def span(time: timedelta) -> str:
+    """Return a span of time in its largest sensible unit, such as `26 h` or `1 min`."""
     for unit, length in (("d", timedelta(days=1)), ("h", timedelta(hours=1)),
                          ("min", timedelta(minutes=1))):  # fmt: skip
-        if abs(age) >= 2 * length:
-            return f"{age / length:.0f} {unit}"
-    return f"{age.total_seconds():.0f} s"
+        if abs(time) >= 2 * length:
+            return f"{time / length:.0f} {unit}"
+    return f"{time.total_seconds():.0f} s"
 
 
 def as_markdown(entries: Iterable[FeedStatus]) -> str:

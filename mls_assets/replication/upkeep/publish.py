@@ -44,6 +44,12 @@ def publish(
     return done
 
 
+def is_published(workspace: Workspace) -> bool:
+    """Tell whether readers have all that is here: nothing has changed since the publication."""
+    with workspace.warehouse.read() as con:
+        return not publication.moved_on(con)
+
+
 def _mark_refused(workspace: Workspace) -> None:
     standing = [one for one in Findings(workspace.folder).all() if one.ended_at is None]
     with workspace.warehouse.read() as con:

@@ -52,7 +52,8 @@ class Published:
     """What the published file holds.
 
     `ledger_digest` is the SHA-256 of the entries (see `DIGEST_COLUMNS`); `published_entries`
-    counts the removals that readers are rid of since this publication.
+    counts the removals that readers are rid of since this publication; `version` says which state
+    of the warehouse the file holds.
     """
 
     rows: Mapping[str, int]
@@ -60,6 +61,7 @@ class Published:
     ledger_digest: str
     published_entries: int
     bytes: int
+    version: str
 
 
 def write_published(
@@ -114,6 +116,7 @@ def write_published(
             ledger_digest=ledger_digest(con),
             published_entries=entries,
             bytes=target.stat().st_size,
+            version=str(counters.current(con, "published_changes")),
         )
 
 
