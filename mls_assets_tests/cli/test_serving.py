@@ -58,6 +58,7 @@ def left_over(folder):
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_ui_starts_before_any_verb_and_ends_with_all_its_processes(script, sandbox, number):

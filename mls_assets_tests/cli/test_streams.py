@@ -38,8 +38,11 @@ def shell(script, line, **env):
             "$verb replicate > /dev/full",
             "note: Standard output could not take everything (No",
         ),
-        ("$verb replicate >&-", "note: Standard output could not take everything"),
-        ("$verb replicate <&- >&- 2>&-", ""),
+        pytest.param(
+            *("$verb replicate >&-", "note: Standard output could not take everything"),
+            marks=pytest.mark.long,
+        ),
+        pytest.param(*("$verb replicate <&- >&- 2>&-", ""), marks=pytest.mark.long),
     ],
 )
 def test_a_pass_goes_on_when_nobody_takes_its_output(spark_only, line, told):
@@ -57,6 +60,7 @@ def test_a_failure_keeps_its_exit_code_when_nobody_takes_its_line(spark_only):
     assert shell(spark_only, "$verb replicate 2>&-", **refused).returncode == 2
 
 
+@pytest.mark.long
 def test_a_terminal_that_is_closed_ends_the_showing_and_not_the_work(spark_only, sandbox):
     sandbox.faults.add("status_429", "spark", times=2, retry_after=2)
     ours, theirs = pty.openpty()
@@ -81,6 +85,7 @@ def test_a_terminal_that_is_closed_ends_the_showing_and_not_the_work(spark_only,
     assert published(spark_only, COUNT) == WHOLE
 
 
+@pytest.mark.long
 def test_what_a_verb_shows_is_whole_or_its_exit_code_says_that_it_is_not(spark_only):
     assert spark_only("replicate", "--no-publish").returncode == 0
     assert shell(spark_only, "$verb status | head -1").returncode == 0
@@ -116,6 +121,7 @@ def test_a_terminal_that_lacks_letters_gets_the_others(spark_only, terminal, tmp
     assert "Traceback" not in failed.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("zone", ["Mars/Phobos", "<+03>-3"])
 def test_an_odd_time_zone_changes_no_moment(spark_only, sandbox, zone):
     done = spark_only("replicate", TZ=zone)
@@ -126,6 +132,7 @@ def test_an_odd_time_zone_changes_no_moment(spark_only, sandbox, zone):
     assert published(spark_only, newest) == [(moment.timestamp() * 1_000_000,)]
 
 
+@pytest.mark.long
 def test_without_a_home_and_a_name_the_work_is_done(spark_only):
     wanted = {name: value for name, value in spark_only.environment().items() if name != "HOME"}
     done = subprocess.run(

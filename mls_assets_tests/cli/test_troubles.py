@@ -1,5 +1,7 @@
 """Everything that goes wrong is said, with the feed and the resource that it is about."""
 
+import pytest
+
 
 def lines_of(result):
     lines = result.stderr.splitlines()
@@ -45,6 +47,7 @@ def test_a_feed_that_is_stored_and_not_configured_is_told_with_both_ways_out(spa
     assert "stored" not in never.stderr
 
 
+@pytest.mark.long
 def test_what_several_feeds_meet_alike_names_them_all(configured, sandbox):
     sandbox.faults.add("status_500_html", "forge", times=0)
     names = ("forge/armls", "forge/rmls")

@@ -91,6 +91,7 @@ def steps_of_restoring() -> list[str]:
 
 
 @pytest.mark.skipif(not shutil.which("flock"), reason="util-linux's flock is not installed")
+@pytest.mark.long
 def test_a_restored_copy_shows_nobody_what_was_removed_since(tmp_path: Path):
     data, target = tmp_path / "data", tmp_path / "backups"
     with SandboxServer(listings=30, seed=3, forge_listings={"armls": 12}) as sandbox:

@@ -6,7 +6,10 @@ import pytest
 from mls_assets_tests.orchestration.assets.world import world
 
 
-@pytest.mark.parametrize("mls", ["é" * 50, "../a b/🏠", 'x"' * 127])
+@pytest.mark.parametrize(
+    "mls",
+    ["é" * 50, *(pytest.param(name, marks=pytest.mark.long) for name in ("../a b/🏠", 'x"' * 127))],
+)
 def test_an_mls_with_an_odd_name_is_replicated_and_reconciled(tmp_path, mls):
     feed = f"forge/{mls}"
     with world(tmp_path, listings=5, seed=6, forge_listings={mls: 5}) as here:
