@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import lt
 
-from mls_assets.model.records import KeyPage
+from mls_assets.model.records import KeyOrder, KeyPage
 from mls_assets.model.text import counted
 
 #: Share of keys that came twice above which a walk is no proof, although each page was proper.
@@ -20,8 +20,9 @@ DUPLICATE_SHARE = 0.01
 class SweepProof:
     """Collects the evidence page by page; `reasons` says why the sweep is void, if it is.
 
-    Holds the last key and counters only, so its size does not depend on the MLS. `end_untold` says
-    that the last page was full and without a link: then both counts have to be just what came.
+    Holds the last two keys and counters only, so its size does not depend on the MLS. `end_untold`
+    says that the last page was full and without a link, and that the source did not tell what lies
+    behind it: then both counts have to be just what came.
     """
 
     pages: int = 0
@@ -35,6 +36,7 @@ class SweepProof:
     breaches: list[str] = field(default_factory=list)
     keyless_breaches: list[str] = field(default_factory=list)
     _last: str | None = None
+    _before_last: str | None = None
     _bytewise: bool = True
     _numeric: bool = True
 
@@ -54,6 +56,11 @@ class SweepProof:
         self.paged_by_skip = self.paged_by_skip or page.paged_by_skip
         self._follow_all(page.keys)
         self.ended = page.next is None
+
+    @property
+    def order(self) -> KeyOrder:
+        """How the keys came so far."""
+        return KeyOrder(self._last, self._before_last, self._bytewise, self._numeric)
 
     def reasons(
         self,
@@ -115,6 +122,7 @@ class SweepProof:
         if alike and text.isascii() and text.isdigit() and all(map(lt, known, known[1:])):
             self.keys += len(keys)
             self._last = known[-1]
+            self._before_last = known[-2] if len(known) > 1 else self._before_last
             return
         for key in keys:
             self._follow(key)
@@ -129,6 +137,7 @@ class SweepProof:
         if key == last:
             self.duplicates += 1
             return
+        self._before_last = last
         if self._bytewise and not last.encode() < key.encode():
             self._bytewise = False
         if self._numeric and not int(last) < int(key):

@@ -54,7 +54,7 @@ def ending(
     if not came.in_doubt:
         return Ending()
     try:
-        beyond = _beyond(client, window, order, items)
+        beyond = beyond_last_key(client, window, order, items)
     except SourceUnreachable:
         if not came.agreed:
             raise
@@ -88,7 +88,12 @@ def how_to_widen(feed: str) -> str:
     )
 
 
-def _beyond(client: SparkClient, window: Window, order: KeyOrder, items: int) -> Beyond:
+def beyond_last_key(client: SparkClient, window: Window, order: KeyOrder, items: int) -> Beyond:
+    """Ask the source what lies behind the last key of a walk over so many records.
+
+    Asked for are the keys behind the last but one, so that the last one has to be among them; else
+    those from the last place on. Raises SourceUnreachable.
+    """
     found: Beyond = "untold"
     if order.before_last is not None and (order.bytewise or order.numeric):
         keys = _peek(client, window, after=order.before_last)

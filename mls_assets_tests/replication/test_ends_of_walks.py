@@ -7,6 +7,7 @@ import pytest
 
 from mls_assets.errors import DownloadIncomplete
 from mls_assets.model.resources import KEYED_RESOURCES, Resource
+from mls_assets.replication.reconciliation.sweep import SweptKeys
 from mls_assets.sources import SparkClient
 from mls_assets.warehouse.landing import cursors
 
@@ -220,10 +221,37 @@ def test_a_cursor_is_never_later_than_the_window_that_was_asked_for(place):
     assert datetime.fromisoformat(place.state()["cursor"]) <= asked[0]
 
 
-@pytest.mark.parametrize("count", ["told", "page"])
-def test_a_sweep_that_was_cut_is_void_whatever_the_count_says(place, count):
-    place.replicate(Resource.PROPERTY)
+def test_where_top_limits_the_whole_answer_a_sweep_goes_on_behind_the_last_key(place):
+    place.begin(Resource.PROPERTY)
+    removed = place.control("remove", count=2)
+    place.settings = replace(place.settings, page_size=7)
+    place.fault("top_limits_all", resource="Property", count="told", times=0)
+    done = place.purge()
+    assert (done.verdict, done.removed, done.source_keys) == ("reconciled", 2, 58)
+    assert place.keys() == place.truth()
+    assert not place.keys() & set(removed)
+
+
+@pytest.mark.parametrize("count", ["told", "missing", "page"])
+def test_where_that_question_is_refused_the_sweep_is_void_and_names_the_setting(place, count):
+    place.begin(Resource.PROPERTY)
+    place.control("remove", count=2)
+    place.fault("top_limits_all", resource="Property", count=count, times=0)
+    refuse_questions_behind_keys(place)
+    swept = place.purge()
+    assert isinstance(swept, SweptKeys)
+    assert swept.void
+    assert len(place.keys()) == 60
+    assert "page_size" in swept.void
+    assert "[spark.default]" in swept.void
+
+
+@pytest.mark.parametrize("count", ["missing", "page"])
+def test_a_sweep_without_a_usable_count_removes_nothing_however_far_it_went(place, count):
+    place.begin(Resource.PROPERTY)
+    place.control("remove", count=2)
     place.fault("top_limits_all", resource="Property", count=count, times=0)
     swept = place.purge()
+    assert isinstance(swept, SweptKeys)
     assert swept.void
-    assert place.keys() == place.truth()
+    assert len(place.keys()) == 60

@@ -4,14 +4,17 @@ Only keys are staged here; what follows from them is decided and done in `judge`
 """
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import MlsAssetsError, NotDownloaded
+from mls_assets.model.records import KeyPage
 from mls_assets.model.resources import Resource, Source
 from mls_assets.reconcile.proof import SweepProof
 from mls_assets.replication.clients import spark_client
+from mls_assets.replication.ending import Window, beyond_last_key, how_to_widen
 from mls_assets.replication.reconciliation.case import ApprovalOf, how_to_approve
 from mls_assets.replication.settings import SparkSettings
 from mls_assets.replication.source_binding import bind_source
@@ -119,6 +122,8 @@ def _sweep(
         reasons = (f"the walk broke off after {proof.pages} page(s): {error}",)
         exit_code = error.exit_code
     void = "; ".join(reasons)
+    if proof.end_untold and void:
+        void += f". {how_to_widen(feed)}"
     others = len(reasons) - (0 if keyless else len(proof.keyless_breaches))
     if void and proof.keyless and not others:
         void += f". If such records may stay out, {how_to_approve(feed, sweep_id)}"
@@ -151,8 +156,31 @@ def _walk(
     sweep_id: str,
     proof: SweepProof,
 ) -> None:
+    pages = client.key_pages(resource)
+    while True:
+        _follow(workspace, client, feed, resource, sweep_id, proof, pages)
+        last, items = proof.order.last, proof.keys + proof.keyless
+        if not proof.end_untold or proof.count_before == items:
+            return
+        beyond = beyond_last_key(client, Window(resource), proof.order, items)
+        proof.end_untold = beyond != "nothing"
+        if beyond != "more" or last is None:
+            return
+        # the source takes `$top` for a limit of the whole answer
+        pages = client.key_pages(resource, behind=last)
+
+
+def _follow(
+    workspace: Workspace,
+    client: SparkClient,
+    feed: str,
+    resource: Resource,
+    sweep_id: str,
+    proof: SweepProof,
+    pages: Iterator[KeyPage],
+) -> None:
     waiting: list[str] = []
-    for page in ahead(client.key_pages(resource)):
+    for page in ahead(pages):
         if proof.pages == 0:
             with workspace.warehouse.write() as con:
                 # the earlier of both clocks says as of when removals will be proven

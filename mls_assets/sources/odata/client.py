@@ -180,10 +180,14 @@ class SparkClient:
                 log.warning("%s: the source leaves out %s", self.feed, ", ".join(relations))
             yield relation_page_of(self.feed, step, collections)
 
-    def key_pages(self, resource: Resource) -> Iterator[KeyPage]:
-        """The key sweep (guide, step 3): step 1 again with only the key selected."""
+    def key_pages(self, resource: Resource, *, behind: str | None = None) -> Iterator[KeyPage]:
+        """The key sweep (guide, step 3): step 1 again with only the key selected.
+
+        `behind` goes on behind a key where the server gave no link.
+        """
         key_field = KEY_FIELDS[resource]
-        url = self._url(resource, top=self.page_size, count=True, select=(key_field,))
+        where = _behind(resource, behind)
+        url = self._url(resource, top=self.page_size, count=True, select=(key_field,), where=where)
         for step in self._walk(url, resource, ()):
             breaches = ("code 1024: the source was not in step with the MLS",)
             if not _out_of_step(step.answer):
