@@ -24,6 +24,8 @@ from mls_assets.terminal.screen import Screen, complain, log_path
 from mls_assets.warehouse.storage.locks import KernelLock
 
 HOST, PORT = "127.0.0.1", 3000
+#: Signals by which a person ends what a terminal shows.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds that Dagster gets to end by itself after each word.
 _END_SECONDS = 8.0
 #: Seconds after which a UI that does not answer is said to be slow.
@@ -76,7 +78,7 @@ def ended_by_signals() -> Iterator[None]:
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, end)
     with suppress(KeyboardInterrupt):
@@ -167,17 +169,22 @@ def _answers(child: "subprocess.Popen[bytes]", url: str) -> bool:
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
     """Stop Dagster, and then the code server and the runs that it leaves behind."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave any of them behind
-    if child.poll() is None:
-        child.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(_END_SECONDS)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + _END_SECONDS
-        while _told(child.pid, number) and time.monotonic() < deadline:
-            child.poll()
-            time.sleep(0.2)
+    # a second Ctrl-C must not leave any of them behind
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
+    try:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_END_SECONDS)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            deadline = time.monotonic() + _END_SECONDS
+            while _told(child.pid, number) and time.monotonic() < deadline:
+                child.poll()
+                time.sleep(0.2)
+    finally:
+        # processes that are started later must not inherit that they are deaf
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _told(group: int, number: int) -> bool:

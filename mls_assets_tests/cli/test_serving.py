@@ -14,6 +14,7 @@ import requests
 from mls_assets.demo import dev
 from mls_assets.demo.dev import environment_of
 from mls_assets.errors import ConfigurationError
+from mls_assets.terminal import serving as serving_module
 from mls_assets.terminal.serving import free_port
 
 PATIENCE = 240
@@ -87,6 +88,12 @@ def test_the_ui_starts_before_any_verb_and_ends_with_all_its_processes(script, s
         assert running.returncode == 0
         assert err == ""
     assert left_over(script.folder) == []
+
+
+def test_once_all_have_ended_signals_are_heard_as_before():
+    before = [signal.getsignal(number) for number in serving_module._ENDING]
+    serving_module._end(subprocess.Popen(["true"], start_new_session=True))
+    assert [signal.getsignal(number) for number in serving_module._ENDING] == before
 
 
 def test_a_port_in_use_is_one_clear_line_and_nothing_is_started(script):
