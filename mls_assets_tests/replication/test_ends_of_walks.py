@@ -232,6 +232,15 @@ def test_where_top_limits_the_whole_answer_a_sweep_goes_on_behind_the_last_key(p
     assert not place.keys() & set(removed)
 
 
+def test_a_sweep_whose_chain_ends_early_goes_on_behind_the_last_key(place):
+    place.begin(Resource.PROPERTY)
+    place.control("remove", count=2)
+    place.fault("page_without_link", resource="Property", after=1)
+    done = place.purge()
+    assert (done.verdict, done.removed, done.source_keys) == ("reconciled", 2, 58)
+    assert place.keys() == place.truth()
+
+
 @pytest.mark.parametrize("count", ["told", "missing", "page"])
 def test_where_that_question_is_refused_the_sweep_is_void_and_names_the_setting(place, count):
     place.begin(Resource.PROPERTY)
