@@ -19,7 +19,7 @@ from mls_assets.replication.reconciliation.replay import replay
 from mls_assets.replication.reconciliation.sweep import sweep_keys
 from mls_assets.replication.replicate import replicate_forge, replicate_spark
 from mls_assets.replication.settings import ForgeSettings, SparkSettings
-from mls_assets.replication.workspace import Progress, Workspace, silent
+from mls_assets.replication.workspace import Progress, Workspace, anything, silent
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets.warehouse import rows
 
@@ -46,6 +46,7 @@ class Place:
     run: int = 0
     forge_settings: ForgeSettings = FORGE
     progress: Callable[[Progress], None] = silent
+    asks_for: Callable[[str, Resource | None], bool] = anything
     feeds: Feeds = field(init=False)
     _opened: Workspace | None = None
 
@@ -65,7 +66,11 @@ class Place:
         """The data folder as one run sees it; a new run opens it anew."""
         if self._opened is None or self._opened.run_id != f"run-{self.run}":
             self._opened = Workspace.open(
-                self.folder, run_id=f"run-{self.run}", progress=self.progress, patience=10
+                self.folder,
+                run_id=f"run-{self.run}",
+                progress=self.progress,
+                patience=10,
+                asks_for=lambda feed, resource: self.asks_for(feed, resource),
             )
         return self._opened
 

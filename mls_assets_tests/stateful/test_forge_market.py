@@ -11,7 +11,8 @@ from mls_assets.model.resources import Resource
 from mls_assets.replication.settings import ForgeSettings
 from mls_assets.warehouse.storage import arrow
 from mls_assets_tests.replication.place import ARMLS
-from mls_assets_tests.stateful.market import FEW, MarketModel
+from mls_assets_tests.stateful.configuring import Reconfigured
+from mls_assets_tests.stateful.market import FEW
 from mls_assets_tests.stateful.profiles import EXAMPLES, running
 
 #: Without 429 and the log that never ends, whose waits are long on purpose.
@@ -22,7 +23,7 @@ FAULTS = (
 )
 
 
-class ForgeMarket(MarketModel):
+class ForgeMarket(Reconfigured):
     """Whatever becomes of the schema, a listing keeps every field that it ever had."""
 
     feed = ARMLS

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ from hypothesis.stateful import rule
 from mls_assets.model.resources import Resource
 from mls_assets.replication.settings import SparkSettings
 from mls_assets_tests.replication.place import SPARK
-from mls_assets_tests.stateful.market import FEW, MarketModel
+from mls_assets_tests.stateful.configuring import COLLECTIONS, Requestioned, unseen
+from mls_assets_tests.stateful.market import FEW
 from mls_assets_tests.stateful.profiles import EXAMPLES, running
 
 #: Pages of four, so that a dozen listings are a walk; a broken host is given up soon.
@@ -27,13 +27,12 @@ FAULTS = (
 )
 
 
-class SparkMarket(MarketModel):
+class SparkMarket(Requestioned):
     feed = SPARK
 
     def configure(self) -> None:
         self.place.settings = SETTINGS
-        self.place.feeds.spark[SPARK] = replace(self.place.spark, relations=("Media",))
-        self.media: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
+        self.once_told: defaultdict[tuple[str, str], set[frozenset[str]]] = defaultdict(set)
 
     def alive(self) -> set[str]:
         # a listing whose status is Delete is still served, and gone all the same
@@ -47,20 +46,23 @@ class SparkMarket(MarketModel):
     def note(self) -> None:
         super().note()
         catalogue = self.sandbox.market.catalogue
-        for key in self.listings.keys():
-            items = catalogue.children("Property", key, "Media")
-            self.media[key].add(frozenset(item["MediaKey"] for item in items))
+        for listing in self.listings.keys():
+            for name, (table, key) in COLLECTIONS.items():
+                items = catalogue.children("Property", listing, name)
+                self.once_told[table, listing].add(frozenset(item[key] for item in items))
 
     def attempt(self, work: Callable[[], Any]) -> Any:
         self.note()
         return super().attempt(work)
 
     def hold_promises(self) -> None:
-        """Also: the media of a listing are a set that it once had, never a part of one."""
+        """Also: a collection of a listing is a set that it once had, never a part of one."""
         super().hold_promises()
-        here = self.place.rows('select "ListingKey", list("MediaKey") from media group by all')
-        for key, media in here:
-            assert frozenset(media) in self.media[key], f"the media of {key} were cut"
+        for table, key in COLLECTIONS.values():
+            here = self.place.rows(f'select "ListingKey", list("{key}") from {table} group by all')
+            for listing, members in here:
+                once = self.once_told[table, listing]
+                assert frozenset(members) in once, f"the {table} of {listing} were cut"
 
     def replicate(self) -> Any:
         (done,) = self.place.replicate(Resource.PROPERTY)
@@ -74,6 +76,7 @@ class SparkMarket(MarketModel):
         self.act("restore", count=count, touch=touch)
 
     @rule(count=FEW)
+    @unseen
     def change_unnoticed(self, count: int) -> None:
         """A change that is dated back: no update ever asks for it."""
         self.act("change", count=count, what="price", touch=False)
@@ -114,10 +117,12 @@ class SparkMarket(MarketModel):
         self.place.fault(how, resource="Property", match="$expand", times=0, how="absent")
 
     @rule(minutes=st.sampled_from([-90, -10, -1, 1, 15, 60, 60 * 24 * 3]))
+    @unseen
     def the_clock_jumps(self, minutes: int) -> None:
         self.place.control("clock", advance_minutes=minutes)
 
     @rule(minutes=st.sampled_from([0, 5, 19]))
+    @unseen
     def rows_become_visible_late(self, minutes: int) -> None:
         self.place.control("settings", delay_minutes=minutes)
         self.note()
