@@ -6,6 +6,9 @@ from itertools import pairwise
 
 #: What a Date header cannot tell apart.
 CLOCK_GRAIN = timedelta(seconds=1)
+#: A lead that loses nothing, for each update asks again for a longer time before its cursor (the
+#: guide's 20 minutes).
+HARMLESS = timedelta(minutes=15)
 #: By how much two clocks may differ before a person is told.
 SKEW_TOLD = timedelta(minutes=5)
 #: How far back changes are asked for where no earlier cursor is known.
@@ -24,14 +27,17 @@ def last_sane(cursors: Sequence[datetime], now: datetime) -> datetime:
     """Return the last cursor of before a clock ran ahead; the newest of `cursors` is in the future.
 
     They stand in the order in which they were stored. A clock that jumped left a gap among them
-    that is at least as long as what is left of its lead; what is younger was taken by that clock.
+    that is at least as long as what is left of its lead. Where polls lie so far apart that several
+    gaps are as long, the oldest one counts: asking for more than was missed loses nothing.
     """
     lead = cursors[-1] - now if cursors else timedelta(0)
-    for earlier, later in reversed(list(pairwise(cursors))):
-        if later - earlier >= lead and earlier <= now:
+    for earlier, later in pairwise(cursors):
+        if later - earlier >= max(lead, HARMLESS) and earlier <= now:
             return earlier
-    oldest = min([*cursors, now])
-    return oldest if oldest < now else now - FAR_BACK
+    sane = [cursor for cursor in cursors if cursor < now]
+    if not sane:
+        return now - FAR_BACK
+    return sane[-1] if lead < HARMLESS else min(sane)
 
 
 def about_skew(skew: timedelta | None) -> tuple[str, ...]:

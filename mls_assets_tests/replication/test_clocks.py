@@ -25,6 +25,13 @@ def polls(begin, count):
         ([*polls(NOON, 3), *polls(NOON + 75 * MINUTE, 40)], NOON + 4 * HOUR, NOON + 10 * MINUTE),
         # a clock that was set right by two seconds
         (polls(NOON, 3), NOON + 10 * MINUTE - timedelta(seconds=2), NOON + 5 * MINUTE),
+        # polls six hours apart, of which the last two were taken two hours ahead: any of these
+        # gaps may be the jump, and only the oldest cursor was surely taken before it
+        (
+            [NOON, NOON + 6 * HOUR, NOON + 14 * HOUR, NOON + 20 * HOUR],
+            NOON + 18 * HOUR + 30 * MINUTE,
+            NOON,
+        ),
         # nothing sane is known
         ([NOON + DAY], NOON, NOON - 30 * DAY),
         ([], NOON, NOON - 30 * DAY),
