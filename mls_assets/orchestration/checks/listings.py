@@ -12,7 +12,7 @@ from mls_assets.orchestration.checks.plotted import of_each
 from mls_assets.orchestration.resources import MlsWarehouse
 from mls_assets.orchestration.running import OFFENDERS, failing
 from mls_assets.replication.reporting.status import LATE_HOURS, STALE_HOURS, status
-from mls_assets.replication.reporting.status_table import as_markdown, span
+from mls_assets.replication.reporting.status_table import as_markdown, hours_in_words
 from mls_assets.warehouse import Connection, FeedState
 from mls_assets.warehouse.landing import cursors
 from mls_assets.warehouse.publication import audit, invariants
@@ -109,11 +109,11 @@ def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR if error else dg.AssetCheckSeverity.WARN,
         description="; ".join(
-            [*(f"{name}: {span(timedelta(hours=age))}" for name, age in late.items()), *under_way]
+            [*(f"{name}: {hours_in_words(age)}" for name, age in late.items()), *under_way]
         )
         or "Every feed is current.",
         metadata={
-            "oldest": span(timedelta(hours=oldest)),
+            "oldest": hours_in_words(oldest),
             "oldest_hours": oldest,
             "late_feeds": len(late),
             OFFENDERS: sorted(late),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ from mls_assets.orchestration.checks.plotted import of_each
 from mls_assets.orchestration.resources import MlsWarehouse, RemovalTimes
 from mls_assets.orchestration.running import OFFENDERS, failing
 from mls_assets.replication.reporting.status import REMOVAL_HOURS, FeedStatus, status
-from mls_assets.replication.reporting.status_table import span
+from mls_assets.replication.reporting.status_table import hours_in_words
 from mls_assets.warehouse.publication import audit, invariants
 
 #: The checks wait for whatever removes in the same run.
@@ -76,7 +76,7 @@ class Latency:
             "the last proof is {} old": self.proof,
         }
         return [
-            f"{whose}: {words.format(span(timedelta(hours=age)))}"
+            f"{whose}: {words.format(hours_in_words(age))}"
             for words, ages in told.items()
             for whose, age in sorted(ages.items())
             if age > hours

@@ -68,6 +68,11 @@ def span(time: timedelta) -> str:
     return f"{time.total_seconds():.0f} s"
 
 
+def hours_in_words(hours: float) -> str:
+    """Return a number of hours as a deadline needs it: `6.5 h`, and what is short as `1 min`."""
+    return f"{hours:,.1f} h" if hours >= 2 else span(timedelta(hours=hours))
+
+
 def as_markdown(entries: Iterable[FeedStatus]) -> str:
     """Return the table as Markdown, with moments in UTC: a page may be looked at much later."""
     lines = [HEADINGS, ("---",) * len(HEADINGS)]
