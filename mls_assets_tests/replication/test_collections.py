@@ -77,6 +77,22 @@ def test_a_collection_whose_rest_cannot_be_had_never_cuts_the_stored_one(place, 
     assert {key for key in changed if media(place)[key] != before[key]}
 
 
+def test_what_a_purge_fetches_with_its_collections_cut_is_told_by_that_purge(place):
+    place.begin(PROPERTY)
+    removed = place.control("remove", count=2)["keys"]
+    assert place.purge().cut == ""
+    place.control("restore", keys=removed, touch=False)
+    place.fault("collections_cut", **CUT, told_by="count")
+    done = place.purge()
+    assert (done.verdict, done.refetched) == ("reconciled", 2)
+    assert "of 2 listing(s) than it sent" in done.cut
+    # until they are whole
+    assert "of 2 listing(s) than it sent" in place.purge().cut
+    place.sandbox.faults.clear()
+    assert place.purge().cut == ""
+    assert media(place) == at_the_source(place)
+
+
 def test_a_first_download_whose_collections_come_cut_for_good_ends_and_says_so(place):
     place.fault("collections_cut", **CUT, told_by="count")
     with pytest.raises(CollectionCut, match="could not be had"):

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from mls_assets.configuration.feeds import SparkFeed, load_feeds
-from mls_assets.errors import MlsAssetsError
+from mls_assets.errors import CollectionCut, MlsAssetsError
 from mls_assets.model.resources import Resource, Source
 from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
 from mls_assets.orchestration.assets.describing import OWNERS, sweeps_version, table_metadata
@@ -164,6 +164,8 @@ def _judge(
                 troubles.append(StepError.of(error))
                 continue
         judged.append(done)
+        if done.cut:
+            troubles.append(StepError(done.cut, CollectionCut.exit_code, CollectionCut.__name__))
         if done.verdict == "void":
             text = f"{done.feed} {done.resource}: sweep {done.sweep_id} is void: {done.explanation}"
             troubles.append(StepError(text, done.error_code or sweep.exit_code or 1, "SweepVoid"))

@@ -54,7 +54,8 @@ class SweepResult:
     """What became of a sweep; `would_block` is a dry run's answer to the guard's question.
 
     `settled` are keys listed as deleted that were asked for: kept ones that are really gone, and
-    others that live again.
+    others that live again. `cut` says which collections of listings the source held back when it
+    was asked for what was missing; it is empty if there were none.
     """
 
     sweep_id: str
@@ -73,6 +74,7 @@ class SweepResult:
     settled: int = 0
     would_block: bool = False
     error_code: int = 0
+    cut: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -137,7 +139,7 @@ class Reconciliation:
     ) -> SweepResult:
         """Return what became of the sweep, without storing it."""
         names = {each.name for each in fields(SweepResult)}
-        told = {name: count for name, count in self.facts.items() if name in names}
+        told: dict[str, Any] = {name: count for name, count in self.facts.items() if name in names}
         return SweepResult(
             self.row.sweep_id,
             self.row.feed,

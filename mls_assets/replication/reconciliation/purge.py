@@ -1,16 +1,19 @@
 """Purging a Spark resource by a proven sweep; the judgement itself stands in `judge`."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from mls_assets.configuration.feeds import SparkFeed
+from mls_assets.errors import MlsAssetsError
 from mls_assets.model.records import Page
 from mls_assets.model.resources import Resource, Source
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication.clients import spark_client
+from mls_assets.replication.normalise import normalise_locked
 from mls_assets.replication.reconciliation.case import ApprovalOf, KeyEvidence, SweepResult
 from mls_assets.replication.reconciliation.judge import reconcile
 from mls_assets.replication.reconciliation.sweep import SweptKeys
-from mls_assets.replication.relations import with_children
+from mls_assets.replication.relations import complete_cut, with_children
 from mls_assets.replication.settings import SparkSettings
 from mls_assets.replication.source_binding import bind_source
 from mls_assets.replication.workspace import Workspace
@@ -54,7 +57,7 @@ def purge(
             feed.same_questions(resource),
             note=False,
         )
-        return reconcile(
+        result = reconcile(
             workspace,
             sweep_id,
             _evidence(workspace, client, feed),
@@ -63,6 +66,15 @@ def purge(
             approve=approve,
             hides=feed.hides,
         )
+        if resource is not Resource.PROPERTY or dry_run:
+            return result
+        try:
+            complete_cut(workspace, client, feed)
+            normalise_locked(workspace, feed.name)
+        except MlsAssetsError as error:
+            # the verdict stands, and the next run asks for the collections again
+            return replace(result, cut=str(error))
+        return result
 
 
 def unjudged(workspace: Workspace, feed: str) -> list[SweptKeys]:
