@@ -13,7 +13,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code (CONTRACT section 2; 130 after Ctrl-C).
+    """Run one verb and return its exit code (see `docs/contract.md`; 130 after Ctrl-C).
 
     Output that nobody takes changes no code, but where showing it is the verb's whole work.
     """

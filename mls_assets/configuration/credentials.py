@@ -69,7 +69,7 @@ def checked_variable(name: str, where: str) -> str:
 def checked_url(url: str, where: str) -> str:
     """Return the URL if it may carry a token: https, or http to a loopback address.
 
-    Raises ConfigurationError otherwise (CONTRACT section 3).
+    Raises ConfigurationError otherwise (`docs/contract.md`, Configuration).
     """
     try:
         parts = urlsplit(url)

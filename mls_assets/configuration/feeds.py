@@ -170,8 +170,8 @@ def forge_feed(mls: str) -> str:
 def load_feeds(environ: Mapping[str, str] | None = None) -> Feeds:
     """Read the configuration.
 
-    With `MLS_ASSETS_FEEDS` the file it names is everything; else the variables of CONTRACT
-    section 3 give at most one Spark feed (`spark/default`) and one access to Forge.
+    With `MLS_ASSETS_FEEDS` the file it names is everything; else the variables give at
+    most one Spark feed (`spark/default`) and one access to Forge.
     Raises ConfigurationError for anything that could not work.
     """
     environ = os.environ if environ is None else environ

@@ -56,8 +56,8 @@ def complain(text: str, label: str = "error") -> None:
 def logs_folder() -> Path:
     """Return the folder of the log files, made if need be; the working directory if it cannot be.
 
-    The data folder is CONTRACT section 3's; it is read here, and not from `passes`, so that the
-    way out of a failed import does not need that import.
+    The data folder is read here, and not from `replication`, so that the way out of a failed import
+    does not need that import.
     """
     folder = Path(os.environ.get("MLS_ASSETS_DATA", "").strip() or "data").expanduser() / "logs"
     try:

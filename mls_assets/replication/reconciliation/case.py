@@ -78,7 +78,7 @@ class SweepResult:
 
     @property
     def exit_code(self) -> int:
-        """The code of CONTRACT section 2; an error's own where one ended the judgement."""
+        """The code of `docs/contract.md`; an error's own where one ended the judgement."""
         if self.error_code:
             return self.error_code
         if self.verdict == "blocked" or self.would_block:
