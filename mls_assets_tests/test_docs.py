@@ -13,6 +13,7 @@ from mls_assets.cli.verbs import verbs
 from mls_assets.configuration.feeds import ForgeAccess, SparkFeed
 from mls_assets.definitions import defs
 from mls_assets.model.resources import Reason
+from mls_assets.model.verdicts import Verdict
 from mls_assets.reso import RESO_TABLES
 from mls_assets.warehouse import PIPELINE_TABLES
 from mls_assets.warehouse.landing.cursors import State
@@ -103,6 +104,9 @@ def test_the_contract_lists_verbs_variables_and_keys_of_the_feeds_file():
 
 def test_the_contract_lists_states_and_reasons():
     assert part("States in `feeds`:", "Verdicts") - {"feeds"} >= set(get_args(State))
+    assert part("Verdicts in `sweeps`:", "Events in") - {"sweeps"} == {
+        str(each) for each in Verdict
+    }
     assert part("reasons:", "A digest") - {"sweeps"} == {str(reason) for reason in Reason}
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from mls_assets.model.verdicts import Verdict
+
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "mls_assets").rglob("*.py"))
 
@@ -102,3 +104,17 @@ def test_the_top_level_holds_the_project_and_what_convention_wants_there():
         "notebooks", "deploy", "docs", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
     }  # fmt: skip
     assert {line.split("/")[0] for line in listed.splitlines()} <= allowed
+
+
+def test_verdicts_are_named_by_their_enumeration_alone():
+    """Where a word is a verdict, it is compared, stored or returned as one."""
+    words = "|".join(each.value for each in Verdict)
+    spelt = re.compile(rf"verdict[^\n]*[\"'](?:{words})[\"']")
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in MODULES
+        if "sandbox" not in path.parts
+        for line in path.read_text().splitlines()
+        if spelt.search(line)
+    ]
+    assert found == []

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from mls_assets.configuration.feeds import ForgeAccess, SparkFeed
 from mls_assets.errors import SweepBlocked, SweepVoid
 from mls_assets.model.resources import Resource, Source
+from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication import download, events, update
 from mls_assets.replication.clients import forge_client, spark_client
@@ -115,9 +116,9 @@ def replicate_forge(
             judged = replay.replay_locked(
                 workspace, client, feed, access, resource, thresholds or Thresholds()
             )
-            if judged.verdict == "blocked":
+            if judged.verdict == Verdict.BLOCKED:
                 raise SweepBlocked(judged.explanation)
-            if judged.verdict != "reconciled":
+            if judged.verdict != Verdict.RECONCILED:
                 raise SweepVoid(judged.explanation)
             notes += (f"replayed from event 0: {judged.explanation}",)
         done = events.follow_events(workspace, client, feed, access, resource, settings)

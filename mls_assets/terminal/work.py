@@ -18,6 +18,7 @@ from mls_assets.configuration.feeds import Feeds, ForgeAccess
 from mls_assets.errors import MlsAssetsError
 from mls_assets.model.resources import CHILD_RESOURCES, RESOURCE_OF_TABLE, Resource, Source
 from mls_assets.model.text import amount, counted
+from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration import jobs
 from mls_assets.orchestration.assets.describing import rejected_values
 from mls_assets.orchestration.assets.forge import PAGES as FORGE_PAGES
@@ -315,8 +316,10 @@ def _judged(session: Session, judged: Sequence[Mapping[str, Any]]) -> None:
         ],
     )  # fmt: skip
     for entry in judged:
-        if entry["verdict"] in ("reconciled", "planned") and not entry.get("would_block"):
-            if entry["verdict"] == "planned":
+        if entry["verdict"] in (Verdict.RECONCILED, Verdict.PLANNED) and not entry.get(
+            "would_block"
+        ):
+            if entry["verdict"] == Verdict.PLANNED:
                 session.screen.say(_told(entry))
         else:
             session.complain(_told(entry))

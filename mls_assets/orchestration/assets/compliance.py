@@ -9,6 +9,7 @@ from pydantic import Field
 from mls_assets.configuration.feeds import SparkFeed, load_feeds
 from mls_assets.errors import CollectionCut, MlsAssetsError
 from mls_assets.model.resources import Resource, Source
+from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
 from mls_assets.orchestration.assets.describing import OWNERS, sweeps_version, table_metadata
 from mls_assets.orchestration.assets.landing import ledger_event, tell_of_source
@@ -148,7 +149,7 @@ def _judge(
     troubles: list[StepError] = []
     for sweep in swept.sweeps:
         if sweep.void:
-            done = SweepResult(sweep.sweep_id, sweep.feed, sweep.resource, "void", sweep.void)
+            done = SweepResult(sweep.sweep_id, sweep.feed, sweep.resource, Verdict.VOID, sweep.void)
         else:
             try:
                 done = purge(
@@ -166,7 +167,7 @@ def _judge(
         judged.append(done)
         if done.cut:
             troubles.append(StepError(done.cut, CollectionCut.exit_code, CollectionCut.__name__))
-        if done.verdict == "void":
+        if done.verdict == Verdict.VOID:
             text = f"{done.feed} {done.resource}: sweep {done.sweep_id} is void: {done.explanation}"
             troubles.append(StepError(text, done.error_code or sweep.exit_code or 1, "SweepVoid"))
     return judged, troubles

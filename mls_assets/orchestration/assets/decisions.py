@@ -9,6 +9,7 @@ from pydantic import Field
 from mls_assets.configuration.feeds import SparkFeed, load_feeds
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource, Source
+from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
 from mls_assets.orchestration.assets.landing import ledger_event
 from mls_assets.orchestration.assets.verdicts import judged_metadata, stored_reconciles
@@ -142,7 +143,7 @@ def _sweep(
 ) -> SweepResult:
     swept = sweep_keys(workspace, feed, resource, spark.settings(), approve=approve)
     if swept.void:
-        return SweepResult(swept.sweep_id, swept.feed, swept.resource, "void", swept.void)
+        return SweepResult(swept.sweep_id, swept.feed, swept.resource, Verdict.VOID, swept.void)
     return purge(
         workspace,
         feed,

@@ -8,6 +8,7 @@ from pydantic import Field
 from mls_assets.configuration.feeds import ForgeAccess, load_feeds
 from mls_assets.errors import MlsAssetsError
 from mls_assets.model.resources import Resource, Source
+from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
 from mls_assets.orchestration.assets.describing import (
     GUIDES,
@@ -180,7 +181,7 @@ def _replay(
             data_version=pages_version(workspace, feed, resource),
         )
         yield from ledger_event(workspace, feed, done.removed)
-        if done.verdict == "void":
+        if done.verdict == Verdict.VOID:
             troubles.append(
                 StepError(f"{feed} {resource}: {done.explanation}", done.exit_code, "SweepVoid")
             )

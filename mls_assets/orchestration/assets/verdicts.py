@@ -11,6 +11,7 @@ import dagster as dg
 
 from mls_assets.model.resources import Source
 from mls_assets.model.text import counted
+from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration.assets.charts import bars
 from mls_assets.orchestration.assets.describing import told
 from mls_assets.orchestration.running import EXIT_CODE, OFFENDERS, first_exit_code
@@ -19,8 +20,8 @@ from mls_assets.replication.workspace import Workspace
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.landing import cursors
 
-#: Verdicts that say whether sets were equal; `running` and `planned` say nothing.
-_SAYS_SOMETHING = ("reconciled", "unequal", "blocked", "void")
+#: Verdicts that say whether sets were equal; the others say nothing of it.
+_SAYS_SOMETHING = (Verdict.RECONCILED, Verdict.UNEQUAL, Verdict.BLOCKED, Verdict.VOID)
 
 #: Of a check's metadata: one line a feed and resource.
 _PLOTTED = ("source_keys", "local_keys_after", "absent", "removed", "spared", "missing_locally",
@@ -88,8 +89,8 @@ def stored_proof(
     workspace: Workspace, name: str, asset: str, feed: str | None
 ) -> dg.AssetCheckResult:
     """Say whether the newest Spark sweeps were proven, for a check that is run by itself."""
-    rows = _newest(workspace, Source.SPARK, feed, (*_SAYS_SOMETHING, "planned"))
-    void = [row for row in rows if row["verdict"] == "void"]
+    rows = _newest(workspace, Source.SPARK, feed, (*_SAYS_SOMETHING, Verdict.PLANNED))
+    void = [row for row in rows if row["verdict"] == Verdict.VOID]
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=name,
@@ -134,12 +135,12 @@ def _newest(
 
 
 def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:
-    wrong = [row for row in rows if row["verdict"] != "reconciled"]
+    wrong = [row for row in rows if row["verdict"] != Verdict.RECONCILED]
     if rows:
         text = "\n".join(f"{row['verdict']}: {row['explanation']}" for row in wrong or rows)
-        if any(row["verdict"] == "blocked" for row in wrong):
+        if any(row["verdict"] == Verdict.BLOCKED for row in wrong):
             text += f"\nIn the UI: the job purge_approve ({_JOBS}/purge_approve/playground)."
-        if any(row["verdict"] == "void" for row in wrong):
+        if any(row["verdict"] == Verdict.VOID for row in wrong):
             text += f"\n{_SWEEP_AGAIN}"
     else:
         text = "No purge has been judged yet."
@@ -161,7 +162,7 @@ def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what plots: verdicts, and key sets under the name of their feed and resource."""
     numbers: dict[str, Any] = {"judged": len(rows)}
     for verdict in _SAYS_SOMETHING:
-        numbers[verdict] = sum(row["verdict"] == verdict for row in rows)
+        numbers[verdict.value] = sum(row["verdict"] == verdict for row in rows)
     for row in rows:
         whose = f"{row['feed']} {row['resource']}"
         for column in _PLOTTED:
@@ -192,7 +193,7 @@ def _proofs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         )
         for row in rows
     ]
-    blocked = [row["sweep_id"] for row in rows if row["verdict"] == "blocked"]
+    blocked = [row["sweep_id"] for row in rows if row["verdict"] == Verdict.BLOCKED]
     return {
         "proofs": dg.MetadataValue.table(records),
         **told(blocked_sweeps=", ".join(blocked) or None),

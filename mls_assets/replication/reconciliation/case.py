@@ -10,6 +10,7 @@ from typing import Any
 
 from mls_assets.model.records import Page
 from mls_assets.model.resources import Resource, Source
+from mls_assets.model.verdicts import Verdict
 from mls_assets.replication.workspace import Workspace
 from mls_assets.warehouse import Connection, sweeps
 from mls_assets.warehouse.sweeps import SweepRow
@@ -61,7 +62,7 @@ class SweepResult:
     sweep_id: str
     feed: str
     resource: Resource
-    verdict: str
+    verdict: Verdict
     explanation: str
     absent: int = 0
     confirmed_absent: int = 0
@@ -81,9 +82,9 @@ class SweepResult:
         """The code of `docs/contract.md`; an error's own where one ended the judgement."""
         if self.error_code:
             return self.error_code
-        if self.verdict == "blocked" or self.would_block:
+        if self.verdict == Verdict.BLOCKED or self.would_block:
             return 3
-        return 0 if self.verdict in ("reconciled", "planned") else 1
+        return 0 if self.verdict in (Verdict.RECONCILED, Verdict.PLANNED) else 1
 
 
 @dataclass(slots=True)
@@ -111,13 +112,13 @@ class Reconciliation:
         """The feed and resource, as messages begin."""
         return f"{self.row.feed} {self.row.resource}"
 
-    def close(self, verdict: str, explanation: str, **columns: Any) -> SweepResult:
+    def close(self, verdict: Verdict, explanation: str, **columns: Any) -> SweepResult:
         """Store the verdict in the sweep's row and return it."""
         with self.workspace.warehouse.write() as con:
             return self.close_in(con, verdict, explanation, **columns)
 
     def close_in(
-        self, con: Connection, verdict: str, explanation: str, **columns: Any
+        self, con: Connection, verdict: Verdict, explanation: str, **columns: Any
     ) -> SweepResult:
         """Do the same in the caller's transaction; an approval that was used is named."""
         released = sweeps.released_for(con, self.row.sweep_id)
@@ -135,7 +136,7 @@ class Reconciliation:
         return self.judged(verdict, explanation)
 
     def judged(
-        self, verdict: str, explanation: str, *, would_block: bool = False, error_code: int = 0
+        self, verdict: Verdict, explanation: str, *, would_block: bool = False, error_code: int = 0
     ) -> SweepResult:
         """Return what became of the sweep, without storing it."""
         names = {each.name for each in fields(SweepResult)}

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from mls_assets.errors import MlsAssetsError, SweepVoid
 from mls_assets.model.resources import Reason
 from mls_assets.model.text import counted
+from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.digest import digest
 from mls_assets.reconcile.guard import CANARY_WINDOW, DAY, Canary, Thresholds, decide
 from mls_assets.reconcile.plan import LocalKey, Plan, make_plan
@@ -52,9 +53,9 @@ def reconcile(
         row = sweeps.sweep_row(con, sweep_id)
         staged = sweeps.count_staged(con, sweep_id)
     case = Reconciliation(workspace, row, evidence, approve, hides)
-    if row.verdict != "running":
+    if row.verdict != Verdict.RUNNING:
         return case.judged(
-            "void",
+            Verdict.VOID,
             f"{case.name}: {sweep_id} has a verdict already ({row.verdict}: {row.explanation}) "
             "Sweep again.",
         )
@@ -70,9 +71,9 @@ def reconcile(
 
 def _broken_off(case: Reconciliation, error: MlsAssetsError) -> SweepResult:
     removed = case.facts.get("removed", case.row.removed or 0)
-    verdict, text = "void", str(error)
+    verdict, text = Verdict.VOID, str(error)
     if removed:
-        verdict = "unequal"
+        verdict = Verdict.UNEQUAL
         text = f"{removed:,} were removed, then the sets could not be compared: {error}"
     case.close(verdict, text)
     return case.judged(verdict, text, error_code=error.exit_code)
@@ -89,8 +90,8 @@ def _judge(case: Reconciliation, thresholds: Thresholds, dry_run: bool) -> Sweep
             else f"dry run: {len(plan.absent):,} would be asked for again and removed if they do "
             f"not answer, {len(plan.missing):,} fetched"
         )
-        case.close("planned", text)
-        return case.judged("planned", text, would_block=bool(why))
+        case.close(Verdict.PLANNED, text)
+        return case.judged(Verdict.PLANNED, text, would_block=bool(why))
     if case.evidence.land:
         _land(case, plan, case.evidence.land)
     if not why:
@@ -195,7 +196,7 @@ def _block(case: Reconciliation, waiting: Sequence[str], why: str) -> SweepResul
         sweeps.keep_suspects(con, row.sweep_id, waiting)
         hiding.hide_keys(con, row.feed, row.resource, waiting if case.hides else ())
         cursors.block(con, row.feed, row.resource, source_rows=case.facts["source_keys"])
-        return case.close_in(con, "blocked", text)
+        return case.close_in(con, Verdict.BLOCKED, text)
 
 
 def _remove(case: Reconciliation, keys: Sequence[str]) -> None:
@@ -204,7 +205,7 @@ def _remove(case: Reconciliation, keys: Sequence[str]) -> None:
         return
     removed = case.facts["removed"]
     with case.workspace.warehouse.write() as con:
-        if sweeps.sweep_row(con, row.sweep_id).verdict != "running":
+        if sweeps.sweep_row(con, row.sweep_id).verdict != Verdict.RUNNING:
             raise SweepVoid(f"{case.name}: another process judged {row.sweep_id}. Sweep again.")
         _spend_keyless(case, con)
         arrived = sweeps.arrived_since(con, row.sweep_id, keys)
@@ -271,7 +272,7 @@ def _verdict(case: Reconciliation) -> SweepResult:
     if along:
         theirs = "its listing" if along == 1 else "their listings"
         text += f"; {counted(along, 'open house')} went with {theirs}"
-    verdict = "reconciled" if equal else "unequal"
+    verdict = Verdict.RECONCILED if equal else Verdict.UNEQUAL
     with case.workspace.warehouse.write() as con:
         _spend_keyless(case, con)
         if equal:

@@ -18,6 +18,7 @@ from mls_assets.configuration.feeds import ForgeAccess, mls_of_feed
 from mls_assets.errors import ConfigurationError, CursorWentBack, MlsAssetsError
 from mls_assets.model.records import Page
 from mls_assets.model.resources import Resource, Source
+from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication.clients import forge_client
 from mls_assets.replication.events import follow_events
@@ -154,7 +155,7 @@ def replay_locked(
     finally:
         with workspace.warehouse.write() as con:
             replaying.drop_replay(con, feed, resource)
-    if resync and judged.verdict == "reconciled":
+    if resync and judged.verdict == Verdict.RECONCILED:
         with workspace.warehouse.write() as con:
             cursors.advance_events(
                 con,
@@ -278,14 +279,14 @@ def _land(workspace: Workspace, sweep_id: str) -> None:
 
 def _close_void(workspace: Workspace, told: _Told) -> SweepResult:
     with workspace.warehouse.write() as con:
-        sweeps.close_sweep(con, told.sweep_id, verdict="void", explanation=told.void)
+        sweeps.close_sweep(con, told.sweep_id, verdict=Verdict.VOID, explanation=told.void)
     if isinstance(told.error, ConfigurationError):
         raise told.error
     return SweepResult(
         told.sweep_id,
         told.feed,
         told.resource,
-        "void",
+        Verdict.VOID,
         told.void,
         error_code=told.error.exit_code if told.error else 0,
     )

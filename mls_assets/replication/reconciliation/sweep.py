@@ -12,6 +12,7 @@ from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import MlsAssetsError, NotDownloaded
 from mls_assets.model.records import KeyPage
 from mls_assets.model.resources import Resource, Source
+from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.proof import SweepProof
 from mls_assets.replication.clients import spark_client
 from mls_assets.replication.ending import Window, beyond_last_key, how_to_widen
@@ -141,7 +142,7 @@ def _sweep(
             passed = (keyless.sweep_id, keyless.by) if keyless else None
             sweeps.mark_keyless(con, sweep_id, passed)
         if void:
-            sweeps.close_sweep(con, sweep_id, verdict="void", explanation=void)
+            sweeps.close_sweep(con, sweep_id, verdict=Verdict.VOID, explanation=void)
     return SweptKeys(
         *(sweep_id, feed, resource, distinct, proof.pages, void, exit_code if void else 0),
         notes="; ".join(notes),

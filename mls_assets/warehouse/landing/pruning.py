@@ -6,6 +6,7 @@ them after each run. No data of a source is touched here.
 
 from datetime import UTC, datetime, timedelta
 
+from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse.landing.landing import PAGE_EVIDENCE
 from mls_assets.warehouse.storage.queries import Connection, rows
 
@@ -34,7 +35,8 @@ def prune(con: Connection, now: datetime | None = None) -> int:
     marks = rows(
         con,
         "delete from raw.sweep_marks where began_here_at < ? and sweep_id not in "
-        "(select sweep_id from sweeps where verdict in ('running', 'blocked', 'planned'))",
+        "(select sweep_id from sweeps where verdict in "
+        f"('{Verdict.RUNNING}', '{Verdict.BLOCKED}', '{Verdict.PLANNED}'))",
         [before],
     )
     return sum(count for ((count,),) in (pages, marks))

@@ -13,6 +13,7 @@ from mls_assets.model.resources import (
     Resource,
     Source,
 )
+from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.landing import origins
 from mls_assets.warehouse.removals import ledger
@@ -61,9 +62,9 @@ def _end_sweeps(con: Connection, feed: str, resource: Resource | None) -> None:
     of_it = "feed = ? and resource = coalesce(?, resource)"
     which = [feed, resource]
     for (running,) in rows(
-        con, f"select sweep_id from sweeps where {of_it} and verdict = 'running'", which
+        con, f"select sweep_id from sweeps where {of_it} and verdict = '{Verdict.RUNNING}'", which
     ):
-        sweeps.close_sweep(con, running, verdict="void", explanation=_CLOSED)
+        sweeps.close_sweep(con, running, verdict=Verdict.VOID, explanation=_CLOSED)
     con.execute(
         f"delete from raw.sweep_keys where sweep_id in (select sweep_id from sweeps where {of_it} "
         f"union all select sweep_id || ? from sweeps where {of_it})",
@@ -77,8 +78,8 @@ def _end_sweeps(con: Connection, feed: str, resource: Resource | None) -> None:
     con.execute(f"update sweeps set changed_keys = [] where {of_it}", which)
     # what was held back went with the feed: nobody has to decide it any more
     con.execute(
-        f"update sweeps set verdict = 'void', explanation = ? where {of_it} "
-        "and verdict in ('blocked', 'planned')",
+        f"update sweeps set verdict = '{Verdict.VOID}', explanation = ? where {of_it} "
+        f"and verdict in ('{Verdict.BLOCKED}', '{Verdict.PLANNED}')",
         [_CLOSED, *which],
     )
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource
+from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse.storage.queries import Connection, rows, scalar
 from mls_assets.warehouse.sweeps.verdicts import is_keyless, sweep_as_dict
 
@@ -38,7 +39,7 @@ def approval(
     if row is None or (row["feed"], row["resource"]) != (feed, resource):
         raise _refused(sweep_id, f"no sweep of {feed} {resource} has this id")
     keyless = is_keyless(con, sweep_id)
-    if row["verdict"] != "blocked" and not (keyless and row["verdict"] == "void"):
+    if row["verdict"] != Verdict.BLOCKED and not (keyless and row["verdict"] == Verdict.VOID):
         raise _refused(sweep_id, f"it is {row['verdict']}, there is nothing to approve")
     used_by = scalar(con, "select used_by from raw.approvals where sweep_id = ?", [sweep_id])
     if used_by and used_by != user:
@@ -52,7 +53,7 @@ def approval(
     later = scalar(
         con,
         "select any_value(sweep_id) from sweeps where feed = ? and resource = ? and "
-        "verdict in ('reconciled', 'unequal') and finished_at > ?",
+        f"verdict in ('{Verdict.RECONCILED}', '{Verdict.UNEQUAL}') and finished_at > ?",
         [feed, resource, row["finished_at"]],
     )
     if later:

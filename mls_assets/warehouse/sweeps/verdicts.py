@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from mls_assets.model.resources import Reason, Resource
+from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse.schema import counters
 from mls_assets.warehouse.schema.ddl import column_list, quoted
 from mls_assets.warehouse.schema.tables import SWEEPS
@@ -72,17 +73,17 @@ def begin_sweep(
     for left, removed in rows(
         con,
         "select sweep_id, coalesce(removed, 0) from sweeps where feed = ? and resource = ? "
-        "and verdict = 'running'",
+        f"and verdict = '{Verdict.RUNNING}'",
         [feed, resource],
     ):
         if removed:
             text = _CUT_SHORT.format(removed=removed)
-            close_sweep(con, left, verdict="unequal", explanation=text)
+            close_sweep(con, left, verdict=Verdict.UNEQUAL, explanation=text)
         else:
-            close_sweep(con, left, verdict="void", explanation=_SUPERSEDED)
+            close_sweep(con, left, verdict=Verdict.VOID, explanation=_SUPERSEDED)
     con.execute(
         "insert into sweeps (sweep_id, feed, resource, started_at, verdict) "
-        "values (?, ?, ?, ?, 'running')",
+        f"values (?, ?, ?, ?, '{Verdict.RUNNING}')",
         [sweep_id, feed, resource, started_at],
     )
     con.execute(
@@ -205,7 +206,8 @@ def blocked_sweeps(con: Connection) -> list[SweepRow]:
     """Return, of each feed and resource, the newest judged sweep if a guard holds it back."""
     return _rows(
         con,
-        "verdict in ('reconciled', 'unequal', 'blocked') qualify verdict = 'blocked' and "
+        f"verdict in ('{Verdict.RECONCILED}', '{Verdict.UNEQUAL}', '{Verdict.BLOCKED}') "
+        f"qualify verdict = '{Verdict.BLOCKED}' and "
         f"row_number() over (partition by feed, resource order by {_NEWEST_FIRST}) = 1",
         [],
     )
@@ -215,7 +217,7 @@ def waiting_sweeps(con: Connection, feed: str, *, hours: float = 1.0) -> list[Sw
     """Return the sweeps of a feed that were proven lately and have no verdict yet."""
     return _rows(
         con,
-        "feed = ? and verdict = 'running' and source_keys is not null and sweep_id in "
+        f"feed = ? and verdict = '{Verdict.RUNNING}' and source_keys is not null and sweep_id in "
         "(select sweep_id from raw.sweep_marks where began_here_at >= ?)",
         [feed, datetime.now(UTC) - timedelta(hours=hours)],
     )

@@ -5,6 +5,7 @@ new leaves them as they are, so what stands downstream stays in step.
 """
 
 from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource
+from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse.storage.queries import Connection, rows, scalar
 
 
@@ -38,7 +39,8 @@ def version_of_sweeps(con: Connection) -> str:
     return _joined(
         rows(
             con,
-            "select count(*), epoch_us(max(finished_at)) from sweeps where verdict <> 'running'",
+            "select count(*), epoch_us(max(finished_at)) from sweeps where verdict <> ?",
+            [Verdict.RUNNING],
         )
     )
 
