@@ -118,3 +118,28 @@ def test_verdicts_are_named_by_their_enumeration_alone():
         if spelt.search(line)
     ]
     assert found == []
+
+
+#: Names that stand in several modules, because the one is the thin face of the other (a verb, what
+#: does its work, the job, the pass), or because two dialects have the same shape.
+FACES = {
+    *("replicate", "purge", "publish", "compact", "status", "erase", "ui"),
+    *("filing", "label"),
+}
+
+
+def test_one_public_name_means_one_thing_in_the_whole_package():
+    where: dict[str, set[str]] = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text()).body:
+            names = [getattr(node, "name", None)]
+            if isinstance(node, ast.Assign):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                names = [node.target.id]
+            for name in filter(None, names):
+                where.setdefault(name, set()).add(str(path.relative_to(ROOT)))
+    private = {name for name in where if name.startswith("_")}
+    # by their nature in many modules: a logger, a type variable
+    allowed = {*private, *FACES, "log", "T"}
+    assert {name: at for name, at in where.items() if len(at) > 1 and name not in allowed} == {}

@@ -4,13 +4,13 @@ A token is held by the name of its variable and looked up at the last moment, so
 that could be printed has one.
 """
 
-import ipaddress
 import os
 import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from mls_assets.errors import ConfigurationError
+from mls_assets.model.addresses import is_loopback
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
@@ -89,13 +89,3 @@ def checked_url(url: str, where: str) -> str:
         f"{where}: {parts.scheme or 'no scheme'}://{host} is refused: a token travels by https "
         "only (plain http to loopback addresses alone). Nothing was asked."
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host's name or address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,14 +3,12 @@
 Pure text rules on URLs. No request is made here, and nothing here knows OData or GraphQL.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from mls_assets.errors import ConfigurationError, SourceRefused
-
-DEFAULT_PORTS = {"https": 443, "http": 80}
+from mls_assets.model.addresses import DEFAULT_PORTS, is_loopback
 
 # Characters that URL readers disagree about: whitespace, controls, and the backslash that
 # browsers take for a slash. Nothing that is sent holds one.
@@ -119,16 +117,6 @@ def _ambiguity(text: str) -> str:
 
 def _port(parts: SplitResult) -> int:
     return parts.port if parts.port is not None else DEFAULT_PORTS.get(parts.scheme, 0)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def resolve_link(link: str, asked: str, origin: Origin) -> str:

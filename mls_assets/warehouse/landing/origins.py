@@ -5,11 +5,10 @@ from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from mls_assets.errors import ConfigurationError
+from mls_assets.model.addresses import DEFAULT_PORTS
 from mls_assets.model.resources import Resource, Source
 from mls_assets.warehouse.landing import selections
 from mls_assets.warehouse.storage.queries import Connection, rows, scalar
-
-_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 def bind_origin(
@@ -126,6 +125,6 @@ def _normalised(address: str) -> str:
     host = parts.hostname or ""
     if ":" in host:
         host = f"[{host}]"
-    if parts.port not in (None, _DEFAULT_PORTS.get(parts.scheme)):
+    if parts.port not in (None, DEFAULT_PORTS.get(parts.scheme)):
         host = f"{host}:{parts.port}"
     return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), parts.query, ""))
