@@ -47,7 +47,7 @@ install: $(READY) ## set up .venv, and .env for a bare `dagster dev`
 demo: $(READY) ## the whole way on the built-in sandbox: download, changes, removals, purge, proof
 	@$(BIN)/mls-assets demo
 
-test: $(READY) ## the test suite (about 5 minutes on two processors)
+test: $(READY) ## the test suite (about ten minutes on two processors)
 	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long"
 
 # three at once, the largest modules first: those with a daemon mostly wait
