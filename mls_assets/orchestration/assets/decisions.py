@@ -11,6 +11,7 @@ from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource, Source
 from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
+from mls_assets.orchestration.assets.describing import as_tag, sweeps_version
 from mls_assets.orchestration.assets.landing import ledger_event
 from mls_assets.orchestration.assets.verdicts import judged_metadata, stored_reconciles
 from mls_assets.orchestration.dagster_home import MODE_TAG
@@ -112,7 +113,13 @@ def approve_purge(
             known = feeds.spark_feed(feed)
             judged = [_sweep(workspace, known, resource, spark, guard, approve=approved)]
         _tell(context, feed, judged)
-        context.log_event(dg.AssetMaterialization("sweeps", metadata=judged_metadata(feed, judged)))
+        context.log_event(
+            dg.AssetMaterialization(
+                "sweeps",
+                metadata=judged_metadata(feed, judged),
+                tags=as_tag(sweeps_version(workspace)),
+            )
+        )
         for event in ledger_event(
             workspace, feed, sum(one.removed + one.settled for one in judged)
         ):

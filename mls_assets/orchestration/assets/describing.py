@@ -9,6 +9,7 @@ import dagster as dg
 from mls_assets.model.declarations import Table
 from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource, Source
 from mls_assets.orchestration.assets.charts import bars
+from mls_assets.orchestration.standing import VERSION_TAG
 from mls_assets.replication.normalise import NormalisedRows
 from mls_assets.replication.outcome import Replicated
 from mls_assets.replication.reporting.status import LATE_HOURS, STALE_HOURS
@@ -23,8 +24,6 @@ GUIDES = {
     Source.SPARK: dg.MetadataValue.url("https://sparkplatform.com/docs/reso/replication"),
     Source.FORGE: dg.MetadataValue.url("https://github.com/wrstudios/forge-replication/wiki"),
 }
-#: Where Dagster keeps the data version of a materialisation.
-_VERSION_TAG = "dagster/data_version"
 #: How many pages, and how many days, a picture shows at most.
 _PAGES_SHOWN, _DAYS_SHOWN = 60, 30
 
@@ -75,10 +74,15 @@ def pages_version(workspace: Workspace, feed: str, resource: Resource) -> dg.Dat
         return dg.DataVersion(data_versions.version_of_landing(con, feed, resource))
 
 
-def ledger_version(workspace: Workspace) -> dict[str, str]:
-    """Return the tag that says which ledger this is, for a materialisation outside of a step."""
+def as_tag(version: dg.DataVersion) -> dict[str, str]:
+    """Return the tag that says a version of a materialisation that is no output of its step."""
+    return {VERSION_TAG: version.value}
+
+
+def ledger_version(workspace: Workspace) -> dg.DataVersion:
+    """Return which ledger this is."""
     with workspace.warehouse.read() as con:
-        return {_VERSION_TAG: data_versions.version_of_ledger(con)}
+        return dg.DataVersion(data_versions.version_of_ledger(con))
 
 
 def table_versions(workspace: Workspace) -> dict[str, dg.DataVersion]:

@@ -22,6 +22,7 @@ from mls_assets.orchestration.assets.landing import (
     replicate_resources,
     selected_assets,
     tell_of_source,
+    unasked_pages,
 )
 from mls_assets.orchestration.assets.verdicts import judged_metadata, reconciles, stored_reconciles
 from mls_assets.orchestration.partitions import FORGE_PAGES as PAGES
@@ -146,7 +147,7 @@ def _replay(
     for name, resource in selected_assets(context, PAGES):
         if resource not in access.resources:
             note = f"Forge is not configured for {resource}; nothing was asked."
-            yield dg.MaterializeResult(asset_key=name, metadata={"pages": 0, "notes": note})
+            yield unasked_pages(workspace, feed, name, resource, note)
             continue
         try:
             done = replay(
@@ -164,8 +165,7 @@ def _replay(
             troubles.append(StepError.of(error))
             continue
         if isinstance(done, Replicated):
-            note = "\n".join(done.notes)
-            yield dg.MaterializeResult(asset_key=name, metadata={"pages": 0, "notes": note})
+            yield unasked_pages(workspace, feed, name, resource, "\n".join(done.notes))
             continue
         judged.append(done)
         (context.log.info if done.exit_code == 0 else context.log.error)(done.explanation)

@@ -25,10 +25,12 @@ from mls_assets.errors import (
 )
 from mls_assets.model.resources import Resource
 from mls_assets.orchestration.assets.describing import (
+    as_tag,
     ledger_metadata,
     ledger_version,
     pages_metadata,
     pages_version,
+    table_versions,
     tables_metadata,
 )
 from mls_assets.orchestration.running import StepError, failure
@@ -76,7 +78,7 @@ def replicate_resources(
     for name, resource in selected_assets(context, assets):
         if resource not in configured:
             note = f"{feed} is not configured for {resource}; nothing was asked."
-            yield dg.MaterializeResult(asset_key=name, metadata={"pages": 0, "notes": note})
+            yield unasked_pages(workspace, feed, name, resource, note)
             continue
         try:
             done = replicate(resource)
@@ -109,6 +111,17 @@ def replicate_resources(
     if troubles:
         yield from _normalise_what_landed(context, workspace, feed)
         raise failure(troubles, landed=len(served))
+
+
+def unasked_pages(
+    workspace: Workspace, feed: str, asset: str, resource: Resource, note: str
+) -> dg.MaterializeResult:
+    """Return what is told of pages for which nothing was asked: they are as they were."""
+    return dg.MaterializeResult(
+        asset_key=asset,
+        metadata={"pages": 0, "notes": note},
+        data_version=pages_version(workspace, feed, resource),
+    )
 
 
 def tell_of_source(
@@ -165,7 +178,7 @@ def ledger_event(
         yield dg.AssetMaterialization(
             "deletion_ledger",
             metadata={**numbers, **ledger_metadata(workspace)},
-            tags=ledger_version(workspace),
+            tags=as_tag(ledger_version(workspace)),
         )
 
 
@@ -178,6 +191,7 @@ def _normalise_what_landed(
         # the first error is the one to tell; the next run normalises what is left
         context.log.warning(f"{feed}: what landed could not be normalised: {error}")
         return
+    versions = table_versions(workspace)
     for table, metadata in tables_metadata(workspace, done, feed).items():
         if done.rows[table]:
-            yield dg.AssetMaterialization(table, metadata=metadata)
+            yield dg.AssetMaterialization(table, metadata=metadata, tags=as_tag(versions[table]))

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from mls_assets.orchestration.assets.describing import as_tag, ledger_version
 from mls_assets.orchestration.assets.published import PUBLICATION_POOL
 from mls_assets.orchestration.dagster_home import FILE_TAG, MODE_TAG
 from mls_assets.orchestration.resources import MlsWarehouse
@@ -30,6 +31,7 @@ def rewrite_warehouse(context: dg.OpExecutionContext, warehouse: MlsWarehouse) -
                         "bytes_before": done.bytes_before,
                         "bytes_after": done.bytes_after,
                     },
+                    tags=as_tag(ledger_version(workspace)),
                 )
             )
         context.log.info(

@@ -80,4 +80,4 @@ def reso(
                     asset_key=name, metadata=metadata, data_version=versions[name]
                 )
         if is_published(workspace):
-            repeat_verdicts(context.instance, OF_PUBLICATIONS)
+            repeat_verdicts(context.instance, context.run, OF_PUBLICATIONS, RESO_TABLES)

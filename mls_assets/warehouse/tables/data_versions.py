@@ -6,7 +6,9 @@ new leaves them as they are, so what stands downstream stays in step.
 
 from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource
 from mls_assets.model.verdicts import Verdict
-from mls_assets.warehouse.storage.queries import Connection, rows, scalar
+from mls_assets.warehouse.schema import counters
+from mls_assets.warehouse.storage.queries import Connection, rows
+from mls_assets.warehouse.tables.merging import RENORMALISED
 
 
 def version_of_landing(con: Connection, feed: str, resource: Resource) -> str:
@@ -22,16 +24,25 @@ def version_of_landing(con: Connection, feed: str, resource: Resource) -> str:
 
 
 def versions_of_tables(con: Connection) -> dict[str, str]:
-    """Return the version of each RESO table: how many rows it has, and when the newest landed."""
+    """Return the version of each RESO table: how many rows it has, and when the newest landed.
+
+    Also how often what had landed was normalised again, for that gives rows no new time.
+    """
+    again = counters.current(con, RENORMALISED)
     return {
-        table: _joined(rows(con, f"select count(*), epoch_us(max(landed_at)) from {table}"))
+        table: _joined(
+            [*rows(con, f"select count(*), epoch_us(max(landed_at)) from {table}"), (again, None)]
+        )
         for table in TABLE_OF_RESOURCE.values()
     }
 
 
 def version_of_ledger(con: Connection) -> str:
-    """Return the version of the ledger, which only grows: its newest entry."""
-    return str(scalar(con, "select max(entry_id) from deletion_ledger") or 0)
+    """Return the version of the ledger: its newest entry, and how many have left the file.
+
+    When an entry was published is left out: the publication that sets it would be out of step.
+    """
+    return _joined(rows(con, "select max(entry_id), count(raw_scrubbed_at) from deletion_ledger"))
 
 
 def version_of_sweeps(con: Connection) -> str:
@@ -45,5 +56,5 @@ def version_of_sweeps(con: Connection) -> str:
     )
 
 
-def _joined(found: list[tuple[int, int | None]]) -> str:
+def _joined(found: list[tuple[int | None, int | None]]) -> str:
     return "-".join(f"{number or 0}.{newest or 0}" for number, newest in found)

@@ -21,6 +21,9 @@ from mls_assets.warehouse.storage import arrow
 from mls_assets.warehouse.storage.queries import Connection, framed, rows, scalar
 from mls_assets.warehouse.tables import history
 
+#: Counts how often what had landed was normalised again.
+RENORMALISED = "renormalised"
+
 _LISTING_KEY = KEY_FIELDS[Resource.PROPERTY]
 _CHILD_TABLES: Mapping[str, Resource] = {
     TABLE_OF_RESOURCE[child]: child for child in CHILD_RESOURCES
@@ -178,6 +181,7 @@ def merge_batch(
 def renormalise(con: Connection, feed: str | None = None) -> None:
     """Let everything that landed be normalised again, of all feeds or of one."""
     con.execute("update raw.normalised set through = 0 where feed = coalesce(?, feed)", [feed])
+    counters.take_numbers(con, RENORMALISED)
 
 
 def note_renormalise(con: Connection, feeds: Sequence[str]) -> None:

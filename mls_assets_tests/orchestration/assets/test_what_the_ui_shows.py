@@ -118,7 +118,7 @@ def test_the_status_of_all_feeds_stands_in_a_check_after_whatever_ran(here: Worl
     assert f"| {ARMLS} | Property | current |" in table
 
 
-def test_every_reso_table_has_a_freshness_policy_and_is_fresh_when_it_was_just_written(
+def test_every_reso_table_is_late_after_two_hours_and_in_breach_after_twelve(
     here: World,
 ):
     nodes = here.defs.resolve_asset_graph()
