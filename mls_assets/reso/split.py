@@ -1,7 +1,7 @@
 """Records to columns of raw JSON tokens, and what is no column to `local` and `hidden`.
 
 Nothing is decoded here but names. A usual record goes the fast way (`layout`); one that is
-unusual in any way goes the slow way (`scan`), to the same result. Which name is what is the
+unusual in any way goes the slow way (`json_scan`), to the same result. Which name is what is the
 dialect's decision, handed in as a `FieldMapping`.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Raw
 
+from mls_assets import json_scan
 from mls_assets.model.resources import MAX_FIELD_NAMES
-from mls_assets.reso import scan
 from mls_assets.reso.filing import (
     WITHHELD,
     FieldMapping,
@@ -58,7 +58,8 @@ def list_elements(body: bytes) -> list[bytes] | None:
     except (msgspec.DecodeError, RecursionError):
         pass
     try:
-        return [element.encode() for element in scan.scan_elements(body.decode())]
+        body.decode()
+        return json_scan.scan_elements(body)
     except ValueError:
         return None
 
@@ -121,21 +122,22 @@ class RecordParser:
 
     def _file_slowly(self, body: bytes, position: int, split: Split) -> ParsedRecord | None:
         try:
-            found = scan.scan_members(body.decode())
+            body.decode()
+            found = json_scan.scan_members(body)
         except UnicodeDecodeError:
             split.broken.append((position, "the record is not UTF-8"))
             return None
-        except ValueError as error:
+        except json_scan.BrokenJson as error:
             split.broken.append((position, f"the record is no JSON object: {error}"))
             return None
         tokens: dict[str, bytes] = {}
-        for literal, value in found:
-            name, token = _decoded(literal), value.encode()
+        for literal, token in found:
+            name = _decoded(literal)
             problem = "a name with half a surrogate pair" if name is None else _problem(token)
             if name is not None and name in tokens:
                 split.superseded.append((position, name, tokens.pop(name)))
             if name is None or problem:
-                split.unusable.append((position, name or literal[1:-1], token, problem))
+                split.unusable.append((position, name or literal[1:-1].decode(), token, problem))
             else:
                 tokens[name] = token
         roles = {name: self._filing.role(name) for name in tokens}
@@ -173,7 +175,7 @@ def _merged(names: list[str], met: Sequence[str]) -> list[str]:
     return merged
 
 
-def _decoded(literal: str) -> str | None:
+def _decoded(literal: bytes) -> str | None:
     try:
         return msgspec.json.decode(literal, type=str)
     except msgspec.DecodeError:

@@ -1,12 +1,12 @@
 """Splitting records into tokens: what the fast way leaves to the slow one, and what it learns."""
 
 import json
-import re
 
 import pytest
 
+from mls_assets import json_scan
 from mls_assets.model.resources import Resource
-from mls_assets.reso import scan, split
+from mls_assets.reso import split
 from mls_assets.reso.dialects import spark
 from mls_assets.reso.split import RecordParser
 from mls_assets_tests.reso.pages import spark_listing
@@ -14,15 +14,15 @@ from mls_assets_tests.reso.pages import spark_listing
 FILING = spark.filing(Resource.PROPERTY)
 
 
-def slow_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    calls: list[str] = []
-    members = scan.scan_members
+def slow_calls(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    calls: list[bytes] = []
+    members = json_scan.scan_members
 
-    def counted(text: str) -> list[tuple[str, str]]:
+    def counted(text: bytes) -> list[tuple[bytes, bytes]]:
         calls.append(text)
         return members(text)
 
-    monkeypatch.setattr(scan, "scan_members", counted)
+    monkeypatch.setattr(json_scan, "scan_members", counted)
     return calls
 
 
@@ -78,51 +78,3 @@ def test_the_order_of_what_was_learned_does_not_show_in_a_result() -> None:
     backwards.split(bodies[::-1])
     assert forwards.split(bodies) == backwards.split(bodies)
     assert forwards.split(bodies).local[1] == '{"a":2,"b":3,"c":1}'
-
-
-@pytest.mark.parametrize(
-    ("text", "members"),
-    [
-        ("{}", []),
-        (" { } ", []),
-        ('{"a":1}', [('"a"', "1")]),
-        (
-            '{ "a" : "b\\"}" ,\n"c":[{"d":"]"}, 2] }',
-            [('"a"', '"b\\"}"'), ('"c"', '[{"d":"]"}, 2]')],
-        ),
-        ('{"a":1,"a":NaN}', [('"a"', "1"), ('"a"', "NaN")]),
-        ('{"":-1.5e+3}', [('""', "-1.5e+3")]),
-    ],
-)
-def test_the_scanner_finds_members_as_sent(text: str, members: list[tuple[str, str]]) -> None:
-    assert scan.scan_members(text) == members
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "[]", "{", '{"a"}', '{"a":}', '{"a":1', '{"a":1,}', '{"a":[1}', '{"a":1} x'),
-        *("{a:1}", '{"a":"b}', '{"a":1 2}', '{"a":1]', '{,"a":1}', "{}}"),
-    ],
-)
-def test_the_scanner_refuses_what_is_no_object(text: str) -> None:
-    with pytest.raises(ValueError, match=re.compile("object|character")):
-        scan.scan_members(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "elements"),
-    [
-        ("[]", []),
-        (" [ ] ", []),
-        ('[1, {"a":[2]} ,"]", NaN ]', ["1", '{"a":[2]}', '"]"', "NaN"]),
-    ],
-)
-def test_the_scanner_finds_elements_as_sent(text: str, elements: list[str]) -> None:
-    assert scan.scan_elements(text) == elements
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[", "[1", "[1,]", "[1 2]", "[1}", "[] []", "[,1]"])
-def test_the_scanner_refuses_what_is_no_list(text: str) -> None:
-    with pytest.raises(ValueError, match=re.compile("list|character")):
-        scan.scan_elements(text)

@@ -16,10 +16,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from mls_assets import moments
+from mls_assets import json_scan, moments
 from mls_assets.errors import AnswerBroken
 from mls_assets.model.records import Reject
-from mls_assets.sources.transport.json_boundaries import isolate_records, text_member
 
 #: What is read of a record beside its key, and the status by which RESO says that it is gone.
 MODIFIED, STATUS = "ModificationTimestamp", "StandardStatus"
@@ -59,9 +58,12 @@ def unpack(body: bytes, path: tuple[str, ...]) -> Unpacked:
     try:
         return _descend(text, path)
     except _FAULTS:
-        skeleton, elements = isolate_records(text, path)
+        pass
     try:
+        skeleton, elements = json_scan.isolate_elements(text, path)
         return Unpacked(_descend(skeleton, path).levels, elements)
+    except json_scan.BrokenJson as error:
+        raise AnswerBroken(f"it is no proper JSON: {error}") from None
     except _FAULTS:
         raise AnswerBroken("it is no proper JSON") from None
 
@@ -183,7 +185,7 @@ def usable_key(token: bytes | None) -> str | Unusable:
 
 def _readable_key(element: bytes, key_field: str) -> str | None:
     """The key of a record that is no proper JSON, if it can still be made out."""
-    key = usable_key(text_member(element, key_field))
+    key = usable_key(json_scan.find_text(element, key_field))
     return key if isinstance(key, str) else None
 
 
