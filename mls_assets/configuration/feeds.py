@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 
 from mls_assets.configuration import feeds_file
 from mls_assets.configuration.credentials import checked_url, checked_variable
+from mls_assets.configuration.switches import sensors_on
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import KEYED_RESOURCES, Resource, Source
 
@@ -172,9 +173,10 @@ def load_feeds(environ: Mapping[str, str] | None = None) -> Feeds:
 
     With `MLS_ASSETS_FEEDS` the file it names is everything; else the variables give at
     most one Spark feed (`spark/default`) and one access to Forge.
-    Raises ConfigurationError for anything that could not work.
+    Raises ConfigurationError for anything that could not work, and for a mistyped switch.
     """
     environ = os.environ if environ is None else environ
+    sensors_on(environ)  # so that every verb tells of a slip there, not only those with sensors
     path = environ.get("MLS_ASSETS_FEEDS", "").strip()
     if path:
         return _from_file(Path(path).expanduser())

@@ -15,9 +15,15 @@ from pathlib import Path
 from mls_assets.demo.sandbox_process import sandbox_process
 from mls_assets.errors import MlsAssetsError
 from mls_assets.orchestration.dagster_home import make_dagster_home
-from mls_assets.terminal.demo_folder import fresh_folder
+from mls_assets.terminal.demo_folder import DAGSTER_HOME, fresh_folder
 from mls_assets.terminal.screen import complain
-from mls_assets.terminal.serving import PORT, dagster_process, ended_by_signals, free_port
+from mls_assets.terminal.serving import (
+    PORT,
+    dagster_process,
+    ended_by_signals,
+    free_port,
+    refuse_survivors,
+)
 
 SANDBOX_PORT = 8400
 #: Moves of the market a minute, on each source.
@@ -32,7 +38,7 @@ def environment_of(folder: Path, environ: MutableMapping[str, str]) -> dict[str,
     return {
         **{name: value for name, value in environ.items() if name not in without},
         "MLS_ASSETS_DATA": str(folder),
-        "DAGSTER_HOME": str(make_dagster_home(folder / "dagster_home")),
+        "DAGSTER_HOME": str(make_dagster_home(folder / DAGSTER_HOME)),
         "MLS_ASSETS_SENSORS": "on",
     }
 
@@ -66,6 +72,7 @@ def dev_main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _serve(folder: Path, port: int, sandbox_port: int) -> int:
+    refuse_survivors(folder / DAGSTER_HOME)  # whose files would be discarded
     with dev_folder(folder):
         free_port(port, _OTHER_PORT)
         with sandbox_process(

@@ -16,18 +16,15 @@ from pathlib import Path
 import requests
 
 from mls_assets.configuration.feeds import load_feeds
+from mls_assets.configuration.switches import SENSORS_VARIABLE, sensors_on
 from mls_assets.errors import ConfigurationError, MlsAssetsError
 from mls_assets.orchestration.dagster_home import dagster_home, persistent_instance
-from mls_assets.orchestration.sensors import SENSORS_VARIABLE, switched_on
 from mls_assets.replication.workspace import Workspace, data_folder, database_of
+from mls_assets.terminal.keeper import ENDED_SECONDS, ENDING, kept_process
 from mls_assets.terminal.screen import Screen, complain, log_path
 from mls_assets.warehouse.storage.locks import KernelLock
 
 HOST, PORT = "127.0.0.1", 3000
-#: Signals by which a person ends what a terminal shows.
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: Seconds that Dagster gets to end by itself after each word.
-_END_SECONDS = 8.0
 #: Seconds after which a UI that does not answer is said to be slow.
 _SLOW_SECONDS = 120.0
 #: Dagster recommends another program for projects laid out its way, which this one is not.
@@ -38,12 +35,15 @@ def ui(*, port: int, verbose: bool) -> int:
     """Serve the UI on the data folder until Ctrl-C (or SIGTERM, SIGHUP); return the exit code.
 
     Sensors run, unless MLS_ASSETS_SENSORS says otherwise. Raises ConfigurationError, with nothing
-    started, for a bad feeds file, a port in use or a folder that another UI serves.
+    started, for a bad feeds file, a port in use, or a folder that another UI serves or what is left
+    of one.
     """
     load_feeds()
     Workspace.open(data_folder(), database_of(), run_id="ui")
     home = dagster_home()
-    environment = {SENSORS_VARIABLE: "on", **os.environ, "MLS_ASSETS_DATA": str(data_folder())}
+    watched = sensors_on(default=True)
+    switch = {SENSORS_VARIABLE: "on" if watched else "off"}
+    environment = {**os.environ, **switch, "MLS_ASSETS_DATA": str(data_folder())}
     log = None if verbose else log_path("ui")
     code: int | None = None
     with ended_by_signals(), Screen() as screen, _alone(home):
@@ -55,7 +55,7 @@ def ui(*, port: int, verbose: bool) -> int:
             screen.say(
                 "Sensors are on: feeds are downloaded, updated and purged by themselves "
                 f"({SENSORS_VARIABLE}=off leaves them stopped)"
-                if switched_on(environment)
+                if watched
                 else "Sensors are off: switch them on in the UI, under Automation"
             )
             if log:
@@ -78,7 +78,7 @@ def ended_by_signals() -> Iterator[None]:
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for number in _ENDING:
+    for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, end)
     with suppress(KeyboardInterrupt):
@@ -92,9 +92,10 @@ def _alone(home: Path) -> Iterator[None]:
     if not lock.acquire(wait=0):
         raise ConfigurationError(
             f"Another `mls-assets ui` serves {home} ({lock.holder()}). Nothing was started; use "
-            "that one, or end it first."
+            "that one, or end it first (Ctrl-C where it runs)."
         )
     try:
+        refuse_survivors(home)
         yield
     finally:
         lock.release()
@@ -125,30 +126,48 @@ def dagster_process(
     """Run webserver, daemon and code server as one group; yields it with the UI's address.
 
     What Dagster prints goes to `log`, else to the screen. All of them have ended afterwards, runs
-    included.
+    included, and soon after this process when it is killed. Raises ConfigurationError for a port in
+    use, and while such are still there.
     """
     port = free_port(port, remedy)
     command = [sys.executable, "-m", "dagster", "dev", "-m", "mls_assets.definitions", "-h", HOST]
     command += ["-p", str(port), *(("--log-level", "warning") if log else ())]
     warnings = ",".join(filter(None, [environment.get("PYTHONWARNINGS", ""), _NO_ADVICE]))
-    output = log.open("ab") if log else None
+    lock = _processes_lock(Path(environment["DAGSTER_HOME"]))
+    if not lock.acquire(wait=0):
+        raise _survivors(lock)
     try:
-        # a group of its own: Ctrl-C reaches it once, from here, and not again while it stops
-        child = subprocess.Popen(  # noqa: S603 - our own
-            command,
-            env={**environment, "PYTHONWARNINGS": warnings},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+        with kept_process(
+            command, {**environment, "PYTHONWARNINGS": warnings}, lock=lock, log=log
+        ) as child:
+            yield child, f"http://{HOST}:{port}"
     finally:
-        if output:
-            output.close()
-    try:
-        yield child, f"http://{HOST}:{port}"
-    finally:
-        _end(child)
+        lock.release()
+
+
+def refuse_survivors(home: Path) -> None:
+    """Raise ConfigurationError while processes of a UI, if of a killed one, use Dagster's folder.
+
+    A second daemon there would ask everything twice.
+    """
+    lock = _processes_lock(home)
+    if lock.holder() is not None:
+        raise _survivors(lock)
+
+
+def _processes_lock(home: Path) -> KernelLock:
+    """Return the lock that Dagster's processes hold themselves: it outlives their starter."""
+    return KernelLock(home / "ui_processes.lock", "ui")
+
+
+def _survivors(lock: KernelLock) -> ConfigurationError:
+    living = lock.holder()
+    last = f": kill -9 -- -{living.pid}" if living is not None and living.pid else "."
+    return ConfigurationError(
+        f"Processes of a Dagster UI still work on {lock.path.parent} ({living or 'just ended'}). "
+        f"Nothing was started. If that UI was killed, they end by themselves within "
+        f"{ENDED_SECONDS:.0f} s: start again then. If they are still there, end them all{last}"
+    )
 
 
 def _answers(child: "subprocess.Popen[bytes]", url: str) -> bool:
@@ -165,32 +184,3 @@ def _answers(child: "subprocess.Popen[bytes]", url: str) -> bool:
                 complain(f"{url} does not answer yet after {_SLOW_SECONDS:.0f} s.", label="note")
             time.sleep(0.5)
     return False
-
-
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    """Stop Dagster, and then the code server and the runs that it leaves behind."""
-    # a second Ctrl-C must not leave any of them behind
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
-    try:
-        if child.poll() is None:
-            child.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(_END_SECONDS)
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            deadline = time.monotonic() + _END_SECONDS
-            while _told(child.pid, number) and time.monotonic() < deadline:
-                child.poll()
-                time.sleep(0.2)
-    finally:
-        # processes that are started later must not inherit that they are deaf
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _told(group: int, number: int) -> bool:
-    """Send a signal to a process group; false if there is nobody left in it."""
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return False
-    return True

@@ -14,8 +14,7 @@ import requests
 from mls_assets.demo import dev
 from mls_assets.demo.dev import environment_of
 from mls_assets.errors import ConfigurationError
-from mls_assets.terminal import serving as serving_module
-from mls_assets.terminal.serving import free_port
+from mls_assets.terminal.serving import free_port, refuse_survivors
 
 PATIENCE = 240
 
@@ -90,10 +89,22 @@ def test_the_ui_starts_before_any_verb_and_ends_with_all_its_processes(script, s
     assert left_over(script.folder) == []
 
 
-def test_once_all_have_ended_signals_are_heard_as_before():
-    before = [signal.getsignal(number) for number in serving_module._ENDING]
-    serving_module._end(subprocess.Popen(["true"], start_new_session=True))
-    assert [signal.getsignal(number) for number in serving_module._ENDING] == before
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_what_the_ui_started_ends_with_it_even_if_it_was_killed(script, spark_only):
+    with serving(script, "--port", "0", **spark_only.env) as running:
+        until_ready(running)
+        running.kill()
+        running.wait()
+        with serving(script, "--port", "0", **spark_only.env) as second:
+            _, err = second.communicate(timeout=PATIENCE)
+        assert second.returncode == 2
+        assert err.startswith("error: Processes of a Dagster UI still work on ")
+    deadline = time.monotonic() + PATIENCE
+    while left_over(script.folder):
+        assert time.monotonic() < deadline, "the daemon would go on without an end"
+        time.sleep(0.2)
+    refuse_survivors(script.folder / "dagster_home")
 
 
 def test_a_port_in_use_is_one_clear_line_and_nothing_is_started(script):
@@ -114,6 +125,14 @@ def test_a_bad_feeds_file_is_one_clear_line(script, tmp_path):
     result = script("ui", MLS_ASSETS_FEEDS=str(bad))
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("verb", [("ui", "--port", "0"), ("status",), ("replicate",)])
+def test_a_mistyped_switch_of_the_sensors_is_one_clear_line(script, verb):
+    result = script(*verb, MLS_ASSETS_SENSORS="true", SPARK_ACCESS_TOKEN="secret")
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: MLS_ASSETS_SENSORS is 'true', but has to be on or off. Nothing")
 
 
 def test_make_dev_keeps_the_alert_hook_and_forgets_other_data(tmp_path):

@@ -110,6 +110,8 @@ def test_the_jobs_sensors_and_checks_are_those_of_the_contract(environment: pyte
         ("", dg.DefaultSensorStatus.STOPPED),
         ("off", dg.DefaultSensorStatus.STOPPED),
         ("on", dg.DefaultSensorStatus.RUNNING),
+        (" On ", dg.DefaultSensorStatus.RUNNING),
+        ("OFF", dg.DefaultSensorStatus.STOPPED),
     ],
 )
 def test_sensors_run_where_they_are_switched_on(
@@ -117,6 +119,15 @@ def test_sensors_run_where_they_are_switched_on(
 ):
     environment.setenv("MLS_ASSETS_SENSORS", switch)
     assert {sensor.default_status for sensor in build_defs().sensors or ()} == {status}
+
+
+@pytest.mark.parametrize("slip", ["true", "1", "yes", "maybe", "o n"])
+def test_a_mistyped_switch_is_one_line_and_not_taken_for_off(
+    environment: pytest.MonkeyPatch, slip: str
+):
+    environment.setenv("MLS_ASSETS_SENSORS", slip)
+    with pytest.raises(ConfigurationError, match=rf"^MLS_ASSETS_SENSORS is '{slip}', .* on or off"):
+        build_defs()
 
 
 def test_each_configured_spark_feed_is_a_partition(environment: pytest.MonkeyPatch, tmp_path: Path):

@@ -3,29 +3,19 @@
 Stopped on a fresh checkout; running where MLS_ASSETS_SENSORS=on, or when switched on in the UI.
 """
 
-import os
-from collections.abc import Mapping
-
 import dagster as dg
 
 from mls_assets.configuration.feeds import Feeds
+from mls_assets.configuration.switches import sensors_on
 from mls_assets.orchestration.sensors.alerts import alert_sensors
 from mls_assets.orchestration.sensors.forge import forge_sensors
 from mls_assets.orchestration.sensors.publication import compaction_schedule, publication_sensors
 from mls_assets.orchestration.sensors.spark import spark_sensors
 
-SENSORS_VARIABLE = "MLS_ASSETS_SENSORS"
-
-
-def switched_on(environ: Mapping[str, str] | None = None) -> bool:
-    """Tell whether sensors run from the start."""
-    environ = os.environ if environ is None else environ
-    return environ.get(SENSORS_VARIABLE, "").strip().lower() == "on"
-
 
 def all_sensors(feeds: Feeds) -> list[dg.SensorDefinition]:
     """Return the sensors of both sources, of publication, and the one that tells of failures."""
-    status = dg.DefaultSensorStatus.RUNNING if switched_on() else dg.DefaultSensorStatus.STOPPED
+    status = dg.DefaultSensorStatus.RUNNING if sensors_on() else dg.DefaultSensorStatus.STOPPED
     return [
         *spark_sensors(status, feeds.spark),
         *forge_sensors(status, feeds.forge),
@@ -36,8 +26,8 @@ def all_sensors(feeds: Feeds) -> list[dg.SensorDefinition]:
 
 def all_schedules() -> list[dg.ScheduleDefinition]:
     """Return the one schedule."""
-    status = dg.DefaultScheduleStatus.RUNNING if switched_on() else dg.DefaultScheduleStatus.STOPPED
+    status = dg.DefaultScheduleStatus.RUNNING if sensors_on() else dg.DefaultScheduleStatus.STOPPED
     return [compaction_schedule(status)]
 
 
-__all__ = ["all_schedules", "all_sensors", "switched_on"]
+__all__ = ["all_schedules", "all_sensors"]

@@ -63,15 +63,28 @@ class KernelLock:
         if not taken:
             os.close(descriptor)
             return False
+        self._descriptor = descriptor
+        self.tell(os.getpid())
+        return True
+
+    def fileno(self) -> int:
+        """Return the lock's file descriptor; a process that inherits it holds the lock as well.
+
+        Raises ValueError when the lock is not held.
+        """
+        if self._descriptor is None:
+            raise ValueError(f"{self.path} is not locked here")
+        return self._descriptor
+
+    def tell(self, pid: int) -> None:
+        """Note in the file which process messages are to name; the lock has to be held."""
         facts = {
-            "pid": os.getpid(),
+            "pid": pid,
             "run_id": self.run_id,
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(facts).encode(), 0)
-        self._descriptor = descriptor
-        return True
+        os.ftruncate(self.fileno(), 0)
+        os.pwrite(self.fileno(), json.dumps(facts).encode(), 0)
 
     @property
     def in_place(self) -> bool:
