@@ -9,7 +9,13 @@ from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Source
 from mls_assets.replication.reporting.findings import by_cause
 from mls_assets.replication.reporting.status import FeedStatus, Status, status
-from mls_assets.replication.reporting.status_table import HEADINGS, ago, ranked, status_cells
+from mls_assets.replication.reporting.status_table import (
+    HEADINGS,
+    ago,
+    published_line,
+    ranked,
+    status_cells,
+)
 from mls_assets.replication.workspace import Workspace, data_folder, database_of
 from mls_assets.terminal.choosing import NOTHING_CONFIGURED
 from mls_assets.terminal.screen import Screen, complain
@@ -70,8 +76,7 @@ def _table(screen: Screen, current: Status, now: datetime) -> None:
         screen.say(str(told))
     for line in by_cause(current.findings).values():
         screen.say(f"not served: {line}")
-    published = f"{ago(current.published_at, now)} ago" if current.published_at else "never"
-    screen.say(f"Published: {published}")
+    screen.say(published_line(current, f"{ago(current.published_at, now)} ago"))
 
 
 def _remedy(entry: FeedStatus) -> str:

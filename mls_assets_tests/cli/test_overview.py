@@ -97,8 +97,10 @@ def test_no_text_names_a_verb_that_there_is_not():
 
 
 def test_the_same_table_stands_in_the_ui_with_moments_that_do_not_age():
-    lines = as_markdown([entry("spark/a"), entry("spark/b|c", blocked=True)]).splitlines()
-    assert len(lines) == 4
+    current = Status((entry("spark/a"), entry("spark/b|c", blocked=True)), NOW)
+    lines = as_markdown(current).splitlines()
+    assert len(lines) == 6
+    assert lines[4:] == ["", "Published: 2026-05-01 12:00Z"]
     assert "spark/b&#124;c" in lines[2], "what is blocked comes first"
     assert "| blocked |" in lines[2]
     assert f"{NOW - timedelta(hours=1):%Y-%m-%d %H:%M}Z" in lines[3]

@@ -1,5 +1,6 @@
 """The UI with its daemon: started on any data folder, ended as a whole."""
 
+import json
 import os
 import signal
 import socket
@@ -35,6 +36,8 @@ def serving(script, *arguments, **env):
         yield running
     finally:
         running.kill()
+        with running:  # closes its pipes
+            pass
 
 
 def until_ready(running):
@@ -94,12 +97,17 @@ def test_the_ui_starts_before_any_verb_and_ends_with_all_its_processes(script, s
 def test_what_the_ui_started_ends_with_it_even_if_it_was_killed(script, spark_only):
     with serving(script, "--port", "0", **spark_only.env) as running:
         until_ready(running)
+        lock = json.loads((script.folder / "dagster_home" / "ui_processes.lock").read_text())
+        # held up, so that what it has to end is still there when the second one starts
+        keeper = int(subprocess.check_output(["ps", "-o", "ppid=", "-p", str(lock["pid"])]))
+        os.kill(keeper, signal.SIGSTOP)
         running.kill()
         running.wait()
         with serving(script, "--port", "0", **spark_only.env) as second:
             _, err = second.communicate(timeout=PATIENCE)
         assert second.returncode == 2
         assert err.startswith("error: Processes of a Dagster UI still work on ")
+        os.kill(keeper, signal.SIGCONT)
     deadline = time.monotonic() + PATIENCE
     while left_over(script.folder):
         assert time.monotonic() < deadline, "the daemon would go on without an end"

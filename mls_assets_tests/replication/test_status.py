@@ -1,12 +1,16 @@
 """What `status` tells: how closely each feed matches, and how long until a removal is overdue."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from mls_assets.errors import SourceUnreachable
 from mls_assets.model.resources import Resource
 from mls_assets.replication.reporting.status import FeedStatus, last_proof, status
+from mls_assets.replication.reporting.status_table import as_markdown
+from mls_assets.replication.upkeep.publish import publish
 from mls_assets.warehouse import FeedState
 
 PROOF = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -50,6 +54,48 @@ def test_the_status_of_a_fresh_folder_names_what_is_configured(place):
         ("spark/default", "new")
     }
     assert told["published_at"] is None
+
+
+def _cut(file):
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def _other(file):
+    file.unlink()
+    duckdb.connect(str(file)).close()
+
+
+@pytest.mark.parametrize(
+    ("harm", "state"),
+    [
+        (Path.unlink, "missing"),
+        (lambda file: file.write_text("no database"), "unreadable"),
+        (_cut, "unreadable"),
+        (_other, "unreadable"),
+    ],
+)
+def test_a_published_file_that_readers_cannot_use_is_told_with_the_remedy(place, harm, state):
+    place.begin(Resource.PROPERTY)
+    publish(place.workspace)
+    before = status(place.workspace, place.feeds)
+    assert before.as_json()["published_file"] == "readable"
+    assert before.published_problem == ""
+    harm(place.workspace.published)
+    after = status(place.workspace, place.feeds)
+    assert after.as_json()["published_file"] == state
+    assert after.published_at == before.published_at
+    assert str(place.workspace.published) in after.published_problem
+    assert "`mls-assets publish`" in after.published_problem
+    assert as_markdown(after).endswith(f", but {after.published_problem}")
+    publish(place.workspace)
+    assert status(place.workspace, place.feeds).published_problem == ""
+
+
+def test_before_the_first_publication_its_file_is_not_missed(place):
+    told = status(place.workspace, place.feeds)
+    assert told.as_json()["published_file"] == "missing"
+    assert told.published_problem == ""
+    assert as_markdown(told).endswith("Published: never")
 
 
 def test_a_blocked_feed_is_told_with_its_sweep_and_the_hours_left(place):

@@ -89,4 +89,4 @@ def published_database(
 
 
 def _status(workspace: Workspace, feeds: Feeds) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(as_markdown(status(workspace, feeds).feeds))
+    return dg.MetadataValue.md(as_markdown(status(workspace, feeds)))

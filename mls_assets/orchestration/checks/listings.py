@@ -117,7 +117,7 @@ def feeds_fresh(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
             "oldest_hours": oldest,
             "late_feeds": len(late),
             OFFENDERS: sorted(late),
-            "status": dg.MetadataValue.md(as_markdown(current.feeds)),
+            "status": dg.MetadataValue.md(as_markdown(current)),
             **of_each(hours=hours),
         },
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from mls_assets.configuration.feeds import Feeds, forge_feed
@@ -9,11 +10,12 @@ from mls_assets.model.resources import Source
 from mls_assets.replication.reporting.findings import Finding, Findings, refused_by_findings
 from mls_assets.replication.upkeep import unconfigured
 from mls_assets.replication.upkeep.unconfigured import UnconfiguredResource
-from mls_assets.replication.workspace import Workspace
+from mls_assets.replication.workspace import PUBLISHED, Workspace
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.landing import cursors, origins, vanishing
 from mls_assets.warehouse.landing.cursors import FeedState
 from mls_assets.warehouse.publication import publication
+from mls_assets.warehouse.publication.publication import PublishedFile
 from mls_assets.warehouse.removals import unasked
 from mls_assets.warehouse.sweeps import SweepRow
 
@@ -58,7 +60,7 @@ class FeedStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All feeds, and when the readers' file was last written.
+    """All feeds, and when the readers' file was last written, with what has become of it.
 
     `unasked` is what is stored and not asked for, with its remedies; `remarks` what else
     the configuration and what is stored have to do with each other; `findings` what sources do
@@ -70,12 +72,27 @@ class Status:
     unasked: tuple[UnconfiguredResource, ...] = ()
     remarks: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    published: Path = Path(PUBLISHED)
+    published_file: PublishedFile = PublishedFile.READABLE
+
+    @property
+    def published_problem(self) -> str:
+        """What is wrong with the readers' file, with the remedy; empty if nothing is."""
+        if self.published_at is None or self.published_file is PublishedFile.READABLE:
+            return ""
+        what = (
+            "is missing"
+            if self.published_file is PublishedFile.MISSING
+            else "cannot be read as a DuckDB file of ours"
+        )
+        return f"{self.published} {what}; write it anew with `mls-assets publish`"
 
     def as_json(self) -> dict[str, Any]:
         """Return what `mls-assets status --json` prints."""
         return {
             "feeds": [_as_json(entry) for entry in self.feeds],
             "published_at": _text(self.published_at),
+            "published_file": str(self.published_file),
         }
 
 
@@ -99,6 +116,7 @@ def status(workspace: Workspace, feeds: Feeds, *, now: datetime | None = None) -
         evidence = sweeps.oldest_evidence(con)
         downloaded = cursors.first_downloads(con)
         published_at = publication.last_published(con)
+        published_file = publication.published_file(con, workspace.published)
         marked = unasked.unconfigured_since(con)
         holding = unasked.holding(con)
         vanished = vanishing.vanished_feeds(con)
@@ -134,6 +152,8 @@ def status(workspace: Workspace, feeds: Feeds, *, now: datetime | None = None) -
         tuple(unconfigured.unasked_of(feeds, unasked_here | holding, vanished)),
         remarks,
         tuple(findings),
+        workspace.published,
+        published_file,
     )
 
 

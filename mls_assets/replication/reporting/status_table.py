@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from mls_assets.model.text import amount
-from mls_assets.replication.reporting.status import FeedStatus
+from mls_assets.replication.reporting.status import FeedStatus, Status
 
 HEADINGS = ("feed", "resource", "state", "rows", "source rows", "last success", "reconciled",
              "newest record", "removal due")  # fmt: skip
@@ -73,16 +73,25 @@ def hours_in_words(hours: float) -> str:
     return f"{hours:,.1f} h" if hours >= 2 else span(timedelta(hours=hours))
 
 
-def as_markdown(entries: Iterable[FeedStatus]) -> str:
+def as_markdown(current: Status) -> str:
     """Return the table as Markdown, with moments in UTC: a page may be looked at much later."""
     lines = [HEADINGS, ("---",) * len(HEADINGS)]
-    for entry in ranked(entries):
+    for entry in ranked(current.feeds):
         state = entry.state
         moments = (state.last_success_at, state.reconciled_at, state.newest_modification)
         shown = map(_utc, (*moments, entry.removal_deadline))
         counts = (amount(state.rows), amount(state.source_rows))
         lines.append((state.feed, str(state.resource), _shown(entry), *counts, *shown))
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+    table = "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+    return f"{table}\n\n{published_line(current, _utc(current.published_at))}"
+
+
+def published_line(current: Status, when: str) -> str:
+    """Say when the readers' file was written last, and what is wrong with it."""
+    if current.published_at is None:
+        return "Published: never"
+    problem = current.published_problem
+    return f"Published: {when}, but {problem}" if problem else f"Published: {when}"
 
 
 def _utc(moment: datetime | None) -> str:

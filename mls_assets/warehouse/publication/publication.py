@@ -9,13 +9,16 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
+
+import duckdb
 
 from mls_assets.errors import MlsAssetsError
 from mls_assets.model.declarations import Table
 from mls_assets.model.resources import KEY_FIELDS, KEYED_RESOURCES, TABLE_OF_RESOURCE
 from mls_assets.warehouse.landing import refusals
-from mls_assets.warehouse.publication import losses
+from mls_assets.warehouse.publication import audit, losses
 from mls_assets.warehouse.publication.losses import MayLose
 from mls_assets.warehouse.publication.views import create_views
 from mls_assets.warehouse.removals import unasked
@@ -136,6 +139,29 @@ def moved_on(con: Connection) -> bool:
 def last_published(con: Connection) -> datetime | None:
     """Return when was published last, None before the first time."""
     return counters.stored_moment(con, "published_at")
+
+
+class PublishedFile(StrEnum):
+    """What became of the published file since it was written."""
+
+    READABLE = "readable"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
+def published_file(con: Connection, target: Path) -> PublishedFile:
+    """Return whether readers can open the published file and find its tables."""
+    if not target.exists():
+        return PublishedFile.MISSING
+    with audit.published_attached(con, target) as readable:
+        if not readable:
+            return PublishedFile.UNREADABLE
+        try:
+            for table in (FEEDS, LEDGER):
+                scalar(con, f"select count(*) from published.main.{table.name}")
+        except duckdb.Error:
+            return PublishedFile.UNREADABLE
+    return PublishedFile.READABLE
 
 
 def ledger_digest(con: Connection, version: int = NEWEST_DIGEST) -> str:
