@@ -108,7 +108,7 @@ def test_the_feeds_file_of_the_readme_is_read(tmp_path):
     (tmp_path / "feeds.toml").write_text(snippet)
     feeds = load_feeds({"MLS_ASSETS_FEEDS": str(tmp_path / "feeds.toml")})
     assert list(feeds.spark) == ["spark/beaches"]
-    assert feeds.forge_access().mlses == ("armls", "rmls")
+    assert feeds.log_access("forge/armls").mlses == ("armls", "rmls")
 
 
 @pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", README, re.DOTALL))

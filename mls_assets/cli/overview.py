@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from mls_assets.configuration.credentials import token_of
 from mls_assets.configuration.feeds import Feeds, load_feeds
 from mls_assets.errors import ConfigurationError
-from mls_assets.model.resources import Source
 from mls_assets.replication.reporting.findings import by_cause
 from mls_assets.replication.reporting.status import FeedStatus, Status, status
 from mls_assets.replication.reporting.status_table import (
@@ -17,6 +16,7 @@ from mls_assets.replication.reporting.status_table import (
     status_cells,
 )
 from mls_assets.replication.workspace import Workspace, data_folder, database_of
+from mls_assets.sources.registry import has_event_log
 from mls_assets.terminal.choosing import NOTHING_CONFIGURED
 from mls_assets.terminal.screen import Screen, complain
 from mls_assets.terminal.streams import deliver
@@ -49,11 +49,11 @@ def show_status(*, as_json: bool) -> int:
 def _tokens_wanting(feeds: Feeds) -> list[str]:
     """Say which feeds have no usable token, and which variable is to hold it."""
     problems = []
-    for name, access in (*feeds.spark.items(), *([("forge", feeds.forge)] if feeds.forge else [])):
+    for access in feeds.accesses:
         try:
             token_of(access.token_env)
         except ConfigurationError as error:
-            problems.append(f"{name}: {error}")
+            problems.append(f"{access.title}: {error}")
     return problems
 
 
@@ -81,5 +81,4 @@ def _table(screen: Screen, current: Status, now: datetime) -> None:
 
 def _remedy(entry: FeedStatus) -> str:
     downloaded = entry.state.initial_download_complete
-    is_forge = entry.state.feed.startswith(f"{Source.FORGE}/")
-    return "purge" if downloaded and not is_forge else "replicate"
+    return "purge" if downloaded and not has_event_log(entry.state.feed) else "replicate"

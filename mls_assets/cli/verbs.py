@@ -9,7 +9,8 @@ import click
 
 from mls_assets.configuration.feeds import load_feeds
 from mls_assets.errors import ConfigurationError
-from mls_assets.model.resources import KEYED_RESOURCES, Resource, Source
+from mls_assets.model.resources import KEYED_RESOURCES, Resource
+from mls_assets.sources.registry import has_event_log
 from mls_assets.terminal.choosing import configured_feeds
 
 _EXIT_CODES = (
@@ -77,7 +78,7 @@ def replicate(
       mls-assets replicate spark/default forge/armls
       mls-assets replicate forge/armls --no-publish --patience 5
     """
-    if accept_fields and not all(name.startswith(f"{Source.FORGE}/") for name in feeds or ("",)):
+    if accept_fields and not (feeds and all(map(has_event_log, feeds))):
         raise ConfigurationError(
             "--accept-fields is for Forge feeds that are named, such as forge/armls. Nothing was "
             "asked."

@@ -17,7 +17,11 @@ from mls_assets.configuration import feeds_file
 from mls_assets.configuration.credentials import checked_url, checked_variable
 from mls_assets.configuration.switches import sensors_on
 from mls_assets.errors import ConfigurationError
-from mls_assets.model.resources import KEYED_RESOURCES, Resource, Source
+from mls_assets.model.feed_names import FeedName
+from mls_assets.model.resources import KEYED_RESOURCES, Resource
+from mls_assets.sources.forge.source import FORGE
+from mls_assets.sources.source import Source
+from mls_assets.sources.spark.source import SPARK
 
 SPARK_DEFAULT_URL = "https://replication.sparkapi.com/Reso/OData"
 SPARK_RELATIONS = ("Media", "Room", "Unit")
@@ -62,7 +66,21 @@ class SparkFeed(_FeedOptions):
     update_minutes: float = 5
     purge_hours: float = 6
     time_zone: str = ""
-    source = Source.SPARK
+    source: Source = SPARK
+
+    @property
+    def url(self) -> str:
+        """The address that is asked."""
+        return self.base_url
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.name
+
+    def covers(self, feed: str) -> bool:
+        """Whether a feed is asked through this."""
+        return feed == self.name
 
     def question(self, resource: Resource) -> str:
         """What is asked of the source; when it changes, what is stored no longer answers it."""
@@ -94,7 +112,17 @@ class ForgeAccess(_FeedOptions):
     filter: tuple[Any, ...] = ()
     resources: tuple[Resource, ...] = (Resource.PROPERTY, Resource.MEMBER)
     poll_seconds: float = 60
-    source = Source.FORGE
+    source: Source = FORGE
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.source.name
+
+    def covers(self, feed: str) -> bool:
+        """Whether a feed is asked through this, should the source list its MLS."""
+        name = FeedName.of(feed)
+        return name.source == self.source.name and self.asks_for(name.own)
 
     def question(self, resource: Resource) -> str:
         """What is asked of the source; a changed filter wants a fresh download."""
@@ -124,13 +152,25 @@ class Feeds:
 
     def asks_for(self, feed: str, resource: Resource | None = None) -> bool:
         """Whether a feed (a resource of it) is to be replicated."""
-        if feed.startswith(f"{Source.FORGE}/"):
-            access = self.forge
-            asked = access is not None and access.asks_for(mls_of_feed(feed))
-        else:
-            access = self.spark.get(feed)
-            asked = access is not None
-        return asked and (resource is None or access is None or resource in access.resources)
+        access = self.access_of(feed)
+        return access is not None and (resource is None or resource in access.resources)
+
+    @property
+    def accesses(self) -> tuple["SparkFeed | ForgeAccess", ...]:
+        """All that is configured, each with a token and an address of its own."""
+        return (*self.spark.values(), *([self.forge] if self.forge else ()))
+
+    def access_of(self, feed: str) -> "SparkFeed | ForgeAccess | None":
+        """Return through what a feed is asked; None if it is not configured."""
+        return next((each for each in self.accesses if each.covers(feed)), None)
+
+    def windows_of(self, source: Source) -> dict[str, SparkFeed]:
+        """Return the feeds of a source that is asked by time windows, by name."""
+        return {name: feed for name, feed in self.spark.items() if feed.source is source}
+
+    def log_of(self, source: Source) -> ForgeAccess | None:
+        """Return the access to a source with an event log; None if it is off."""
+        return self.forge if self.forge is not None and self.forge.source is source else None
 
     def expect(self, feed: str) -> None:
         """Raise ConfigurationError for a feed that is not, or no longer, asked for."""
@@ -148,9 +188,12 @@ class Feeds:
             )
         return self.spark[name]
 
-    def forge_access(self) -> ForgeAccess:
-        """Return the access to Forge, or raise ConfigurationError saying what to set."""
-        if self.forge is None:
+    def log_access(self, feed: str) -> ForgeAccess:
+        """Return the access to the event log of a feed's source.
+
+        Raises ConfigurationError that says what to set where the source is off.
+        """
+        if self.forge is None or self.forge.source.name != FeedName.of(feed).source:
             raise ConfigurationError(
                 "Forge is off. Nothing was asked; set FORGE_API_TOKEN and FORGE_URL, or [forge] "
                 "in the feeds file."
@@ -160,12 +203,12 @@ class Feeds:
 
 def mls_of_feed(feed: str) -> str:
     """Return the MLS key of a Forge feed's name (`forge/armls` -> `armls`)."""
-    return feed.partition("/")[2]
+    return FeedName.of(feed).own
 
 
 def forge_feed(mls: str) -> str:
     """Return the feed's name of a Forge MLS key."""
-    return f"{Source.FORGE}/{mls}"
+    return FORGE.feed(mls)
 
 
 def load_feeds(environ: Mapping[str, str] | None = None) -> Feeds:
@@ -231,7 +274,7 @@ def _spark(name: str, table: dict[str, Any], where: str) -> SparkFeed:
             )
     if "relations" in options:  # one name twice is one relation, and few have few orders
         options["relations"] = tuple(dict.fromkeys(options["relations"]))
-    feed = SparkFeed(name=f"{Source.SPARK}/{name}", **options)
+    feed = SparkFeed(name=SPARK.feed(name), **options)
     checked_url(feed.base_url, where)
     if feed.time_zone:
         _time_zone(feed.time_zone, where)

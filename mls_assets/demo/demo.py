@@ -20,12 +20,12 @@ from mls_assets.replication.workspace import data_folder
 from mls_assets.terminal import work
 from mls_assets.terminal.demo_folder import DAGSTER_HOME, fresh_folder
 
-SPARK = "spark/default"
+DEMO_SPARK = "spark/default"
 MLSES = ("armls", "rmls")
-FORGE = tuple(f"forge/{mls}" for mls in MLSES)
+DEMO_FORGE = tuple(f"forge/{mls}" for mls in MLSES)
 DEMO_RESOURCES = {
-    SPARK: KEYED_RESOURCES,
-    **dict.fromkeys(FORGE, (Resource.PROPERTY, Resource.MEMBER)),
+    DEMO_SPARK: KEYED_RESOURCES,
+    **dict.fromkeys(DEMO_FORGE, (Resource.PROPERTY, Resource.MEMBER)),
 }
 
 
@@ -100,7 +100,7 @@ class _Story:
         work.replicate(self.session, ())
 
     def _replay(self) -> None:
-        work.purge(self.session, FORGE[:1], dry_run=False, approve="")
+        work.purge(self.session, DEMO_FORGE[:1], dry_run=False, approve="")
 
     def _purge(self) -> None:
         work.purge(self.session, (), dry_run=False, approve="")
@@ -115,17 +115,17 @@ class _Story:
         act = self.world.act
         listings, people = Resource.PROPERTY, Resource.MEMBER
         for what, count in (("price", 40), ("status", 30), ("photos", 20), ("remarks", 20)):
-            act("change", SPARK, listings, what=what, count=count)
-        act("add", SPARK, listings, count=25)
-        act("relist", SPARK, listings, count=10)
-        act("remove", SPARK, listings, count=30)
-        act("change", SPARK, people, count=10)
-        act("remove", SPARK, people, count=4)
-        act("add", SPARK, people, count=3)
-        act("change", SPARK, Resource.OFFICE, count=3)
-        act("remove", SPARK, Resource.OFFICE, count=1)
-        act("change", SPARK, Resource.OPEN_HOUSE, count=5)
-        for feed in FORGE:
+            act("change", DEMO_SPARK, listings, what=what, count=count)
+        act("add", DEMO_SPARK, listings, count=25)
+        act("relist", DEMO_SPARK, listings, count=10)
+        act("remove", DEMO_SPARK, listings, count=30)
+        act("change", DEMO_SPARK, people, count=10)
+        act("remove", DEMO_SPARK, people, count=4)
+        act("add", DEMO_SPARK, people, count=3)
+        act("change", DEMO_SPARK, Resource.OFFICE, count=3)
+        act("remove", DEMO_SPARK, Resource.OFFICE, count=1)
+        act("change", DEMO_SPARK, Resource.OPEN_HOUSE, count=5)
+        for feed in DEMO_FORGE:
             act("change", feed, listings, what="price", count=30)
             act("change", feed, listings, what="photos", count=10)
             act("add", feed, listings, count=15)
@@ -135,10 +135,10 @@ class _Story:
             act("remove", feed, people, count=2)
 
     def _turn(self) -> None:
-        self.world.act("restore", SPARK, Resource.PROPERTY, count=5)
-        self.world.act("remove", SPARK, Resource.PROPERTY, count=8)
-        self.world.act("revoke", FORGE[1], Resource.PROPERTY, count=12)
-        self.world.act("restore", FORGE[0], Resource.PROPERTY, count=4)
+        self.world.act("restore", DEMO_SPARK, Resource.PROPERTY, count=5)
+        self.world.act("remove", DEMO_SPARK, Resource.PROPERTY, count=8)
+        self.world.act("revoke", DEMO_FORGE[1], Resource.PROPERTY, count=12)
+        self.world.act("restore", DEMO_FORGE[0], Resource.PROPERTY, count=4)
 
     def _prove(self) -> None:
         with Copy(self.session.workspace.published) as copy:

@@ -11,7 +11,8 @@ import requests
 
 from mls_assets.demo.comparison import read_json
 from mls_assets.demo.sandbox_process import Sandbox
-from mls_assets.model.resources import Source
+from mls_assets.model.feed_names import FeedName
+from mls_assets.sources.registry import has_event_log
 
 _SECONDS = 60
 _SCALARS = ("SCALAR", "ENUM")
@@ -51,9 +52,9 @@ class SandboxClient:
 
     def served(self, feed: str, keys: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield listings as the feed's API serves them, relations included."""
-        if feed.startswith(f"{Source.SPARK}/"):
-            return self._spark(keys)
-        return self._forge(feed.partition("/")[2], set(keys))
+        if has_event_log(feed):
+            return self._forge(FeedName.of(feed).own, set(keys))
+        return self._spark(keys)
 
     def _spark(self, keys: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         for key in keys:

@@ -69,8 +69,9 @@ class Page:
     `position` and `remaining` are Forge's `latest_event` and `remaining`; `count` is
     `@odata.count` where it was asked for and usable. `size` is in bytes, after inflation. `keys`
     are all usable ones in the order in which they came, where a walk is proven by it.
-    `untold` are collections that were asked for and did not come whole; `along` are pages of
-    other resources that were told of with this one and land with it.
+    `in_event_order` says that pages tell events in their order, so that a later one counts
+    whatever its timestamp. `untold` are collections that were asked for and did not come whole;
+    `along` are pages of other resources that were told of with this one and land with it.
     """
 
     feed: str
@@ -88,6 +89,7 @@ class Page:
     size: int = 0
     sha256: str = ""
     keys: tuple[str, ...] = ()
+    in_event_order: bool = False
     along: tuple["Page", ...] = ()
 
     @property

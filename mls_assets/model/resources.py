@@ -1,15 +1,8 @@
-"""RESO resources with their keys and tables, sources, and the reasons of removals."""
+"""RESO resources with their keys and tables, and the reasons of removals."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-
-
-class Source(StrEnum):
-    """The two kinds of origin a feed can have."""
-
-    SPARK = "spark"
-    FORGE = "forge"
 
 
 class Resource(StrEnum):

@@ -4,7 +4,7 @@ What the jobs do stands in the assets; that sensors start them too is the sensor
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from uuid import uuid4
 import dagster as dg
 
 from mls_assets.errors import ConfigurationError
+from mls_assets.model.resources import Resource
 from mls_assets.orchestration.dagster_home import (
     FEED_TAG,
     FILE_TAG,
@@ -32,6 +33,8 @@ from mls_assets.orchestration.running import (
     listening,
     plain_metadata,
 )
+from mls_assets.sources.registry import source_of_job
+from mls_assets.sources.source import Source
 
 #: Places in Dagster's queue before the replications of hundreds of feeds: for finding what is gone,
 #: and before that for ridding readers of it.
@@ -61,7 +64,6 @@ OF_PUBLICATIONS = tuple(
     for asset, name in _WITH_PUBLICATION
     if asset == "listings" and (asset, name) not in _ALWAYS
 )
-_REPLAY = ("forge_listing_pages", "replay_reconciles_keys")
 
 
 def _checks(*names: tuple[str, str]) -> dg.AssetSelection:
@@ -70,41 +72,14 @@ def _checks(*names: tuple[str, str]) -> dg.AssetSelection:
     )
 
 
-def all_jobs() -> list[Any]:
+def all_jobs(sources: Sequence[Source]) -> list[Any]:
     """Return the jobs that materialise assets (`compact` materialises none)."""
-    reso = _groups("reso").without_checks()
-    forge = _groups("forge").without_checks()
-    pages = (_groups("spark") - _assets("spark_keys")).without_checks()
     publication = _assets("published_database")
     return [
-        dg.define_asset_job(
-            "spark_replicate",
-            tags={MODE_TAG: "replicate"},
-            selection=pages | reso | _checks(*_ALWAYS),
-            description="Brings one Spark feed from its cursor to current: a download the first "
-            "time, an update afterwards; then the RESO tables.",
-        ),
-        dg.define_asset_job(
-            "spark_purge",
-            tags={MODE_TAG: "purge", **_SOON},
-            selection=_assets("spark_keys", "sweeps")
-            | _checks(*_OF_REMOVALS, _COUNTS, _SOURCES, _FRESH),
-            description="Sweeps the keys of one Spark feed and removes what is proven gone.",
-        ),
-        dg.define_asset_job(
-            "forge_replicate",
-            tags={MODE_TAG: "replicate"},
-            selection=forge | reso | _checks(*_ALWAYS),
-            description="Follows the event log of one Forge MLS until nothing remains; then the "
-            "RESO tables.",
-        ),
-        dg.define_asset_job(
-            "forge_replay",
-            tags={MODE_TAG: "replay"},
-            selection=forge | reso | _checks(_REPLAY, *_ALWAYS, *_OF_REMOVALS),
-            config={"ops": {"forge_pages": {"config": {"replay": True}}}},
-            description="Reads the whole event log of one Forge MLS again, from event 0, and "
-            "reconciles the key sets.",
+        *(
+            job
+            for source in sources
+            for job in (_event_log_jobs(source) if source.has_event_log else _window_jobs(source))
         ),
         dg.define_asset_job(
             "publish",
@@ -113,6 +88,56 @@ def all_jobs() -> list[Any]:
             description="Checks that the tables are whole, then writes the readers' database.",
         ),
     ]
+
+
+def _window_jobs(source: Source) -> list[Any]:
+    reso = _groups("reso").without_checks()
+    pages = (_groups(source.name) - _assets(source.keys_asset)).without_checks()
+    return [
+        dg.define_asset_job(
+            source.replicate_job,
+            tags={MODE_TAG: "replicate"},
+            selection=pages | reso | _checks(*_ALWAYS),
+            description=f"Brings one {source.title} feed from its cursor to current: a download "
+            "the first time, an update afterwards; then the RESO tables.",
+        ),
+        dg.define_asset_job(
+            source.reconcile_job,
+            tags={MODE_TAG: "purge", **_SOON},
+            selection=_assets(source.keys_asset, "sweeps")
+            | _checks(*_OF_REMOVALS, _COUNTS, _SOURCES, _FRESH),
+            description=f"Sweeps the keys of one {source.title} feed and removes what is proven "
+            "gone.",
+        ),
+    ]
+
+
+def _event_log_jobs(source: Source) -> list[Any]:
+    reso = _groups("reso").without_checks()
+    pages = _groups(source.name).without_checks()
+    replayed = (source.pages_asset(Resource.PROPERTY), "replay_reconciles_keys")
+    return [
+        dg.define_asset_job(
+            source.replicate_job,
+            tags={MODE_TAG: "replicate"},
+            selection=pages | reso | _checks(*_ALWAYS),
+            description=f"Follows the event log of one {source.title} MLS until nothing remains; "
+            "then the RESO tables.",
+        ),
+        dg.define_asset_job(
+            source.reconcile_job,
+            tags={MODE_TAG: "replay"},
+            selection=pages | reso | _checks(replayed, *_ALWAYS, *_OF_REMOVALS),
+            config={"ops": {_pages_op(source): {"config": {"replay": True}}}},
+            description=f"Reads the whole event log of one {source.title} MLS again, from event "
+            "0, and reconciles the key sets.",
+        ),
+    ]
+
+
+def _pages_op(source: Source) -> str:
+    """Return the step that lands the pages of a source; its assets are declared under this."""
+    return f"{source.name}_pages"
 
 
 def run_config(
@@ -135,26 +160,27 @@ def run_config(
     """
     ops: dict[str, Any] = {}
     resources: dict[str, Any] = {}
-    source, _, kind = job.partition("_")
-    if source in ("spark", "forge"):
+    source = source_of_job(job)
+    if source is not None:
         api = {"patience_seconds": patience, "page_budget": page_budget}
         api = {name: value for name, value in api.items() if value is not None}
-        resources = {source: {"config": api}} if api else {}
+        resources = {source.name: {"config": api}} if api else {}
     if file_patience is not None:
         resources["warehouse"] = {"config": {"patience_seconds": file_patience}}
     approval = {"approve": approve, "approved_by": approved_by}
-    if job == "spark_purge":
-        ops = {
-            "spark_keys": {"config": approval},
-            "sweeps": {"config": {**approval, "dry_run": dry_run}},
-        }
-    elif kind == "replay":
-        ops = {"forge_pages": {"config": {"replay": True, **approval, "dry_run": dry_run}}}
-    elif job == "forge_replicate" and accept_fields:
-        ops = {"forge_pages": {"config": {"accept_fields": True}}}
-    elif job == "publish":
+    if job == "publish":
         publishing = {"only_if_changed": only_if_changed, "accept_loss": accept_loss}
         ops = {"published_database": {"config": publishing}}
+    elif source is not None and job == source.reconcile_job:
+        ops = {
+            "sweeps": {"config": {**approval, "dry_run": dry_run}},
+            source.keys_asset: {"config": approval},
+        }
+        if source.has_event_log:
+            replaying = {"replay": True, **approval, "dry_run": dry_run}
+            ops = {_pages_op(source): {"config": replaying}}
+    elif source is not None and source.has_event_log and accept_fields:
+        ops = {_pages_op(source): {"config": {"accept_fields": True}}}
     return {**({"ops": ops} if ops else {}), **({"resources": resources} if resources else {})}
 
 
@@ -191,10 +217,10 @@ def run_job(
     """Run a job in this process on the persistent instance, so that the UI shows it.
 
     `feed` is the partition of a job that has them; one that Dagster does not know yet is added
-    (Forge) or is an outcome with exit code 2 (Spark). `run_config` is what the function of that
-    name returns. Dagster's log goes to `log_file`, with `verbose` to the screen, else nowhere;
-    progress of the passes goes to `on_progress`, called in this thread. Raises KeyboardInterrupt
-    after Ctrl-C, when the run has been marked as failed.
+    where partitions are MLSs, else it is an outcome with exit code 2. `run_config` is what the
+    function of that name returns. Dagster's log goes to `log_file`, with `verbose` to the screen,
+    else nowhere; progress of the passes goes to `on_progress`, called in this thread. Raises
+    KeyboardInterrupt after Ctrl-C, when the run has been marked as failed.
     """
     run_id = str(uuid4())
     definition = defs.resolve_job_def(job)
@@ -242,7 +268,7 @@ def _ensure_partition(
 def forget_partition(name: str, feed: str) -> str:
     """Take an erased feed out of the dynamic partitions of a name; return what to tell, if any.
 
-    While a run is in flight it stays: `forge_mls_sensor` takes it away later.
+    While a run is in flight it stays: the sensor of the source's MLSs takes it away later.
     """
     with persistent_instance() as instance:
         end_dead_runs(instance)

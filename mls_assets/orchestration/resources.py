@@ -4,7 +4,7 @@ Fields here are what a person sees and may change in the Launchpad; their defaul
 dataclasses that the passes take. No token is ever a field, and nothing is asked or opened here.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -19,10 +19,12 @@ from mls_assets.configuration.feeds import load_feeds
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource
 from mls_assets.orchestration.dagster_home import living_run
+from mls_assets.orchestration.running import Narrator
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication.reporting.status import REMOVAL_HOURS
 from mls_assets.replication.settings import ForgeSettings, SparkSettings
 from mls_assets.replication.workspace import Progress, Workspace, data_folder, database_of, silent
+from mls_assets.sources.source import Source
 
 Settings = TypeVar("Settings", SparkSettings, ForgeSettings, Thresholds)
 
@@ -222,3 +224,25 @@ def _mirrored(kind: type[Settings], resource: dg.ConfigurableResource) -> Settin
         value = getattr(resource, entry.name)
         values[entry.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def workspace_of(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Workspace:
+    """Return the place in which the passes of a step work; progress goes to the run's log."""
+    warehouse: MlsWarehouse = context.resources.warehouse
+    return warehouse.workspace(context.run.run_id, Narrator(context.log.info))
+
+
+def api_of(context: dg.OpExecutionContext | dg.AssetExecutionContext, source: Source) -> Any:
+    """Return how a run asks a source: the resource of the source's name."""
+    return getattr(context.resources, source.name)
+
+
+def guard_of(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Thresholds:
+    """Return the guard's thresholds of a run."""
+    guard: PurgeGuard = context.resources.guard
+    return guard.thresholds()
+
+
+def source_resources(sources: Iterable[Source]) -> dict[str, dg.ConfigurableResource]:
+    """Return the resource of each source, by the source's name."""
+    return {source.name: ForgeApi() if source.has_event_log else SparkApi() for source in sources}

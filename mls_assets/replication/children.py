@@ -45,17 +45,19 @@ def due(
     *,
     stored: Collection[Resource],
     relations: Collection[str],
+    dated: bool = True,
 ) -> frozenset[str]:
     """Return which of `relations` to ask for, given a listing's stored and new version.
 
-    An unchanged listing needs nothing; a new one, or one whose collection was never told,
-    needs everything; a changed one its rooms and units (they carry no timestamp of their own)
-    and its media unless every kind of them tells that it stands.
+    An unchanged listing needs nothing, if it is `dated`: without a ModificationTimestamp the same
+    members do not tell that its collections stand, so it is taken for a changed one; a new one, or
+    one whose collection was never told, needs everything; a changed one its rooms and units (they
+    carry no timestamp of their own) and its media unless every kind of them tells that it stands.
     """
     never_told = {name for name in relations if RELATIONS[name] not in stored}
     if before is None:
         return frozenset(relations)
-    if before == after:
+    if before == after and dated:
         return frozenset(never_told)
     wanted = {name for name in relations if name != "Media"} | never_told
     if "Media" in relations and media_moved(before, after):

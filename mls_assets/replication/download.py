@@ -13,7 +13,7 @@ from itertools import count as numbers
 from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import DownloadIncomplete, LinkExpired, SourceRefused
 from mls_assets.model.records import KeyOrder, Page
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.reconcile.ending import MAX_MISSED_SHARE, WalkCounts, followed
 from mls_assets.replication.clocks import is_ahead
 from mls_assets.replication.ending import Ending, Window, ending, way_out
@@ -179,9 +179,7 @@ def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
                     started_at=page.fetched_at,
                     count_before=page.count,
                 )
-            landed = landing.land_page(
-                con, page, source=Source.SPARK, walk=walk, run_id=work.workspace.run_id
-            )
+            landed = landing.land_page(con, page, walk=walk, run_id=work.workspace.run_id)
             order = followed(walk.order, page.keys)
             walk = cursors.advance_walk(con, walk, page.next or ENDED, order)
         work.done = work.done.plus(landed)
@@ -267,7 +265,7 @@ def _walk_relations(work: _Download, expected: int) -> bool:
 
 def _follow_relations(work: _Download, walk: Walk | None, expected: int) -> bool:
     if walk and walk.next_link == ENDED:
-        _prove_told(work)
+        _prove_told(work, walk)
         return True
     if work.out_of_budget:
         return False
@@ -284,16 +282,16 @@ def _follow_relations(work: _Download, walk: Walk | None, expected: int) -> bool
                     started_at=page.fetched_at,
                     count_before=page.count,
                 )
-            landed = landing.land_page(
-                con, page, source=Source.SPARK, walk=walk, run_id=work.workspace.run_id
-            )
+            landed = landing.land_page(con, page, walk=walk, run_id=work.workspace.run_id)
             walk = cursors.advance_walk(con, walk, page.next or ENDED)
         work.done = work.done.plus(landed)
         told += len({child.listing_key for child in page.children})
         work.report("relations", walk.pages, told, expected)
         if page.next and work.out_of_budget:
             return False
-    _prove_told(work)
+    if walk is None:
+        raise AssertionError("a walk has at least one page")
+    _prove_told(work, walk)
     return True
 
 
@@ -304,14 +302,14 @@ def _or_where_to_change(work: _Download, pages: Iterator[Page]) -> Iterator[Page
         raise refused_relations(work.feed, work.feed.relations, refusal) from None
 
 
-def _prove_told(work: _Download) -> None:
+def _prove_told(work: _Download, walk: Walk) -> None:
     """Ask by key for what the walk told nothing of: such listings may be newer, or left out."""
 
     def land(page: Page) -> None:
         with work.workspace.warehouse.write() as con:
-            landed = landing.land_page(
-                con, page, source=Source.SPARK, walk=None, run_id=work.workspace.run_id
-            )
+            landed = landing.land_page(con, page, walk=None, run_id=work.workspace.run_id)
         work.done = work.done.plus(landed)
 
-    work.done = work.done.noting(untold_after_walk(work.workspace, work.client, work.feed, land))
+    work.done = work.done.noting(
+        untold_after_walk(work.workspace, work.client, work.feed, walk, land)
+    )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from mls_assets.configuration.feeds import ForgeAccess, mls_of_feed
 from mls_assets.errors import CursorWentBack
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.replication.outcome import Replicated
 from mls_assets.replication.own_entries import keeping
 from mls_assets.replication.settings import ForgeSettings
@@ -49,9 +49,7 @@ def follow_events(
             with workspace.warehouse.write() as con:
                 cursors.expect_cursor(con, feed, resource, cursor)
                 page = keeping(con, page)
-                landed = landing.land_page(
-                    con, page, source=Source.FORGE, walk=None, run_id=workspace.run_id
-                )
+                landed = landing.land_page(con, page, walk=None, run_id=workspace.run_id)
                 cursor = str(page.position)
                 cursors.advance_events(
                     con, feed, resource, cursor=cursor, at=page.fetched_at, current=current

@@ -7,12 +7,12 @@ at all.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from mls_assets import reso
 from mls_assets.errors import FeedBusy
-from mls_assets.model.resources import KEYED_RESOURCES, RESOURCE_OF_TABLE, Resource, Source
+from mls_assets.model.resources import KEYED_RESOURCES, RESOURCE_OF_TABLE, Resource
 from mls_assets.replication.workspace import Progress, Workspace
+from mls_assets.sources.registry import feed_named, source_of
 from mls_assets.warehouse import Connection
 from mls_assets.warehouse.landing import cursors, vocabulary
 from mls_assets.warehouse.tables import merging
@@ -79,7 +79,7 @@ def normalise_locked(
     if noted:
         with workspace.warehouse.write() as con:
             merging.begin_renormalise(con, feed)
-    source = Source(feed.partition("/")[0])
+    dialect, name = source_of(feed).dialect, feed_named(feed)
     batches = records = 0
     while True:
         with workspace.warehouse.read() as con:
@@ -89,7 +89,7 @@ def normalise_locked(
             resource, pending = found
             mls_of = merging.mls_of_listings(con, feed, pending)
         ready = reso.normalise_batch(
-            source, feed, resource, pending.records, pending.children, mls_of=mls_of
+            dialect, name, resource, pending.records, pending.children, mls_of=mls_of
         )
         with workspace.warehouse.write() as con:
             merged = merging.merge_batch(
@@ -103,7 +103,7 @@ def normalise_locked(
             )
             for table, frame in ready.frames.items():
                 vocabulary.note_local_fields(
-                    con, feed, RESOURCE_OF_TABLE[table], frame, label=partial(reso.label_of, source)
+                    con, feed, RESOURCE_OF_TABLE[table], frame, label=dialect.label
                 )
         done.rows.update(merged.rows)
         done.rejected.update(merged.rejected)

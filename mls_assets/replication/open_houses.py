@@ -25,6 +25,7 @@ MOST_A_DAY, SHARE_A_DAY = 25, 0.10
 _DAY = timedelta(hours=24)
 #: What ends so soon may be over before the source has answered.
 _MARGIN = timedelta(minutes=1)
+_NO_TIME = timedelta(0)
 _BATCH = 40
 
 
@@ -58,7 +59,7 @@ def pages_of(
         records = open_houses.newer(
             con, feed.name, [record for one in told.values() for record in one.records]
         )
-        held = open_houses.to_come(con, feed.name, list(told), now + _MARGIN)
+        held = open_houses.to_come(con, feed.name, list(told), _latest(client))
     suspects = sorted(
         key
         for listing_key, keys in held.items()
@@ -70,6 +71,11 @@ def pages_of(
         return ()
     removals = tuple(Removal(key, Reason.ABSENT_FROM_RELATION) for key in gone)
     return (Page(feed.name, Resource.OPEN_HOUSE, now, records=tuple(records), removals=removals),)
+
+
+def _latest(client: SparkClient) -> datetime:
+    """The later one of the source's time now and ours, and a little more."""
+    return datetime.now(UTC) + max(-(client.skew or _NO_TIME), _NO_TIME) + _MARGIN
 
 
 def _denied(
@@ -95,6 +101,9 @@ def _denied(
         return []
     gone = [key for key in suspects if key not in alive]
     with workspace.warehouse.read() as con:
+        # asking takes its time: what is over by now is not listed, and was not called off
+        over = open_houses.over_by(con, feed.name, gone, _latest(client))
+        gone = [key for key in gone if key not in over]
         if removing.before is None:
             removing.before = ledger.count_removed_for_reason(
                 con, feed.name, Resource.OPEN_HOUSE, Reason.ABSENT_FROM_RELATION, now - _DAY

@@ -12,20 +12,21 @@ from datetime import UTC, datetime
 from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import AnswerBroken, CollectionCut, SourceRefused
 from mls_assets.model.records import ChildSet, Page, UntoldCollection
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.replication import open_houses
 from mls_assets.replication.children import due
 from mls_assets.replication.workspace import Workspace
 from mls_assets.sources import OPEN_HOUSES, RELATIONS, ExpandedAnswer, QuestionRefused, SparkClient
-from mls_assets.warehouse.landing import child_sets, landing
+from mls_assets.warehouse import Walk
+from mls_assets.warehouse.landing import child_sets, cursors, landing
 
 #: Listings asked for in one question.
 LISTING_BATCH_SIZE = 50
 #: So many listings, spread over all, whose collection is left out when asked for by key too: then
 #: it is the source's way, and the others are not asked for one by one.
 ENOUGH_ASKED = 1_000
-#: Cut collections that a run asks for again.
-MAX_CUT_PER_RUN = 500
+#: Cut collections that a run asks for again, and such as were left out.
+MAX_CUT_PER_RUN, MAX_LEFT_OUT_PER_RUN = 500, 200
 
 
 def with_children(
@@ -47,11 +48,10 @@ def with_children(
     wanted = _wanted(workspace, client, feed, page, updating=updating is not None)
     children, untold, told_houses = list(page.children), list(page.untold), {}
     for names, listing_keys in wanted.items():
-        told = fetch_collections(client, feed, listing_keys, names)
-        refuse_silence(client, feed.name, set(listing_keys) - told.answered)
-        children += told.children
-        untold += told.untold
-        told_houses |= told.open_houses
+        for told in _answers(client, feed, listing_keys, names):
+            children += told.children
+            untold += told.untold
+            told_houses |= told.open_houses
     along: tuple[Page, ...] = ()
     if told_houses and updating is not None:
         along = open_houses.pages_of(workspace, client, feed, told_houses, updating)
@@ -74,6 +74,7 @@ def _wanted(
             before.get(record.key),
             record.body,
             stored=stored.get(record.key, frozenset()),
+            dated=record.modified_at is not None,
             relations=feed.relations,
         )
         names = [
@@ -86,6 +87,22 @@ def _wanted(
         if names:
             wanted[tuple(names)].append(record.key)
     return wanted
+
+
+def _answers(
+    client: SparkClient, feed: SparkFeed, listing_keys: Sequence[str], names: Sequence[str]
+) -> Iterator[ExpandedAnswer]:
+    """Ask by key for collections; listings that were not answered are asked for once more, alone.
+
+    An answer that repeats a record can be full before it came to the last one.
+    """
+    answer = fetch_collections(client, feed, listing_keys, names)
+    yield answer
+    silent = [key for key in listing_keys if key not in answer.answered]
+    if silent and len(silent) < len(listing_keys):
+        answer = fetch_collections(client, feed, silent, names)
+        yield answer
+    refuse_silence(client, feed.name, set(silent) - answer.answered)
 
 
 def fetch_collections(
@@ -153,7 +170,11 @@ def refuse_silence(client: SparkClient, feed: str, listing_keys: set[str]) -> No
 
 
 def untold_after_walk(
-    workspace: Workspace, client: SparkClient, feed: SparkFeed, land: Callable[[Page], object]
+    workspace: Workspace,
+    client: SparkClient,
+    feed: SparkFeed,
+    walk: Walk,
+    land: Callable[[Page], object],
 ) -> tuple[str, ...]:
     """Ask by key for what the walk over all listings left out; return what the user should know.
 
@@ -164,7 +185,13 @@ def untold_after_walk(
     for name in feed.relations:
         resource = RELATIONS[name]
         with workspace.warehouse.read() as con:
-            silent = child_sets.listings_without(con, feed.name, resource)
+            silent = child_sets.listings_without(
+                con,
+                feed.name,
+                resource,
+                since_page=cursors.first_page_of(con, walk),
+                since=walk.started_at,
+            )
         told = asked = unasked = 0
         while asked < len(silent):
             if not told and asked >= ENOUGH_ASKED:
@@ -173,10 +200,9 @@ def untold_after_walk(
                 unasked = len(rest)
                 break
             batch = silent[asked : asked + LISTING_BATCH_SIZE]
-            answer = fetch_collections(client, feed, batch, (name,))
-            refuse_silence(client, feed.name, set(batch) - answer.answered)
-            land(_page(client, feed, answer.children, answer.untold))
-            told += len(answer.children)
+            for answer in _answers(client, feed, batch, (name,)):
+                land(_page(client, feed, answer.children, answer.untold))
+                told += len(answer.children)
             asked += len(batch)
         with workspace.warehouse.read() as con:
             left_out = child_sets.count_untold(con, feed.name, resource)
@@ -202,26 +228,26 @@ def _left_out(feed: SparkFeed, name: str, listings: int, unasked: int, *, some: 
     )
 
 
-def complete_cut(workspace: Workspace, client: SparkClient, feed: SparkFeed) -> None:
-    """Ask again for collections that came cut; raises CollectionCut while some still do."""
+def complete_untold(workspace: Workspace, client: SparkClient, feed: SparkFeed) -> None:
+    """Ask again for collections that did not come whole; raises CollectionCut while some are cut.
+
+    Such as were left out are asked for where something older is stored, a bounded number a run;
+    what stays left out is noted for the user.
+    """
     asked = {RELATIONS[name] for name in feed.relations}
     with workspace.warehouse.read() as con:
         cut = child_sets.cut(con, feed.name, asked, MAX_CUT_PER_RUN)
-    wanted: defaultdict[str, list[str]] = defaultdict(list)
-    for listing_key, resource in cut:
-        name = next((each for each in feed.relations if RELATIONS[each] is resource), None)
-        if name:
-            wanted[name].append(listing_key)
-    still: list[UntoldCollection] = []
-    for name, listing_keys in wanted.items():
-        for batch in _batches(listing_keys):
-            answer = fetch_collections(client, feed, batch, (name,))
-            page = _page(client, feed, answer.children, answer.untold)
-            with workspace.warehouse.write() as con:
-                landing.land_page(
-                    con, page, source=Source.SPARK, walk=None, run_id=workspace.run_id
-                )
-            still += answer.untold
+        left_out = child_sets.left_out_sets(con, feed.name, asked, MAX_LEFT_OUT_PER_RUN)
+    silent = _ask_again(workspace, client, feed, left_out)
+    if silent:
+        listings = len({one.listing_key for one in silent})
+        kinds = ", ".join(sorted({one.resource for one in silent}))
+        client.notes.append(
+            f"{feed.name}: asked again for {kinds} of {listings:,} listing(s), such as of "
+            f"{silent[0].listing_key}, the source leaves them out of its answers. What is stored "
+            "of them stays and may be old; each run asks again."
+        )
+    still = _ask_again(workspace, client, feed, cut)
     if still:
         listings = len({one.listing_key for one in still})
         kinds = ", ".join(sorted({one.resource for one in still}))
@@ -231,6 +257,29 @@ def complete_cut(workspace: Workspace, client: SparkClient, feed: SparkFeed) -> 
             "else landed; what is stored of these collections stays as it is. Each run asks "
             "again; if it stays so, tell the source."
         )
+
+
+def _ask_again(
+    workspace: Workspace,
+    client: SparkClient,
+    feed: SparkFeed,
+    collections: Sequence[tuple[str, Resource]],
+) -> list[UntoldCollection]:
+    """Ask by key for collections and store what comes; return what still does not come whole."""
+    wanted: defaultdict[str, list[str]] = defaultdict(list)
+    for listing_key, resource in collections:
+        name = next((each for each in feed.relations if RELATIONS[each] is resource), None)
+        if name:
+            wanted[name].append(listing_key)
+    still: list[UntoldCollection] = []
+    for name, listing_keys in wanted.items():
+        for batch in _batches(listing_keys):
+            answer = fetch_collections(client, feed, batch, (name,))
+            page = _page(client, feed, answer.children, answer.untold)
+            with workspace.warehouse.write() as con:
+                landing.land_page(con, page, walk=None, run_id=workspace.run_id)
+            still += answer.untold
+    return still
 
 
 def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:

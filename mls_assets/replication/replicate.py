@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mls_assets.configuration.feeds import ForgeAccess, SparkFeed
 from mls_assets.errors import SweepBlocked, SweepVoid
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication import download, events, update
@@ -16,7 +16,7 @@ from mls_assets.replication.clocks import about_skew
 from mls_assets.replication.normalise import normalise_locked
 from mls_assets.replication.outcome import Replicated
 from mls_assets.replication.reconciliation import replay
-from mls_assets.replication.relations import complete_cut
+from mls_assets.replication.relations import complete_untold
 from mls_assets.replication.selection import settle
 from mls_assets.replication.settings import ForgeSettings, SparkSettings
 from mls_assets.replication.source_binding import bind_source
@@ -45,7 +45,6 @@ def replicate_spark(
         state, notes = bind_source(
             workspace,
             feed.name,
-            Source.SPARK,
             feed.base_url,
             resource,
             feed.question(resource),
@@ -62,7 +61,7 @@ def replicate_spark(
             if resource is Resource.PROPERTY:
                 _drop_relations(workspace, feed)
         if resource is Resource.PROPERTY and done.complete:
-            complete_cut(workspace, client, feed)
+            complete_untold(workspace, client, feed)
         notes += (*client.notes, *about_skew(client.skew))
     return done.noting(notes)
 
@@ -100,7 +99,7 @@ def replicate_forge(
         noting_access(workspace, feed),
     ):
         state, claimed = bind_source(
-            workspace, feed, Source.FORGE, access.url, resource, access.question(resource)
+            workspace, feed, access.url, resource, access.question(resource)
         )
         settled = settle(workspace, client, feed, resource, settings, accept=accept_fields)
         notes = claimed + settled.notes

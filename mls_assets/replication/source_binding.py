@@ -5,8 +5,10 @@ import math
 from dataclasses import replace
 
 from mls_assets.errors import ConfigurationError
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.replication.workspace import Workspace
+from mls_assets.sources.registry import feed_named, source_of
+from mls_assets.sources.source import Source
 from mls_assets.warehouse import Connection, FeedState
 from mls_assets.warehouse.landing import cursors, origins, replaying
 
@@ -14,7 +16,6 @@ from mls_assets.warehouse.landing import cursors, origins, replaying
 def bind_source(
     workspace: Workspace,
     feed: str,
-    source: Source,
     origin: str,
     resource: Resource,
     question: str,
@@ -35,6 +36,7 @@ def bind_source(
         raise ConfigurationError(
             f"{feed} {resource} is not configured (any more). Nothing was asked or stored."
         )
+    source = source_of(feed)
     asked = _sha(question), {*map(_sha, same_questions)}
     if not note:
         with workspace.warehouse.read() as con:
@@ -42,13 +44,13 @@ def bind_source(
             return cursors.state_of(con, feed, resource), _renamed(workspace, con, feed, source)
     with workspace.warehouse.write() as con:
         replaying.drop_replay(con, feed, resource)
-        claimed = origins.bind_origin(con, feed, source, origin, resource, *asked)
+        claimed = origins.bind_origin(con, feed_named(feed), origin, resource, *asked)
         state = cursors.state_of(con, feed, resource)
         notes = _renamed(workspace, con, feed, source)
         if claimed != "asked_otherwise" or state.state == "new":
             return state, notes
         cursors.needs_resync(con, feed, resource)
-    more = ", and more for relations" if source is Source.SPARK else ""
+    more = ", and more for relations" if source.relations else ""
     return replace(state, state="needs_resync"), (
         *notes,
         resync_note(state, "the question changed", more),
@@ -57,7 +59,7 @@ def bind_source(
 
 def _renamed(workspace: Workspace, con: Connection, feed: str, source: Source) -> tuple[str, ...]:
     """Say which feeds of the same address are stored and not configured."""
-    others = origins.sharing(con, feed) if source is Source.SPARK else []
+    others = origins.sharing(con, feed) if source.one_feed_an_address else []
     return tuple(
         f"{feed} and {other} were filled from the same address, and {other} is not configured "
         f"any more. If it was renamed, its listings are here twice: end the old name with "
@@ -69,7 +71,7 @@ def _renamed(workspace: Workspace, con: Connection, feed: str, source: Source) -
 
 def resync_note(state: FeedState, why: str, more: str = "") -> str:
     """Say that a resource is downloaded afresh, and what that costs."""
-    size = 1000 if state.feed.startswith(f"{Source.SPARK}/") else 500
+    size = source_of(state.feed).page_size
     pages = max(math.ceil(max(state.rows, state.source_rows or 0) / size), 1)
     return (
         f"{state.feed} {state.resource}: {why}, so it is downloaded afresh (about {pages:,} "

@@ -75,7 +75,6 @@ def _fetch(case: Reconciliation, fetch: Callable[..., Iterator[Page]], keys: lis
             landed = landing.land_page(
                 con,
                 page,
-                source=case.evidence.source,
                 walk=None,
                 run_id=workspace.run_id,
                 by_key=True,

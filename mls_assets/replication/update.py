@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.model.records import KeyOrder, Page
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.reconcile.ending import WalkCounts, followed
 from mls_assets.replication.clocks import CLOCK_GRAIN, about_return, is_ahead, last_sane
 from mls_assets.replication.ending import Ending, Window, ending, way_out
+from mls_assets.replication.normalise import normalise_locked
 from mls_assets.replication.open_houses import Removing
 from mls_assets.replication.outcome import Replicated
 from mls_assets.replication.relations import with_children
@@ -107,6 +108,9 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
                 if found.link is not None:
                     went_behind, page = order.last, replace(page, next=found.link)
                     following = work.client.pages(resource, resume=found.link)
+            if resource is Resource.PROPERTY and page.removals:
+                # a removal takes along the open houses in the table; some may just have landed
+                normalise_locked(workspace, feed, resources=(Resource.OPEN_HOUSE,))
             with workspace.warehouse.write() as con:
                 cursors.expect_cursor(con, feed, resource, work.cursor)
                 walk = walk or cursors.begin_walk(
@@ -119,9 +123,7 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
                     until=work.until,
                     count_before=page.count,
                 )
-                landed = landing.land_page(
-                    con, page, source=Source.SPARK, walk=walk, run_id=workspace.run_id
-                )
+                landed = landing.land_page(con, page, walk=walk, run_id=workspace.run_id)
                 if page.next:
                     walk = cursors.advance_walk(con, walk, page.next, order)
                 else:
@@ -166,10 +168,12 @@ def _prove_complete(
     """
     client, resource = work.client, work.resource
     before = last.count if walk is None else walk.count_before
-    seen, items = last.items, last.items
+    here = cursors.marks_of(last).union(record.key for record in last.records)
+    seen, items = len(here), last.items
     if walk is not None:
         with work.workspace.warehouse.read() as con:
-            seen += cursors.keys_seen(con, walk, besides=last.keys) + cursors.not_kept(con, walk)
+            seen += cursors.keys_seen(con, walk, besides=here)
+            seen += cursors.not_kept(con, walk, besides=here)
             items += cursors.items_of(con, walk)[0]
     came = WalkCounts(seen, before, None, full=last.items >= client.page_size)
     if came.in_doubt:

@@ -3,16 +3,17 @@
 Pure: no SQL, no HTTP, no Dagster.
 """
 
+from mls_assets.reso.dialect import Dialect
+from mls_assets.reso.dictionary import is_standard
 from mls_assets.reso.normalise import NormalisedBatch, normalise_batch
 from mls_assets.reso.tables import BRIEF_COLUMNS, RESO_TABLES, STANDARD_VALUES
-from mls_assets.reso.words import is_standard, label_of
 
 __all__ = [
     "BRIEF_COLUMNS",
     "RESO_TABLES",
     "STANDARD_VALUES",
+    "Dialect",
     "NormalisedBatch",
     "is_standard",
-    "label_of",
     "normalise_batch",
 ]

@@ -91,6 +91,12 @@ def all_lookups() -> Mapping[str, Lookup]:
     )
 
 
+def is_standard(lookup: str, value: str) -> bool:
+    """Tell whether the Data Dictionary 2.0 has this value in a lookup of this name."""
+    known = all_lookups().get(lookup)
+    return known is not None and known.standard(value) in known.values
+
+
 @cache
 def fields_of(resource: Resource) -> Mapping[str, DictionaryField]:
     """The fields of a resource that hold values, in the dictionary's order, by name."""

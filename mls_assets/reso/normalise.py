@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.records import LandedChildren, LandedRecord
-from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource, Source
-from mls_assets.reso import tables
-from mls_assets.reso.convert import ConversionError
+from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource
 from mls_assets.reso.decode import series
-from mls_assets.reso.dialects import forge, spark
+from mls_assets.reso.dialect import Dialect
+from mls_assets.reso.reading import read_rows
 from mls_assets.reso.rejects import LandedItem, Rejects
-from mls_assets.reso.rows import Rows, frame, origin, read_rows
+from mls_assets.reso.rows import Rows
 from mls_assets.reso.split import list_elements
 
 
@@ -28,7 +28,7 @@ class NormalisedBatch:
     resource's own table, and a child table where a listing's set is replaced. `replaced` lists
     those listings per child table: their rows are the ones in the frame, also if there are none.
     `rejected` has the columns of `rejected_values`; children's rows carry their listing's key as
-    `record_key`, those of Forge's photos also the resource Property.
+    `record_key`, those of photos inside of listings also the resource Property.
     """
 
     frames: dict[str, pl.DataFrame]
@@ -37,8 +37,8 @@ class NormalisedBatch:
 
 
 def normalise_batch(
-    source: Source,
-    feed: str,
+    dialect: Dialect,
+    feed: FeedName,
     resource: Resource,
     records: Sequence[LandedRecord],
     children: Sequence[LandedChildren] = (),
@@ -56,24 +56,24 @@ def normalise_batch(
     items = [
         LandedItem(record.key, record.body, record.page_id, record.landed_at) for record in records
     ]
-    rows = read_rows(source, feed, resource, items, rejects)
+    rows = read_rows(dialect, feed, resource, items, rejects)
     keys = [item.record_key for item in rows.items]
     _set_key(rows, KEY_FIELDS[resource], keys, rejects)
     listing_mls = dict(mls_of or {})
-    mls = _mls_of_records(source, feed, rows, listing_mls)
+    mls = _mls_of_records(dialect, feed, rows, listing_mls)
     rows.columns["mls"] = series("mls", mls, "VARCHAR")
     frames: dict[str, pl.DataFrame] = {}
     replaced: dict[str, list[str]] = {}
     if resource is Resource.PROPERTY:
         listing_mls.update(zip(keys, mls, strict=True))
-        if source is Source.FORGE:
-            _set_features(rows, rejects)
-            _add_photos(feed, rows, rejects, frames, replaced)
+    for part in dialect.take_apart(feed, rows, rejects):
+        frames[TABLE_OF_RESOURCE[part.resource]] = part.frame
+        replaced[TABLE_OF_RESOURCE[part.resource]] = part.listings
     frames[TABLE_OF_RESOURCE[resource]] = rows.frame()
     for kind in dict.fromkeys(children_set.resource for children_set in children):
         sets = [children_set for children_set in children if children_set.resource is kind]
         frames[TABLE_OF_RESOURCE[kind]], told = _children(
-            source, feed, kind, sets, listing_mls, rejects
+            dialect, feed, kind, sets, listing_mls, rejects
         )
         if told:
             replaced[TABLE_OF_RESOURCE[kind]] = told
@@ -92,11 +92,9 @@ def _set_key(rows: Rows, name: str, keys: Sequence[str], rejects: Rejects) -> No
 
 
 def _mls_of_records(
-    source: Source, feed: str, rows: Rows, listing_mls: Mapping[str, str]
+    dialect: Dialect, feed: FeedName, rows: Rows, listing_mls: Mapping[str, str]
 ) -> list[str]:
     """Each row's MLS; an open house that names none belongs to that of its listing."""
-    if source is Source.FORGE:
-        return [forge.mls_of_feed_name(feed)] * len(rows.items)
     names = rows.texts("OriginatingSystemName")
     if rows.resource is Resource.OPEN_HOUSE:
         listings = rows.texts("ListingKey")
@@ -104,81 +102,12 @@ def _mls_of_records(
             name if name and name.strip() else listing_mls.get(listing or "")
             for name, listing in zip(names, listings, strict=True)
         ]
-    return spark.mls_of_records(feed, names)
-
-
-def _set_features(rows: Rows, rejects: Rejects) -> None:
-    found: list[list[dict[str, str | None]] | None] = []
-    for item, raw in zip(rows.items, rows.tokens[forge.FEATURES], strict=True):
-        features, token = None, bytes(raw or b"null")
-        try:
-            features, problem = forge.read_features(token)
-        except ConversionError as misfit:
-            problem = str(misfit)
-        if problem:
-            rejects.add(rows.resource, item, forge.FEATURES, token, problem)
-        found.append(features)
-    name = tables.FORGE_FEATURES
-    rows.columns[name] = series(name, found, tables.FEATURES_TYPE)
-
-
-def _add_photos(
-    feed: str,
-    rows: Rows,
-    rejects: Rejects,
-    frames: dict[str, pl.DataFrame],
-    replaced: dict[str, list[str]],
-) -> None:
-    """Make media rows of the photos of each listing that tells of them."""
-    told: list[str] = []
-    owners: list[LandedItem] = []
-    places: list[int] = []
-    addresses: list[str] = []
-    for item, raw in zip(rows.items, rows.tokens[forge.PHOTOS], strict=True):
-        token = bytes(raw or b"null")
-        try:
-            photos = forge.read_photos(token)
-        except ConversionError as misfit:
-            rejects.add(rows.resource, item, forge.PHOTOS, token, str(misfit))
-            continue
-        if photos is None:
-            continue
-        told.append(item.record_key)
-        for place, address in photos.addresses:
-            owners.append(item)
-            places.append(place)
-            addresses.append(address)
-        for photo, problem in photos.rejected:
-            rejects.add(rows.resource, item, forge.PHOTOS, photo, problem)
-    if told:
-        frames[TABLE_OF_RESOURCE[Resource.MEDIA]] = _photo_frame(feed, owners, places, addresses)
-        replaced[TABLE_OF_RESOURCE[Resource.MEDIA]] = told
-
-
-def _photo_frame(
-    feed: str, owners: Sequence[LandedItem], places: Sequence[int], addresses: Sequence[str]
-) -> pl.DataFrame:
-    count = len(owners)
-    listings = [item.record_key for item in owners]
-    keys = [f"{listing}-{place}" for listing, place in zip(listings, places, strict=True)]
-    texts = {
-        "mls": [forge.mls_of_feed_name(feed)] * count,
-        "ListingKey": listings,
-        "MediaKey": keys,
-        "MediaURL": addresses,
-        "MediaCategory": ["Photo"] * count,
-        "ResourceName": [str(Resource.PROPERTY)] * count,
-        "ResourceRecordKey": listings,
-    }
-    columns = origin(Source.FORGE, feed, owners)
-    columns |= {name: series(name, values, "VARCHAR") for name, values in texts.items()}
-    columns["Order"] = series("Order", places, "BIGINT")
-    return frame(Resource.MEDIA, columns, count)
+    return dialect.mls_of(feed, names)
 
 
 def _children(
-    source: Source,
-    feed: str,
+    dialect: Dialect,
+    feed: FeedName,
     resource: Resource,
     sets: Sequence[LandedChildren],
     listing_mls: Mapping[str, str],
@@ -196,17 +125,12 @@ def _children(
             continue
         told.append(one.listing_key)
         items += [LandedItem(one.listing_key, body, one.page_id, one.landed_at) for body in members]
-    rows = read_rows(source, feed, resource, items, rejects)
+    rows = read_rows(dialect, feed, resource, items, rejects)
     listings = [item.record_key for item in rows.items]
     _set_key(rows, "ListingKey", listings, rejects)
     own = rows.texts("OriginatingSystemName")
     mls = [listing_mls.get(listing, name) for listing, name in zip(listings, own, strict=True)]
-    mls = (
-        [forge.mls_of_feed_name(feed)] * len(mls)
-        if source is Source.FORGE
-        else spark.mls_of_records(feed, mls)
-    )
-    rows.columns["mls"] = series("mls", mls, "VARCHAR")
+    rows.columns["mls"] = series("mls", dialect.mls_of(feed, mls), "VARCHAR")
     return rows.frame().filter(_usable(rows, rejects)), told
 
 

@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mls_assets.configuration.credentials import token_of
-from mls_assets.configuration.feeds import Feeds, ForgeAccess, forge_feed, load_feeds
+from mls_assets.configuration.feeds import Feeds, ForgeAccess, load_feeds
 from mls_assets.errors import ConfigurationError, MlsAssetsError, SourceError
-from mls_assets.model.resources import KEYED_RESOURCES, Source
+from mls_assets.model.feed_names import FeedName
+from mls_assets.model.resources import KEYED_RESOURCES
+from mls_assets.sources.registry import all_sources, has_event_log
+from mls_assets.sources.source import Source
 
 NOTHING_CONFIGURED = (
     "No feed is configured. Set SPARK_ACCESS_TOKEN (and SPARK_BASE_URL, unless it is Spark's "
@@ -34,7 +37,7 @@ ListMlses = Callable[[ForgeAccess], Sequence[str]]
 class Choice:
     """Feeds to work on, in the order asked for, and what is wrong with the others, each by name.
 
-    `forge` is the name where it could not be asked which MLSs there are.
+    A source's name stands where it could not be asked which MLSs there are.
     """
 
     feeds: tuple[str, ...]
@@ -46,26 +49,28 @@ def choose(
     names: Sequence[str],
     list_mlses: ListMlses,
     *,
-    sources: Sequence[Source] = (Source.SPARK, Source.FORGE),
+    sources: Sequence[Source] | None = None,
 ) -> Choice:
-    """Return the feeds that `names` means; without names, all feeds of `sources`.
+    """Return the feeds that `names` means; without names, all feeds of `sources` (default: of all).
 
     A feed that cannot be asked (unknown, without a token) is a problem of its own and holds no
     other back. Raises ConfigurationError when nothing is meant at all.
     """
+    sources = all_sources() if sources is None else sources
     listed = _Listed(feeds, list_mlses)
     chosen: list[str] = []
     problems: list[tuple[str, MlsAssetsError]] = []
-    if not names and Source.FORGE in sources and feeds.forge is not None:
+    wanted = list(dict.fromkeys(names))
+    for source in () if names else sources:
+        wanted += sorted(feeds.windows_of(source))
+        access = feeds.log_of(source)
+        if access is None:
+            continue
         try:
-            forge_names = listed.names()
+            wanted += listed.names(access)
         except MlsAssetsError as error:
-            problems.append((Source.FORGE, error))
-            forge_names = ()
-    else:
-        forge_names = ()
-    spark_names = sorted(feeds.spark) if Source.SPARK in sources else ()
-    for name in dict.fromkeys(names or (*spark_names, *forge_names)):
+            problems.append((source.name, error))
+    for name in wanted:
         try:
             _check(feeds, name, listed)
         except MlsAssetsError as error:
@@ -74,34 +79,34 @@ def choose(
             chosen.append(name)
     if not chosen and not problems:
         raise ConfigurationError(
-            f"No {' or '.join(source.title() for source in sources)} feed is configured, and no "
+            f"No {' or '.join(source.title for source in sources)} feed is configured, and no "
             "feed was named. Nothing was done."
         )
     return Choice(tuple(chosen), tuple(problems))
 
 
 class _Listed:
-    """Forge's feeds: the configured ones, else what Forge lists; asked at most once."""
+    """The MLSs of each access: the configured ones, else what it lists; asked at most once."""
 
     def __init__(self, feeds: Feeds, list_mlses: ListMlses) -> None:
         self._feeds = feeds
         self._list_mlses = list_mlses
-        self._names: tuple[str, ...] | None = None
+        self._names: dict[str, tuple[str, ...]] = {}
 
-    def names(self) -> tuple[str, ...]:
-        if self._names is None:
-            access = self._feeds.forge_access()
+    def names(self, access: ForgeAccess) -> tuple[str, ...]:
+        source = access.source
+        if source.name not in self._names:
             token_of(access.token_env)
             listed = access.mlses or tuple(self._list_mlses(access))
             mlses = tuple(mls for mls in listed if access.asks_for(mls))
             if not mlses:
                 raise SourceError(
-                    "Forge answered, but lists no MLS for this token"
+                    f"{source.title} answered, but lists no MLS for this token"
                     f"{' that `exclude` leaves' if access.exclude else ''}. Nothing was done; ask "
                     "its support which MLSs the token was granted."
                 )
-            self._names = tuple(forge_feed(mls) for mls in mlses)
-        return self._names
+            self._names[source.name] = tuple(map(source.feed, mlses))
+        return self._names[source.name]
 
 
 def _check(feeds: Feeds, name: str, listed: _Listed) -> None:
@@ -110,14 +115,18 @@ def _check(feeds: Feeds, name: str, listed: _Listed) -> None:
     if name in feeds.spark:
         token_of(feeds.spark[name].token_env)
         return
-    if name.startswith(f"{Source.FORGE}/"):
-        known = listed.names()
+    if has_event_log(name):
+        known = listed.names(feeds.log_access(name))
         if name in known:
             return
     else:
         known = (
             *sorted(feeds.spark),
-            *(("forge/<an MLS that Forge lists>",) if feeds.forge is not None else ()),
+            *(
+                f"{source.name}/<an MLS that {source.title} lists>"
+                for source in all_sources()
+                if feeds.log_of(source) is not None
+            ),
         )
     raise ConfigurationError(
         f"Unknown feed {name!r}. Known: {', '.join(known)}. Nothing was asked of it."
@@ -131,7 +140,7 @@ def swept_feed(sweep_id: str, feeds: Sequence[str]) -> str:
     """
     for feed in feeds:
         for resource in KEYED_RESOURCES:
-            if sweep_id.startswith(f"{feed.replace('/', '-')}-{resource}-"):
+            if sweep_id.startswith(f"{FeedName.of(feed).id_part}-{resource}-"):
                 return feed
     raise ConfigurationError(
         f"The approval {sweep_id!r} names no sweep of {', '.join(feeds) or 'any feed'}. Nothing "

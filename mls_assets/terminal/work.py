@@ -16,14 +16,13 @@ from typing import Any, Self
 
 from mls_assets.configuration.feeds import Feeds, ForgeAccess
 from mls_assets.errors import MlsAssetsError
-from mls_assets.model.resources import CHILD_RESOURCES, RESOURCE_OF_TABLE, Resource, Source
+from mls_assets.model.feed_names import FeedName
+from mls_assets.model.resources import CHILD_RESOURCES, RESOURCE_OF_TABLE, Resource
 from mls_assets.model.text import amount, counted
 from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration import jobs
 from mls_assets.orchestration.assets.describing import rejected_values
-from mls_assets.orchestration.assets.forge import PAGES as FORGE_PAGES
-from mls_assets.orchestration.assets.spark import PAGES as SPARK_PAGES
-from mls_assets.orchestration.partitions import forge_mls
+from mls_assets.orchestration.partitions import mls_partitions
 from mls_assets.orchestration.running import first_exit_code
 from mls_assets.replication.replicate import forge_feeds
 from mls_assets.replication.reporting.status import status
@@ -31,13 +30,14 @@ from mls_assets.replication.settings import ForgeSettings
 from mls_assets.replication.upkeep.erase import erase_everywhere as erase_feed
 from mls_assets.replication.upkeep.unconfigured import line_to_remove, stored_unasked
 from mls_assets.replication.workspace import Workspace, data_folder, database_of
+from mls_assets.sources.registry import all_sources, known_source, source_of
+from mls_assets.sources.source import Source
 from mls_assets.terminal.choosing import choose, swept_feed
 from mls_assets.terminal.demo_folder import disown
 from mls_assets.terminal.screen import Screen, complain, log_path
 
 #: Verbs that bring data of a source into the folder.
 _FILLING = ("replicate", "purge")
-_RESOURCES = {**SPARK_PAGES, **FORGE_PAGES}
 
 
 class Session:
@@ -82,7 +82,9 @@ class Session:
         self.screen.settle()
         signal.signal(signal.SIGHUP, self._at_hangup)
 
-    def choose(self, names: Sequence[str], sources: Sequence[Source]) -> tuple[str, ...]:
+    def choose(
+        self, names: Sequence[str], sources: Sequence[Source] | None = None
+    ) -> tuple[str, ...]:
         """Return the feeds meant; what is wrong with the others is said and remembered."""
         choice = choose(self.feeds, names, self._listed_mlses, sources=sources)
         for name, problem in choice.problems:
@@ -178,19 +180,21 @@ class Session:
 
 def replicate(session: Session, names: Sequence[str], *, accept_fields: bool = False) -> None:
     """Bring feeds from their cursor to current, each in a run of its own."""
-    feeds = session.choose(names, (Source.SPARK, Source.FORGE))
+    feeds = session.choose(names)
     if not names:
         feeds += _unlisted(session, feeds)
     done: dict[tuple[str, str], Mapping[str, Any]] = {}
     bad: Counter[tuple[str, str]] = Counter()
     for feed in feeds:
-        job = "forge_replicate" if feed.startswith(f"{Source.FORGE}/") else "spark_replicate"
         outcome = session.run(
-            job, feed=feed, patience=session.patience, accept_fields=accept_fields
+            source_of(feed).replicate_job,
+            feed=feed,
+            patience=session.patience,
+            accept_fields=accept_fields,
         )
         for asset, facts in outcome.results.items():
-            if asset in _RESOURCES:
-                done[feed, _RESOURCES[asset]] = facts
+            if asset in _pages():
+                done[feed, _pages()[asset]] = facts
             elif asset in RESOURCE_OF_TABLE:
                 parent = _counted_with(RESOURCE_OF_TABLE[asset])
                 bad[feed, parent] += facts.get(rejected_values(feed), 0)
@@ -201,18 +205,24 @@ def replicate(session: Session, names: Sequence[str], *, accept_fields: bool = F
             _replicated(session, feeds, done, bad)
 
 
+def _pages() -> dict[str, Resource]:
+    """Return the assets of raw pages of all sources, with their resources."""
+    return {asset: resource for source in all_sources() for asset, resource in source.pages.items()}
+
+
 def _unlisted(session: Session, feeds: Sequence[str]) -> tuple[str, ...]:
-    """Return the stored feeds of Forge that its list of MLSs lacks, and that are to be asked for.
+    """Return the stored MLSs that their source's list lacks, and that are to be asked for.
 
     Whether they have vanished says their own question; such as have are told of in the summary.
     """
-    if not any(feed.startswith(f"{Source.FORGE}/") for feed in feeds):
+    listing = {source_of(feed).name for feed in feeds if source_of(feed).has_event_log}
+    if not listing:
         return ()
     found: dict[str, None] = {}
     with session.reading():
         for entry in status(session.workspace, session.feeds).feeds:
             feed, state = entry.state.feed, entry.state.state
-            if feed.startswith(f"{Source.FORGE}/") and state != "unconfigured":
+            if FeedName.of(feed).source in listing and state != "unconfigured":
                 found[feed] = None
     return tuple(feed for feed in found if feed not in feeds)
 
@@ -269,14 +279,13 @@ def purge(session: Session, names: Sequence[str], *, dry_run: bool, approve: str
 
     An approval without a feed means the feed whose sweep it names.
     """
-    feeds = session.choose(names, (Source.SPARK,))
+    feeds = session.choose(names, [each for each in all_sources() if not each.has_event_log])
     if approve and not names:
         feeds = (swept_feed(approve, feeds),) if feeds else ()
     judged: list[Mapping[str, Any]] = []
     for feed in feeds:
-        job = "forge_replay" if feed.startswith(f"{Source.FORGE}/") else "spark_purge"
         outcome = session.run(
-            job,
+            source_of(feed).reconcile_job,
             feed=feed,
             patience=session.patience,
             dry_run=dry_run,
@@ -344,7 +353,7 @@ def _sweeps_of(outcome: jobs.RunOutcome) -> list[Mapping[str, Any]]:
     """Return what a run's sweeps or replays came to."""
     return [
         entry
-        for asset in ("sweeps", *FORGE_PAGES)
+        for asset in ("sweeps", *_pages())
         for entry in outcome.results.get(asset, {}).get("sweeps", ())
     ]
 
@@ -395,13 +404,15 @@ def erase(session: Session, feed: str, resource: Resource | None = None) -> None
         f"{done.published.bytes:,} bytes without it; the warehouse shrank from "
         f"{done.compacted.bytes_before:,} to {done.compacted.bytes_after:,} bytes"
     )
-    if resource is None and feed.startswith(f"{Source.FORGE}/"):
-        told = jobs.forget_partition(str(forge_mls.name), feed)
+    source = known_source(feed)
+    if resource is None and source is not None and source.has_event_log:
+        told = jobs.forget_partition(str(mls_partitions(source.name).name), feed)
         if told:
             session.screen.say(told)
         if session.feeds.asks_for(feed):
             session.screen.say(
-                f"Should Forge list {feed} again, it is downloaded again; if it must not be, "
+                f"Should {source.title} list {feed} again, it is downloaded again; if it must not "
+                "be, "
                 f"{line_to_remove(session.feeds, feed)}"
             )
     session.screen.say(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mls_assets import reso
 from mls_assets.model.records import Page, RawRecord, Removal
-from mls_assets.model.resources import Reason, Resource, Source
+from mls_assets.model.resources import Reason, Resource
 from mls_assets.warehouse import Warehouse
 from mls_assets.warehouse.landing import landing
 from mls_assets.warehouse.schema import counters
@@ -113,7 +113,7 @@ def land(warehouse: Warehouse, what: str, landed: Page) -> None:
     """Land a page in a transaction of its own, and say how long it took."""
     size = sum(len(record.body) for record in landed.records)
     with timed(f"landing {what}", size), warehouse.write() as con:
-        landing.land_page(con, landed, source=Source.SPARK, walk=None, run_id="benchmark")
+        landing.land_page(con, landed, walk=None, run_id="benchmark")
 
 
 @contextmanager

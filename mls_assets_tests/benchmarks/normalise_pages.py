@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.reso import normalise_batch
+from mls_assets.sources.spark.source import SPARK
 from mls_assets_tests.reso.pages import landed, spark_listing
 
 RECORDS = 1_000
@@ -34,7 +35,9 @@ def main() -> None:
     print(f"{RECORDS:,} records, {size:.1f} MB, {keys:.0f} keys a record")
     loads = best(lambda: [json.loads(record.body) for record in records])
     print(f"json.loads   {size / loads:6.1f} MB/s")
-    rows = best(lambda: normalise_batch(Source.SPARK, "spark/bench", Resource.PROPERTY, records))
+    rows = best(
+        lambda: normalise_batch(SPARK.dialect, SPARK.feed("bench"), Resource.PROPERTY, records)
+    )
     print(f"normalise    {size / rows:6.1f} MB/s")
 
 

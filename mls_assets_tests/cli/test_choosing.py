@@ -4,7 +4,7 @@ import pytest
 
 from mls_assets.configuration.feeds import Feeds, ForgeAccess, SparkFeed
 from mls_assets.errors import ConfigurationError, SourceUnreachable
-from mls_assets.model.resources import Source
+from mls_assets.sources.spark.source import SPARK
 from mls_assets.terminal.choosing import choose, swept_feed
 
 FEEDS = Feeds(
@@ -37,7 +37,7 @@ def test_without_names_all_spark_feeds_and_all_mlses_that_forge_lists_are_meant(
 
 
 def test_without_names_a_purge_means_spark_alone_and_does_not_ask_forge():
-    assert choose(FEEDS, (), never_asked, sources=[Source.SPARK]).feeds == ("spark/default",)
+    assert choose(FEEDS, (), never_asked, sources=[SPARK]).feeds == ("spark/default",)
 
 
 def test_a_silent_forge_does_not_hold_spark_back():
@@ -81,7 +81,7 @@ def test_a_feed_without_its_token_is_a_problem_of_configuration(monkeypatch):
 def test_a_purge_without_names_where_only_forge_is_configured_says_so():
     feeds = Feeds({}, ForgeAccess("https://forge.example/graphql"))
     with pytest.raises(ConfigurationError, match="Spark"):
-        choose(feeds, (), never_asked, sources=[Source.SPARK])
+        choose(feeds, (), never_asked, sources=[SPARK])
 
 
 def test_an_approval_finds_the_feed_whose_sweep_it_names():

@@ -33,7 +33,7 @@ def test_forge_needs_both_token_and_url():
     assert load_feeds({"FORGE_API_TOKEN": "t"}).forge is None
     assert load_feeds({"FORGE_URL": "https://forge.example/graphql"}).forge is None
     both = load_feeds({"FORGE_API_TOKEN": "t", "FORGE_URL": "https://forge.example/graphql"})
-    assert both.forge_access().url == "https://forge.example/graphql"
+    assert both.log_access("forge/armls").url == "https://forge.example/graphql"
 
 
 def test_no_configuration_object_shows_a_token():
@@ -63,7 +63,7 @@ def test_a_feeds_file_names_several_feeds(tmp_path):
     beaches = feeds.spark["spark/beaches"]
     assert beaches.resources == (Resource.PROPERTY, Resource.OPEN_HOUSE)
     assert beaches.select == ("City",)
-    assert feeds.forge_access().mlses == ("armls", "rmls")
+    assert feeds.log_access("forge/armls").mlses == ("armls", "rmls")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ class Place:
 
     @property
     def forge(self) -> ForgeAccess:
-        return self.feeds.forge_access()
+        return self.feeds.log_access("forge/armls")
 
     @property
     def workspace(self) -> Workspace:

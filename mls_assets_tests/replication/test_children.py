@@ -112,3 +112,12 @@ def test_what_was_never_told_is_asked_for_even_if_nothing_changed():
 
 def test_only_configured_relations_are_asked_for():
     assert due(None, body(), stored=(), relations=("Room",)) == {"Room"}
+
+
+@pytest.mark.parametrize("kind", ["hidden", "told"])
+def test_the_same_members_say_nothing_of_a_listing_without_a_timestamp(kind):
+    same = body() if kind == "told" else body("PhotosChangeTimestamp")
+    asked = due(same, same, stored=CHILD_RESOURCES, relations=ALL, dated=False)
+    # rooms and units have no timestamps of their own
+    assert asked == ({"Room", "Unit"} if kind == "told" else set(ALL))
+    assert due(same, same, stored=CHILD_RESOURCES, relations=ALL) == frozenset()

@@ -6,6 +6,7 @@ import pytest
 
 from mls_assets.errors import CollectionCut, SourceRefused
 from mls_assets.model.resources import Resource
+from mls_assets.warehouse.landing import cursors
 from mls_assets_tests.replication.place import SPARK
 
 PROPERTY = Resource.PROPERTY
@@ -147,3 +148,39 @@ def test_a_walk_that_ended_early_is_made_up_for_by_key(place, monkeypatch):
     place.replicate(PROPERTY)
     assert media(place) == at_the_source(place)
     assert place.rows("select count(*) from raw.children") == [(60,)]
+
+
+@pytest.mark.parametrize("how", ["cut", "left out"])
+def test_a_fresh_download_does_not_take_old_collections_for_told_ones(place, how):
+    place.begin(PROPERTY)
+    place.control("change", count=10, what="photos")
+    with place.workspace.warehouse.write() as con:
+        cursors.needs_resync(con, SPARK, PROPERTY)
+    if how == "cut":
+        place.fault("page_without_link", resource="Property", match="$expand", times=1)
+    else:
+        left_out = {"how": "absent", "of": "Media"}
+        place.fault("collections_empty", resource="Property", match="$expand", times=3, **left_out)
+    (done,) = place.replicate(PROPERTY)
+    assert (done.kind, done.complete) == ("download", True)
+    place.sandbox.faults.clear()
+    assert media(place) == at_the_source(place)
+
+
+def test_a_collection_that_an_update_left_out_is_asked_for_until_it_is_told(place):
+    place.begin(PROPERTY)
+    before = media(place)
+    changed = place.control("change", count=3, what="photos")["keys"]
+    left_out = {"match": "$expand", "times": 0, "how": "absent", "of": "Media"}
+    place.fault("collections_empty", resource="Property", **left_out)
+    place.replicate(PROPERTY)
+    # the change leaves the window of the updates that follow
+    later = replace(place.settings, overlap_minutes=0)
+    (done,) = place.replicate(PROPERTY, settings=later)
+    assert media(place) == before
+    (note,) = [one for one in done.notes if "asked again" in one]
+    assert "Media of 3 listing(s)" in note
+    place.sandbox.faults.clear()
+    place.replicate(PROPERTY, settings=later)
+    assert media(place) == at_the_source(place)
+    assert {key for key in changed if media(place)[key] != before[key]}

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from mls_assets.model.records import Page, RawRecord, Removal
-from mls_assets.model.resources import Reason, Resource, Source
+from mls_assets.model.resources import Reason, Resource
 from mls_assets.replication.normalise import normalise_landed
 from mls_assets.warehouse.landing import landing
 from mls_assets.warehouse.publication import audit
@@ -15,7 +15,7 @@ NOW = datetime.now(UTC)
 def land(place, resource=Resource.PROPERTY, **content):
     with place.workspace.warehouse.write() as con:
         page = Page(SPARK, resource, NOW, **content)
-        return landing.land_page(con, page, source=Source.SPARK, walk=None, run_id="run")
+        return landing.land_page(con, page, walk=None, run_id="run")
 
 
 def stored(place, key):

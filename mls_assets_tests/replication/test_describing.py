@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from mls_assets.errors import FeedBusy
+from mls_assets.model.declarations import Declaration
 from mls_assets.model.resources import Resource
 from mls_assets.replication.normalise import normalise_landed
 from mls_assets.replication.upkeep.describe import describe_forge, describe_spark
@@ -139,3 +140,37 @@ def test_a_feed_that_was_named_and_is_busy_is_told(place):
     place.begin(Resource.PROPERTY)
     with place.workspace.feed_lock(SPARK), pytest.raises(FeedBusy):
         normalise_landed(place.workspace, [SPARK], from_raw=True)
+
+
+def a_day_later(place):
+    with place.workspace.warehouse.write() as con:
+        con.execute("update raw.schemas set asked_at = asked_at - ?", [timedelta(days=2)])
+
+
+def test_lookups_that_came_cut_do_not_take_the_place_of_all(place):
+    place.begin(Resource.PROPERTY)
+    describe_spark(place.workspace, place.spark, place.settings)
+    before = place.rows("from lookups order by all")
+    a_day_later(place)
+    place.fault("page_without_link", resource="Lookup", times=1)
+    told = describe_spark(place.workspace, place.spark, place.settings)
+    assert "there are more" in told
+    assert place.rows("from lookups order by all") == before
+
+
+def test_fields_of_a_resource_that_is_not_declared_have_not_gone(place, monkeypatch):
+    place.begin(Resource.PROPERTY)
+    describe_spark(place.workspace, place.spark, place.settings)
+    counted = "select resource, count(*) from source_fields where until is null group by all"
+    before = sorted(place.rows(counted))
+    a_day_later(place)
+    declared = SparkClient.declared
+
+    def without_members(client):
+        whole = declared(client)
+        fields = tuple(field for field in whole.fields if field.resource != "Member")
+        return Declaration(fields, whole.body + b" ")
+
+    monkeypatch.setattr(SparkClient, "declared", without_members)
+    describe_spark(place.workspace, place.spark, place.settings)
+    assert sorted(place.rows(counted)) == before

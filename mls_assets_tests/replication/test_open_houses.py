@@ -1,5 +1,7 @@
 """Open houses of changed listings: asked for with them, gone only if the source denies them."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from mls_assets.errors import MlsAssetsError
@@ -97,3 +99,33 @@ def test_more_than_a_guard_would_let_go_wait_for_a_purge(place, monkeypatch):
     (done,) = place.replicate(PROPERTY)
     assert key in place.keys(OPEN_HOUSE)
     assert any("purge spark/default" in note for note in done.notes)
+
+
+def test_an_open_house_that_is_over_by_the_clock_of_the_source_was_not_called_off(place):
+    place.begin()
+    (key, listing_key, end) = place.rows(
+        'select "OpenHouseKey", "ListingKey", "OpenHouseEndTime" from open_houses '
+        'where "OpenHouseEndTime" > now() + interval 1 hour order by 3 limit 1'
+    )[0]
+    ahead = end + timedelta(minutes=2) - datetime.now(UTC)
+    place.control("clock", advance=ahead.total_seconds())
+    place.control("change", keys=[listing_key], what="price")
+    assert key not in place.truth(OPEN_HOUSE), "the source lists none that is over"
+    place.replicate(PROPERTY)
+    assert key in place.keys(OPEN_HOUSE)
+    assert place.ledger(resource="OpenHouse") == []
+
+
+def test_an_open_house_that_ends_while_the_source_is_asked_was_not_called_off(place, monkeypatch):
+    place.begin()
+    key = call_off(place)
+    ((end,),) = place.rows(
+        f'select "OpenHouseEndTime" from open_houses where "OpenHouseKey" = \'{key}\''
+    )
+    moments = iter([datetime.now(UTC)])
+    monkeypatch.setattr(
+        "mls_assets.replication.open_houses._latest",
+        lambda _: next(moments, end + timedelta(minutes=1)),
+    )
+    place.replicate(PROPERTY)
+    assert key in place.keys(OPEN_HOUSE)

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mls_assets.model.records import LandedChildren, LandedRecord
-from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource, Source
+from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource
 from mls_assets.reso import NormalisedBatch, normalise_batch
+from mls_assets.sources.source import Source
+from mls_assets.sources.spark.source import SPARK
 from mls_assets_tests.reso.pages import LANDED_AT, landed
-
-SPARK = "spark/default"
-FORGE = "forge/armls"
 
 
 def run(
@@ -18,19 +17,19 @@ def run(
     children: Sequence[LandedChildren] = (),
     *,
     resource: Resource = Resource.PROPERTY,
-    source: Source = Source.SPARK,
+    source: Source = SPARK,
     **more: Any,
 ) -> NormalisedBatch:
     """Normalise a batch of the default feed of a source."""
-    feed = SPARK if source is Source.SPARK else FORGE
-    return normalise_batch(source, feed, resource, records, children, **more)
+    feed = source.feed("default" if source is SPARK else "armls")
+    return normalise_batch(source.dialect, feed, resource, records, children, **more)
 
 
 def one(
     members: dict[str, Any] | str,
     *,
     resource: Resource = Resource.PROPERTY,
-    source: Source = Source.SPARK,
+    source: Source = SPARK,
     record_key: str = "K1",
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Normalise one record; its row and its rejected values. A key is added where none is."""

@@ -2,9 +2,10 @@
 
 import pytest
 
-from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource, Source
+from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource
 from mls_assets.reso import BRIEF_COLUMNS, RESO_TABLES, dictionary, normalise_batch
 from mls_assets.reso.dictionary import FieldType
+from mls_assets.sources.spark.source import SPARK
 from mls_assets_tests.reso.conftest import Stored
 
 
@@ -110,7 +111,7 @@ def test_the_brief_columns_are_about_forty_of_the_listings() -> None:
 
 @pytest.mark.parametrize("resource", list(Resource))
 def test_an_empty_batch_gives_empty_frames_that_land(resource: Resource, stored: Stored) -> None:
-    done = normalise_batch(Source.SPARK, "spark/default", resource, [])
+    done = normalise_batch(SPARK.dialect, SPARK.feed("default"), resource, [])
     table = TABLE_OF_RESOURCE[resource]
     assert tuple(done.frames[table].columns) == RESO_TABLES[table].column_names
     assert stored(table, done.frames[table]) == []

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mls_assets.model.records import LandedRecord
 from mls_assets.model.resources import Resource
 from mls_assets.reso import dictionary
-from mls_assets.reso.dialects import spark
 from mls_assets.reso.split import RecordParser
+from mls_assets.sources.spark import dialect as spark
 from mls_assets_tests.reso.accounting import unexplained
 from mls_assets_tests.reso.conftest import Stored
 from mls_assets_tests.reso.helpers import run

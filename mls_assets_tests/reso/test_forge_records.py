@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.reso import NormalisedBatch
+from mls_assets.sources.forge.source import FORGE
 from mls_assets_tests.reso.accounting import members_of
 from mls_assets_tests.reso.conftest import Stored
 from mls_assets_tests.reso.helpers import one, run
@@ -15,7 +16,7 @@ from mls_assets_tests.reso.pages import forge_listing, landed
 def forge(members: dict[str, Any] | str, record_key: str = "1") -> NormalisedBatch:
     if isinstance(members, dict):
         members = {"ListingKey": record_key, **members}
-    return run([landed(1, members, record_key)], source=Source.FORGE)
+    return run([landed(1, members, record_key)], source=FORGE)
 
 
 def listing(members: dict[str, Any] | str) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def notes(done: NormalisedBatch) -> list[tuple[str, str, str, str]]:
 
 def test_the_listing_of_the_guide_is_a_row_with_all_that_it_says(stored: Stored) -> None:
     sent = forge_listing(2)
-    done = run([landed(1, sent, sent["ListingKey"])], source=Source.FORGE)
+    done = run([landed(1, sent, sent["ListingKey"])], source=FORGE)
     (row,) = stored("listings", done.frames["listings"])
     assert (row["feed"], row["source"], row["mls"]) == ("forge/armls", "forge", "armls")
     assert (row["ListPrice"], row["Latitude"], row["BedroomsTotal"]) == (27502.0, 45.162238, None)
@@ -155,7 +156,7 @@ def test_more_than_a_name_and_a_value_is_told_and_the_pair_kept() -> None:
 
 def test_an_agent_is_a_member_row(stored: Stored) -> None:
     agent = {"DELETED": None, "MemberKey": "A1", "MemberFullName": "Pat Example", "Photos": ["x"]}
-    done = run([landed(1, agent, "A1")], resource=Resource.MEMBER, source=Source.FORGE)
+    done = run([landed(1, agent, "A1")], resource=Resource.MEMBER, source=FORGE)
     (row,) = stored("members", done.frames["members"])
     assert (row["mls"], row["MemberKey"], row["MemberFullName"]) == ("armls", "A1", "Pat Example")
     assert row["local_fields"] == '{"Photos":["x"]}'
@@ -163,6 +164,6 @@ def test_an_agent_is_a_member_row(stored: Stored) -> None:
 
 
 def test_sparks_annotations_mean_nothing_here() -> None:
-    row, _ = one({"ListPrice@Core.Permissions": "None"}, source=Source.FORGE)
+    row, _ = one({"ListPrice@Core.Permissions": "None"}, source=FORGE)
     assert row["local_fields"] == '{"ListPrice@Core.Permissions":"None"}'
     assert row["hidden_fields"] is None

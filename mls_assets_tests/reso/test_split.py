@@ -7,8 +7,8 @@ import pytest
 from mls_assets import json_scan
 from mls_assets.model.resources import Resource
 from mls_assets.reso import split
-from mls_assets.reso.dialects import spark
 from mls_assets.reso.split import RecordParser
+from mls_assets.sources.spark import dialect as spark
 from mls_assets_tests.reso.pages import spark_listing
 
 FILING = spark.filing(Resource.PROPERTY)

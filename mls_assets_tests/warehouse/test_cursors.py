@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from mls_assets.errors import ConfigurationError, FeedBusy
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.warehouse import FeedState, Walk, Warehouse
 from mls_assets.warehouse.landing import cursors, origins
 from mls_assets.warehouse.landing.cursors import ENDED
@@ -139,7 +139,7 @@ def test_a_poll_without_news_changes_nothing_for_readers(warehouse: Warehouse):
 
 
 def test_a_feed_stays_with_the_source_it_was_filled_from(warehouse: Warehouse):
-    spark = (Source.SPARK, "https://one.example/Reso/OData")
+    spark = ("https://one.example/Reso/OData",)
     with warehouse.write() as con:
         assert origins.bind_origin(con, FEED, *spark, PROPERTY, "q1") == "new"
         assert origins.bind_origin(con, FEED, *spark, PROPERTY, "q1") == "same"
@@ -148,14 +148,9 @@ def test_a_feed_stays_with_the_source_it_was_filled_from(warehouse: Warehouse):
         assert origins.bind_origin(con, FEED, *spark, PROPERTY, "q2") == "same"
         land(con, page())
         with pytest.raises(ConfigurationError, match="mls-assets erase spark/default --yes"):
-            origins.bind_origin(con, FEED, Source.SPARK, "https://two.example", PROPERTY, "q2")
-        assert origins.source_of(con, FEED) is Source.SPARK
-        assert origins.source_of(con, "forge/armls") is Source.FORGE
+            origins.bind_origin(con, FEED, "https://two.example", PROPERTY, "q2")
         origins.forget_origin(con, FEED)
-        assert (
-            origins.bind_origin(con, FEED, Source.SPARK, "https://two.example", PROPERTY, "q")
-            == "new"
-        )
+        assert origins.bind_origin(con, FEED, "https://two.example", PROPERTY, "q") == "new"
 
 
 @pytest.mark.parametrize(
@@ -173,12 +168,12 @@ def test_an_address_is_the_same_however_it_is_spelt(
 ):
     stored = "select origin from raw.origins"
     with warehouse.write() as con:
-        origins.bind_origin(con, FEED, Source.SPARK, known, PROPERTY, "q")
+        origins.bind_origin(con, FEED, known, PROPERTY, "q")
         first = con.execute(stored).fetchall()
         # one that was stored before addresses were compared like this
         con.execute("update raw.origins set origin = ?", [known])
         land(con, page("a"))
-        assert origins.bind_origin(con, FEED, Source.SPARK, configured, PROPERTY, "q") == "same"
+        assert origins.bind_origin(con, FEED, configured, PROPERTY, "q") == "same"
         assert con.execute(stored).fetchall() == first
 
 
@@ -193,25 +188,17 @@ def test_an_address_is_the_same_however_it_is_spelt(
 )
 def test_another_path_port_or_scheme_is_another_source(warehouse: Warehouse, other: str):
     with warehouse.write() as con:
-        origins.bind_origin(
-            con, FEED, Source.SPARK, "https://one.example/Reso/OData", PROPERTY, "q"
-        )
+        origins.bind_origin(con, FEED, "https://one.example/Reso/OData", PROPERTY, "q")
         land(con, page("a"))
         with pytest.raises(ConfigurationError, match="was filled from"):
-            origins.bind_origin(con, FEED, Source.SPARK, other, PROPERTY, "q")
+            origins.bind_origin(con, FEED, other, PROPERTY, "q")
 
 
 def test_a_source_that_never_answered_gives_way_to_another(warehouse: Warehouse):
     with warehouse.write() as con:
-        assert (
-            origins.bind_origin(con, FEED, Source.SPARK, "https://one.exmaple", PROPERTY, "q")
-            == "new"
-        )
+        assert origins.bind_origin(con, FEED, "https://one.exmaple", PROPERTY, "q") == "new"
         land(con, page("a", feed="spark/other"))
-        assert (
-            origins.bind_origin(con, FEED, Source.SPARK, "https://one.example", PROPERTY, "q")
-            == "new"
-        )
+        assert origins.bind_origin(con, FEED, "https://one.example", PROPERTY, "q") == "new"
         assert con.execute("select feed, origin from raw.origins").fetchall() == [
             (FEED, "https://one.example")
         ]

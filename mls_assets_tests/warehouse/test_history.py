@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.resources import Reason, Resource
 from mls_assets.warehouse import Warehouse
 from mls_assets.warehouse.landing import cursors
@@ -24,7 +25,7 @@ from mls_assets_tests.warehouse.world import (
 )
 
 LATER = NOON + MINUTE
-ARMLS = "forge/armls"
+ARMLS = FeedName("forge/armls", is_mls=True)
 
 
 def record_at(key: str, at: datetime, fields: dict[str, Any]) -> Any:

@@ -89,9 +89,9 @@ def test_in_whatever_order_versions_come_the_newest_stays(versions: list[RawReco
 def test_of_forges_events_the_later_counts_whatever_its_timestamp(warehouse: Warehouse):
     feed = "forge/armls"
     with warehouse.write() as con:
-        land(con, page(record("a", NOON + MINUTE), feed=feed))
+        land(con, page(record("a", NOON + MINUTE), feed=feed, in_event_order=True))
         later = record("a", NOON, City="Mesa")
-        assert land(con, page(later, feed=feed)).changed == 1
+        assert land(con, page(later, feed=feed, in_event_order=True)).changed == 1
         assert landing.bodies(con, feed, Resource.PROPERTY, ["a"]) == {"a": later.body}
 
 

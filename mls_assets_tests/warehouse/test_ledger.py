@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mls_assets.model.records import Reject
-from mls_assets.model.resources import Reason, Resource, Source
+from mls_assets.model.resources import Reason, Resource
 from mls_assets.warehouse import Warehouse
 from mls_assets.warehouse.landing import cursors
 from mls_assets.warehouse.removals import ledger
@@ -35,7 +35,6 @@ def _remove(con: Connection, *keys: str, feed: str = FEED, **options: Resource) 
     return ledger.remove_keys(
         con,
         feed=feed,
-        source=Source.SPARK,
         resource=options.get("resource", Resource.PROPERTY),
         keys=keys,
         reason=Reason.ABSENT_FROM_SWEEP,

@@ -6,7 +6,8 @@ import duckdb
 
 from mls_assets import reso
 from mls_assets.model.records import ChildSet
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
+from mls_assets.sources.spark.dialect import SPARK_DIALECT
 from mls_assets.warehouse import Warehouse
 from mls_assets.warehouse.publication import compaction, invariants, publication
 from mls_assets.warehouse.schema import ddl
@@ -33,7 +34,7 @@ def test_a_listing_goes_all_the_way_through_the_real_tables(tmp_path: Path):
         pending = merging.pending_records(con, FEED, Resource.PROPERTY)
         assert pending is not None
         ready = reso.normalise_batch(
-            Source.SPARK,
+            SPARK_DIALECT,
             FEED,
             Resource.PROPERTY,
             pending.records,

@@ -1,5 +1,6 @@
 """What a replay stages: the last word on each key, and that it goes again."""
 
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.records import Reject
 from mls_assets.model.resources import Resource
 from mls_assets.warehouse import Connection, Warehouse
@@ -15,7 +16,7 @@ from mls_assets_tests.warehouse.world import (
     tables_that_mention,
 )
 
-ARMLS = "forge/armls"
+ARMLS = FeedName("forge/armls", is_mls=True)
 CANARY = "the-house-with-the-blue-door"
 
 

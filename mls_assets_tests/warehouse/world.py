@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from mls_assets.model.declarations import Column, Table
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.records import ChildSet, Page, RawRecord, Removal
 from mls_assets.model.resources import (
     CHILD_RESOURCES,
@@ -16,7 +17,6 @@ from mls_assets.model.resources import (
     TABLE_OF_RESOURCE,
     Reason,
     Resource,
-    Source,
 )
 from mls_assets.warehouse import Landing, Warehouse
 from mls_assets.warehouse.landing import landing
@@ -27,7 +27,7 @@ from mls_assets.warehouse.storage.queries import Connection, scalar
 from mls_assets.warehouse.tables import history, merging
 from mls_assets.warehouse.tables.merging import Merged, Pending
 
-FEED = "spark/default"
+FEED = FeedName("spark/default")
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
@@ -134,8 +134,7 @@ def gone(key: str, reason: Reason = Reason.TOMBSTONE) -> Removal:
 
 
 def land(con: Connection, landed: Page, walk: Any = None) -> Landing:
-    source = Source(landed.feed.partition("/")[0])
-    return landing.land_page(con, landed, source=source, walk=walk, run_id="run-1")
+    return landing.land_page(con, landed, walk=walk, run_id="run-1")
 
 
 def merge_all(con: Connection, feed: str = FEED) -> list[Merged]:

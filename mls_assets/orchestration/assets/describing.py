@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from mls_assets.model.declarations import Table
-from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource, Source
+from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource
 from mls_assets.orchestration.assets.charts import bars
 from mls_assets.orchestration.standing import VERSION_TAG
 from mls_assets.replication.normalise import NormalisedRows
@@ -19,11 +19,6 @@ from mls_assets.warehouse.publication import figures
 from mls_assets.warehouse.tables import data_versions
 
 OWNERS = ["team:mls-data"]
-#: The vendors' guides, whose steps the assets follow.
-GUIDES = {
-    Source.SPARK: dg.MetadataValue.url("https://sparkplatform.com/docs/reso/replication"),
-    Source.FORGE: dg.MetadataValue.url("https://github.com/wrstudios/forge-replication/wiki"),
-}
 #: How many pages, and how many days, a picture shows at most.
 _PAGES_SHOWN, _DAYS_SHOWN = 60, 30
 

@@ -3,13 +3,12 @@
 Read here from stored rows; judged in `passes.judge`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
 
-from mls_assets.model.resources import Source
 from mls_assets.model.text import counted
 from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration.assets.charts import bars
@@ -17,6 +16,8 @@ from mls_assets.orchestration.assets.describing import told
 from mls_assets.orchestration.running import EXIT_CODE, OFFENDERS, first_exit_code
 from mls_assets.replication.reconciliation.case import SweepResult
 from mls_assets.replication.workspace import Workspace
+from mls_assets.sources.registry import all_sources, known_source
+from mls_assets.sources.source import Source
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.landing import cursors
 
@@ -31,14 +32,10 @@ _PLOTTED = ("source_keys", "local_keys_after", "absent", "removed", "spared", "m
 _DIGITS = 12
 #: Where in the UI a person decides; `workspace.yaml` names the code location.
 _JOBS = "/locations/mls_assets/jobs"
-_WHAT_TO_DO = (
-    f"To look first: [spark_purge_plan]({_JOBS}/spark_purge_plan/playground), a dry run. To let "
-    f"the keys go: [purge_approve]({_JOBS}/purge_approve/playground), with the sweep's id."
-)
 
 _SWEEP_AGAIN = (
     "A void sweep removes nothing. To sweep again now, in the UI: the job of the feed "
-    f"({_JOBS}), spark_purge or forge_replay."
+    f"({_JOBS}), " + " or ".join(source.reconcile_job for source in all_sources()) + "."
 )
 
 #: How many keys a check names; the row in `sweeps` has all.
@@ -78,21 +75,21 @@ def reconciles(
 
 
 def stored_reconciles(
-    workspace: Workspace, name: str, asset: str, source: Source, feed: str | None
+    workspace: Workspace, name: str, asset: str, sources: Collection[Source], feed: str | None
 ) -> dg.AssetCheckResult:
     """Say the same from the newest stored verdicts, for a check that is run by itself."""
-    rows = _newest(workspace, source, feed, _SAYS_SOMETHING)
+    rows = _newest(workspace, sources, feed, _SAYS_SOMETHING)
     return _result(name, asset, rows)
 
 
 def stored_proof(
-    workspace: Workspace, name: str, asset: str, feed: str | None
+    workspace: Workspace, name: str, source: Source, feed: str | None
 ) -> dg.AssetCheckResult:
-    """Say whether the newest Spark sweeps were proven, for a check that is run by itself."""
-    rows = _newest(workspace, Source.SPARK, feed, (*_SAYS_SOMETHING, Verdict.PLANNED))
+    """Say whether the newest sweeps were proven, for a check that is run by itself."""
+    rows = _newest(workspace, [source], feed, (*_SAYS_SOMETHING, Verdict.PLANNED))
     void = [row for row in rows if row["verdict"] == Verdict.VOID]
     return dg.AssetCheckResult(
-        asset_key=asset,
+        asset_key=source.keys_asset,
         check_name=name,
         passed=bool(rows) and not void,
         severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
@@ -123,13 +120,13 @@ def of_feed(feeds: Iterable[str], wrong: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def _newest(
-    workspace: Workspace, source: Source, feed: str | None, verdicts: Sequence[str]
+    workspace: Workspace, sources: Collection[Source], feed: str | None, verdicts: Sequence[str]
 ) -> list[dict[str, Any]]:
     with workspace.warehouse.read() as con:
         newest = [
             sweeps.latest_sweep(con, state.feed, state.resource, verdicts)
             for state in cursors.states(con, feed)
-            if state.feed.startswith(f"{source}/")
+            if known_source(state.feed) in sources
         ]
     return [row for row in newest if row]
 
@@ -171,6 +168,23 @@ def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return numbers
 
 
+def _what_to_do(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say with links where a person looks at what a guard held back, and lets it go."""
+    blocked = {row["feed"] for row in rows if row["verdict"] == Verdict.BLOCKED}
+    plans = sorted(
+        {
+            f"[{source.plan_job}]({_JOBS}/{source.plan_job}/playground)"
+            for source in map(known_source, blocked)
+            if source is not None and not source.has_event_log
+        }
+    )
+    return (
+        (f"To look first: {', '.join(plans)}, a dry run. " if plans else "")
+        + f"To let the keys go: [purge_approve]({_JOBS}/purge_approve/playground), with the "
+        "sweep's id."
+    )
+
+
 def _short(digest: str | None, other: str | None = None) -> str:
     # whole ones push all else off the page; the row in `sweeps` has them
     return "the same" if digest and digest == other else (digest or "")[:_DIGITS]
@@ -197,5 +211,5 @@ def _proofs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "proofs": dg.MetadataValue.table(records),
         **told(blocked_sweeps=", ".join(blocked) or None),
-        **({"what_to_do": dg.MetadataValue.md(_WHAT_TO_DO)} if blocked else {}),
+        **({"what_to_do": dg.MetadataValue.md(_what_to_do(rows))} if blocked else {}),
     }

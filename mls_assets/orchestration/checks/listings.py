@@ -7,12 +7,13 @@ from typing import Any
 import dagster as dg
 
 from mls_assets.configuration.feeds import Feeds, load_feeds
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.orchestration.checks.plotted import of_each
 from mls_assets.orchestration.resources import MlsWarehouse
 from mls_assets.orchestration.running import OFFENDERS, failing
 from mls_assets.replication.reporting.status import LATE_HOURS, STALE_HOURS, status
 from mls_assets.replication.reporting.status_table import as_markdown, hours_in_words
+from mls_assets.sources.registry import has_event_log
 from mls_assets.warehouse import Connection, FeedState
 from mls_assets.warehouse.landing import cursors
 from mls_assets.warehouse.publication import audit, invariants
@@ -147,7 +148,7 @@ def rows_match_source(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         # another run has landed them, and its rows are on their way
         and (state.feed, state.resource) not in unsettled
         and state.resource is not Resource.OPEN_HOUSE
-        and state.feed.startswith(f"{Source.SPARK}/")
+        and not has_event_log(state.feed)
     }
     wrong = {
         name: f"{rows:,} rows here, {source:,} at the source"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from mls_assets.model.records import Page
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.model.verdicts import Verdict
 from mls_assets.replication.workspace import Workspace
 from mls_assets.warehouse import Connection, sweeps
@@ -29,7 +29,6 @@ class KeyEvidence:
     has been looked at.
     """
 
-    source: Source
     existing_keys: Callable[[Resource, Sequence[str], Sequence[str]], set[str]] | None = None
     fetch: Callable[[Resource, Sequence[str]], Iterator[Page]] | None = None
     undated: Callable[[Resource], Iterator[list[str]]] | None = None

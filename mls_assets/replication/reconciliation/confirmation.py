@@ -91,7 +91,6 @@ def fetch_missing(case: Reconciliation, plan: Plan) -> None:
             landing.land_page(
                 con,
                 page,
-                source=case.evidence.source,
                 walk=None,
                 run_id=workspace.run_id,
                 by_key=True,

@@ -27,6 +27,7 @@ from mls_assets.replication.reconciliation.case import (
 from mls_assets.replication.reconciliation.confirmation import confirm_absent, fetch_missing
 from mls_assets.replication.undated import fetch_undated
 from mls_assets.replication.workspace import Workspace
+from mls_assets.sources.registry import feed_named
 from mls_assets.warehouse import Connection, sweeps
 from mls_assets.warehouse.landing import cursors, rejects, status_deletes
 from mls_assets.warehouse.removals import hiding, ledger
@@ -219,8 +220,7 @@ def _remove(case: Reconciliation, keys: Sequence[str]) -> None:
         for first_evidence_at, found in sorted(by_moment.items()):
             removed += ledger.remove_keys(
                 con,
-                feed=row.feed,
-                source=case.evidence.source,
+                feed=feed_named(row.feed),
                 resource=row.resource,
                 keys=found,
                 reason=Reason.ABSENT_FROM_SWEEP,

@@ -6,14 +6,14 @@ from dataclasses import replace
 from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import MlsAssetsError
 from mls_assets.model.records import Page
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication.clients import spark_client
 from mls_assets.replication.normalise import normalise_locked
 from mls_assets.replication.reconciliation.case import ApprovalOf, KeyEvidence, SweepResult
 from mls_assets.replication.reconciliation.judge import reconcile
 from mls_assets.replication.reconciliation.sweep import SweptKeys
-from mls_assets.replication.relations import complete_cut, with_children
+from mls_assets.replication.relations import complete_untold, with_children
 from mls_assets.replication.settings import SparkSettings
 from mls_assets.replication.source_binding import bind_source
 from mls_assets.replication.workspace import Workspace
@@ -26,7 +26,7 @@ def _evidence(workspace: Workspace, client: SparkClient, feed: SparkFeed) -> Key
         for page in client.records(resource, keys):
             yield with_children(workspace, client, feed, page)
 
-    return KeyEvidence(Source.SPARK, client.existing_keys, fetch, client.undated)
+    return KeyEvidence(client.existing_keys, fetch, client.undated)
 
 
 def purge(
@@ -50,7 +50,6 @@ def purge(
         bind_source(
             workspace,
             feed.name,
-            Source.SPARK,
             feed.base_url,
             resource,
             feed.question(resource),
@@ -69,7 +68,7 @@ def purge(
         if resource is not Resource.PROPERTY or dry_run:
             return result
         try:
-            complete_cut(workspace, client, feed)
+            complete_untold(workspace, client, feed)
             normalise_locked(workspace, feed.name)
         except MlsAssetsError as error:
             # the verdict stands, and the next run asks for the collections again

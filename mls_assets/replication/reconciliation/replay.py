@@ -17,7 +17,7 @@ from functools import partial
 from mls_assets.configuration.feeds import ForgeAccess, mls_of_feed
 from mls_assets.errors import ConfigurationError, CursorWentBack, MlsAssetsError
 from mls_assets.model.records import Page
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication.clients import forge_client
@@ -67,9 +67,7 @@ def replay(
         noting_access(workspace, feed),
     ):
         question = access.question(resource)
-        state, _ = bind_source(
-            workspace, feed, Source.FORGE, access.url, resource, question, note=not dry_run
-        )
+        state, _ = bind_source(workspace, feed, access.url, resource, question, note=not dry_run)
         settled = settle(workspace, client, feed, resource, settings, dry_run=dry_run)
         if not settled.asked:
             return Replicated(feed, resource, "replay", notes=settled.notes)
@@ -146,7 +144,7 @@ def replay_locked(
         judged = reconcile(
             workspace,
             sweep_id,
-            KeyEvidence(Source.FORGE, land=partial(_land, workspace, sweep_id)),
+            KeyEvidence(land=partial(_land, workspace, sweep_id)),
             thresholds,
             dry_run=dry_run,
             approve=approve,
@@ -274,7 +272,7 @@ def _land(workspace: Workspace, sweep_id: str) -> None:
     for number in numbers:
         with workspace.warehouse.write() as con:
             page = keeping(con, replaying.take_replay_page(con, sweep_id, number))
-            landing.land_page(con, page, source=Source.FORGE, walk=None, run_id=workspace.run_id)
+            landing.land_page(con, page, walk=None, run_id=workspace.run_id)
 
 
 def _close_void(workspace: Workspace, told: _Told) -> SweepResult:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import MlsAssetsError, NotDownloaded
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.records import KeyPage
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.proof import SweepProof
 from mls_assets.replication.clients import spark_client
@@ -47,8 +48,7 @@ class SweptKeys:
 
 def new_sweep_id(feed: str, resource: Resource, moment: datetime) -> str:
     """Return an id that sorts by time within a feed and can be typed."""
-    name = feed.replace("/", "-")
-    return f"{name}-{resource}-{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    return f"{FeedName.of(feed).id_part}-{resource}-{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
 def sweep_keys(
@@ -69,7 +69,6 @@ def sweep_keys(
         state, notes = bind_source(
             workspace,
             feed.name,
-            Source.SPARK,
             feed.base_url,
             resource,
             feed.question(resource),

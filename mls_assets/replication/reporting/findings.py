@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from mls_assets.configuration.feeds import Feeds, ForgeAccess, SparkFeed
 from mls_assets.errors import SourceUnreachable, TokenRefused
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.feed_names import FeedName
+from mls_assets.model.resources import Resource
 
 
 class FindingKind(StrEnum):
@@ -44,17 +45,16 @@ _REMEDIES = {
     FindingKind.UNREACHABLE: " It is asked again by itself.",
     FindingKind.FAILING: "",
 }
-#: Stands for all MLSs of Forge, which one token and one host serve.
-ALL_OF_FORGE = str(Source.FORGE)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one tick or step (`by`) met when it asked the source of a feed.
 
-    `cause` is the same for all feeds that fail for the same reason: the token's variable with the
-    host, the host, or else the feed. `resources` are those concerned if others were served, else
-    empty. `ended_at` is when the source served us again; None if it
+    `feed` is the name of a source where all of its feeds are meant, which one token and one host
+    serve. `cause` is the same for all feeds that fail for the same reason: the token's variable
+    with the host, the host, or else the feed. `resources` are those concerned if others were
+    served, else empty. `ended_at` is when the source served us again; None if it
     has not yet.
     """
 
@@ -69,9 +69,8 @@ class Finding:
 
     def covers(self, feed: str, resource: str = "") -> bool:
         """Tell whether a feed (a resource of it) is concerned."""
-        of_forge = self.feed == ALL_OF_FORGE and feed.startswith(f"{Source.FORGE}/")
         of_it = not resource or not self.resources or resource in self.resources
-        return (self.feed == feed or of_forge) and of_it
+        return self.feed in (feed, FeedName.of(feed).source) and of_it
 
     @property
     def casts_doubt(self) -> bool:
@@ -82,9 +81,8 @@ class Finding:
 
     def is_asked_for(self, feeds: Feeds) -> bool:
         """Tell whether the configuration still asks for what is concerned."""
-        if self.feed == ALL_OF_FORGE:
-            return feeds.forge is not None
-        return feeds.asks_for(self.feed)
+        of_source = any(self.feed == access.source.name for access in feeds.accesses)
+        return of_source or feeds.asks_for(self.feed)
 
 
 def kind_of(error: Exception) -> FindingKind:
@@ -223,8 +221,7 @@ def _line(met: Sequence[Finding]) -> str:
 def _cause(feed: str, kind: FindingKind, access: SparkFeed | ForgeAccess | None) -> str:
     if access is None or kind is FindingKind.FAILING:
         return f"feed {feed}"
-    url = access.base_url if isinstance(access, SparkFeed) else access.url
-    host = urlsplit(url).netloc.rpartition("@")[2]
+    host = urlsplit(access.url).netloc.rpartition("@")[2]
     return f"token {access.token_env} at {host}" if kind is FindingKind.REFUSED else f"host {host}"
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from mls_assets.configuration.feeds import Feeds, forge_feed
-from mls_assets.model.resources import Source
 from mls_assets.replication.reporting.findings import Finding, Findings, refused_by_findings
 from mls_assets.replication.upkeep import unconfigured
 from mls_assets.replication.upkeep.unconfigured import UnconfiguredResource
 from mls_assets.replication.workspace import PUBLISHED, Workspace
+from mls_assets.sources.registry import has_event_log
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.landing import cursors, origins, vanishing
 from mls_assets.warehouse.landing.cursors import FeedState
@@ -102,7 +102,7 @@ def last_proof(state: FeedState, downloaded_at: datetime | None) -> datetime | N
     That is the last reconciled sweep; for Forge, whose events tell of removals, the last
     success; for a Spark feed that was never reconciled, the start of its first download.
     """
-    if state.feed.startswith(f"{Source.FORGE}/"):
+    if has_event_log(state.feed):
         return state.last_success_at
     return state.reconciled_at or downloaded_at
 
@@ -120,7 +120,7 @@ def status(workspace: Workspace, feeds: Feeds, *, now: datetime | None = None) -
         marked = unasked.unconfigured_since(con)
         holding = unasked.holding(con)
         vanished = vanishing.vanished_feeds(con)
-        asked = origins.asked(con, Source.FORGE)
+        asked = origins.asked(con)
         remarks = (*unconfigured.children_unasked(con, feeds), *unconfigured.doubled(con, feeds))
     # what was asked of MLSs that no file names, whether anything came or not
     begun = [key for key in asked if unconfigured.is_asked(feeds, vanished, *key)]

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 from mls_assets.configuration.feeds import Feeds, mls_of_feed
 from mls_assets.errors import ConfigurationError, MlsAssetsError
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.replication.replicate import forge_feeds
 from mls_assets.replication.settings import ForgeSettings
 from mls_assets.replication.upkeep.compact import compact_warehouse
 from mls_assets.replication.upkeep.publish import publish
 from mls_assets.replication.upkeep.unconfigured import is_asked, line_to_remove
 from mls_assets.replication.workspace import Workspace
+from mls_assets.sources.registry import feed_named
 from mls_assets.warehouse.landing import vanishing
 from mls_assets.warehouse.publication.compaction import Compacted
 from mls_assets.warehouse.publication.publication import PublicationRefused, Published
@@ -57,7 +58,7 @@ def erase_everywhere(
         unproven = erasure.unproven(con, feed, resource)
         if not unproven and not erasure.left_of(con, feed, resource):
             raise ConfigurationError(f"Nothing is stored of {name!r}. Nothing was erased.")
-        rows = erasure.erase_feed(con, feed, workspace.run_id, resource)
+        rows = erasure.erase_feed(con, feed_named(feed), workspace.run_id, resource)
     # publish first: the published times belong in the file that the compaction writes
     try:
         published = publish(workspace, feeds=feeds)
@@ -81,7 +82,7 @@ def _vanished(workspace: Workspace, feeds: Feeds, feed: str) -> set[str]:
     access = feeds.forge
     if feed in vanished or access is None or not is_asked(feeds, {}, feed):
         return vanished
-    if access.mlses or not feed.startswith(f"{Source.FORGE}/"):
+    if access.mlses or not access.covers(feed):
         return vanished
     try:
         listed = forge_feeds(access, ForgeSettings(patience_seconds=_PATIENCE))

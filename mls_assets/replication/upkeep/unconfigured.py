@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mls_assets.configuration.feeds import Feeds, ForgeAccess, SparkFeed, mls_of_feed
-from mls_assets.model.resources import CHILD_RESOURCES, Resource, Source
+from mls_assets.model.feed_names import FeedName
+from mls_assets.model.resources import CHILD_RESOURCES, Resource
 from mls_assets.replication.workspace import Workspace
 from mls_assets.sources import RELATIONS
+from mls_assets.sources.registry import known_source
 from mls_assets.warehouse import Connection
 from mls_assets.warehouse.landing import cursors, origins, vanishing
 from mls_assets.warehouse.removals import unasked
@@ -83,17 +85,16 @@ def _erasing(feed: str, resources: Sequence[Resource], whole: bool) -> str:
 
 
 def _asking_again(feeds: Feeds, feed: str, whole: bool) -> str:
-    source, _, name = feed.partition("/")
-    where = feeds.file or "the variables"
+    name, source, where = FeedName.of(feed), known_source(feed), feeds.file or "the variables"
     if not whole:
         return f"name it in `resources` of {_table(feed)} in {where} again"
-    if source == Source.FORGE:
-        if feeds.forge is None and not feeds.file:
-            return "set FORGE_API_TOKEN and FORGE_URL again"
-        return f"let [forge] in {where} ask for {name} again"
-    if feeds.file or name != "default":
-        return f"put [spark.{name}] back into {feeds.file or 'the file MLS_ASSETS_FEEDS names'}"
-    return "set SPARK_ACCESS_TOKEN again"
+    is_log = source is not None and source.has_event_log
+    off = is_log and all(access.source is not source for access in feeds.accesses)
+    if source is not None and not feeds.file and (off or name.own == source.default_feed):
+        return f"set {' and '.join(source.variables)} again"
+    if is_log:
+        return f"let {_table(feed)} in {where} ask for {name.own} again"
+    return f"put {_table(feed)} back into {feeds.file or 'the file MLS_ASSETS_FEEDS names'}"
 
 
 def stored_unasked(workspace: Workspace, feeds: Feeds, feed: str) -> str:
@@ -178,7 +179,7 @@ def children_of(feed: SparkFeed) -> set[Resource]:
 
 def line_to_remove(feeds: Feeds, feed: str, resource: Resource | None = None) -> str:
     """Say how to stop asking for a configured feed (or a resource of it), in one clause."""
-    access = feeds.forge if feed.startswith(f"{Source.FORGE}/") else feeds.spark[feed]
+    access = feeds.access_of(feed)
     if access is None:
         raise ValueError(f"{feed} is not configured")
     kept = [each for each in access.resources if each != resource]
@@ -187,38 +188,39 @@ def line_to_remove(feeds: Feeds, feed: str, resource: Resource | None = None) ->
         of_all = " (for every MLS)" if isinstance(access, ForgeAccess) else ""
         if feeds.file:
             return f"set {change} in {_table(feed)} of {feeds.file}{of_all}"
-        return _by_file(feeds, feed, change) + of_all
+        return _by_file(feeds, access, change) + of_all
     if isinstance(access, SparkFeed):
         if feeds.file:
             return f"take the table {_table(feed)} out of {feeds.file}"
         return f"unset {access.token_env}"
-    mls = mls_of_feed(feed)
+    mls, table = mls_of_feed(feed), _table(feed)
     if access.mlses:
         if len(access.mlses) == 1:
-            return f"take the table [forge] out of {feeds.file}"
-        return f"take {json.dumps(mls)} out of `mlses` in [forge] of {feeds.file}"
+            return f"take the table {table} out of {feeds.file}"
+        return f"take {json.dumps(mls)} out of `mlses` in {table} of {feeds.file}"
     change = f"exclude = {json.dumps([*access.exclude, mls])}"
     if feeds.file:
-        return f"set {change} in [forge] of {feeds.file}"
-    return _by_file(feeds, feed, change)
+        return f"set {change} in {table} of {feeds.file}"
+    return _by_file(feeds, access, change)
 
 
 def _table(feed: str) -> str:
-    source, _, name = feed.partition("/")
-    if source == Source.FORGE:
-        return "[forge]"
-    return f"[{source}.{json.dumps(name) if '.' in name else name}]"
+    """Return the table of the feeds file in which a feed is configured."""
+    name, source = FeedName.of(feed), known_source(feed)
+    if source is not None and source.has_event_log:
+        return f"[{name.source}]"
+    return f"[{name.source}.{json.dumps(name.own) if '.' in name.own else name.own}]"
 
 
-def _by_file(feeds: Feeds, feed: str, change: str) -> str:
+def _by_file(feeds: Feeds, changed: SparkFeed | ForgeAccess, change: str) -> str:
     """Say which feeds file asks for all that the variables do, but for one change."""
     lines = []
-    for access in (*feeds.spark.values(), *([feeds.forge] if feeds.forge else [])):
-        is_forge = isinstance(access, ForgeAccess)
-        url = f'url = "{access.url}"' if is_forge else f'base_url = "{access.base_url}"'
-        name = "forge" if is_forge else "spark.default"
-        own = is_forge == feed.startswith(f"{Source.FORGE}/")
-        settings = f'token_env = "{access.token_env}", {url}' + (f", {change}" if own else "")
+    for access in feeds.accesses:
+        is_log = isinstance(access, ForgeAccess)
+        address = "url" if is_log else "base_url"
+        name = access.source.name if is_log else access.name.replace("/", ".", 1)
+        settings = f'token_env = "{access.token_env}", {address} = "{access.url}"'
+        settings += f", {change}" if access is changed else ""
         lines.append(f"{name} = {{ {settings} }}")
     return (
         "the variables alone cannot say that: write a file with the line(s) "

@@ -146,6 +146,7 @@ class ForgeClient:
                 records=events.records,
                 removals=events.removals,
                 rejects=events.rejects,
+                in_event_order=True,
                 position=position.latest_event,
                 remaining=0 if current else position.remaining,
                 size=answer.size,

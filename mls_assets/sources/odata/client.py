@@ -203,10 +203,23 @@ class SparkClient:
             )
 
     def lookups(self) -> Iterator[list[LookupValue]]:
-        """The Lookup set, page by page, which Spark pages by offset."""
-        url = url_of(self._base, "Lookup", {"$top": str(self.page_size)})
-        for step in self._walk(url, "Lookup", LOOKUP_MEMBERS):
+        """The Lookup set, page by page, which Spark pages by offset.
+
+        Raises AnswerBroken at its end if the source counts more than came, or lists more behind.
+        """
+        options = {"$top": str(self.page_size)}
+        count, came = None, 0
+        for step in self._walk(url_of(self._base, "Lookup", options), "Lookup", LOOKUP_MEMBERS):
+            count = step.count if step.count is not None else count
+            came += len(step.heads)
             yield lookups_of(step)
+        behind = {"$top": "1", "$skip": str(came)}
+        more = self._get(url_of(self._base, "Lookup", behind), "Lookup").content.elements
+        if more or (count is not None and count > came):
+            raise AnswerBroken(
+                f"{self._base}/Lookup ended after {came:,} values, although there are more, so it "
+                "was not taken over."
+            )
 
     def declared(self) -> Declaration:
         """What `$metadata` declares; AnswerBroken if it cannot be read."""
@@ -230,9 +243,27 @@ class SparkClient:
         them, if a record cannot be read, or if the source was not in step with the MLS (code
         1024): the absence of the others would prove nothing.
         """
+        found, cut = self._answered(resource, keys, controls)
+        silent = sorted(set(keys) - found)
+        if cut and silent:
+            # what repeats a record can be full before it came to the last one
+            more, cut = self._answered(resource, silent, controls)
+            found |= more
+            if cut and set(silent) - more:
+                raise AnswerBroken(
+                    f"{self._base}/{resource} answered records twice, and may have cut off others "
+                    f"for it, so its silence about some proves nothing. {NOT_APPLIED}"
+                )
+        return found & set(keys)
+
+    def _answered(
+        self, resource: Resource, keys: Sequence[str], controls: Sequence[str]
+    ) -> tuple[set[str], bool]:
+        """The keys that are answered, and whether an answer repeated some."""
         found: set[str] = set()
+        cut = False
         for answer in self._by_key(resource, keys, (KEY_FIELDS[resource],), (), controls=controls):
-            answered: set[str] = set()
+            came: list[str] = []
             for step in answer:
                 if step.rejects:
                     raise AnswerBroken(
@@ -245,16 +276,18 @@ class SparkClient:
                         f"{self._base}/{resource} was not in step with the MLS (code 1024) when "
                         "keys were asked for again, so its silence about some proves nothing."
                     )
-                answered.update(step.keys)
-            silent = set(controls) - answered
-            if silent:
+                came += step.keys
+            repeats = len(set(came)) < len(came)
+            silent = set(controls) - set(came)
+            if silent and not repeats:
                 raise AnswerBroken(
                     f"{self._base}/{resource} did not answer for {len(silent)} of "
                     f"{len(controls)} keys that it had just listed, so its silence about others "
                     "proves nothing. Nothing was removed for it; the next sweep starts over."
                 )
-            found |= answered
-        return found & set(keys)
+            cut = cut or repeats
+            found |= set(came)
+        return found, cut
 
     def children(self, listing_keys: Sequence[str], relations: Sequence[str]) -> ExpandedAnswer:
         """The collections of these listings, and which of the listings were answered.
@@ -270,6 +303,8 @@ class SparkClient:
         for step in itertools.chain.from_iterable(answers):
             collections += self._with_rest(collections_in(step.heads, relations))
             answered.update(step.keys)
+            # of a record that cannot be read it is told that it is there, and nothing else
+            answered.update(reject.key for reject in step.rejects if reject.key)
         return expanded_answer(answered, relations, collections)
 
     def undated(self, resource: Resource) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ belong to `merging` and `ledger`.
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -12,6 +13,9 @@ from mls_assets.model.records import ChildSet, Page, UntoldCollection
 from mls_assets.model.resources import Resource
 from mls_assets.warehouse.storage import arrow
 from mls_assets.warehouse.storage.queries import Connection, framed, rows, scalar
+
+#: The body of a collection that has nothing in it.
+NONE = b"[]"
 
 
 def store_child_sets(
@@ -37,6 +41,7 @@ def store_child_sets(
             "stored.resource = incoming.resource and stored.digest = incoming.digest)",
             [page.feed, Resource.PROPERTY, page.feed],
         )
+        _note_told_again(con, page.feed, page_id, sets.keys() - set(taken))
         if not taken:
             return 0
         differing = pa.table(
@@ -53,11 +58,26 @@ def store_child_sets(
             )
             con.execute(
                 "insert into raw.children (feed, listing_key, resource, body, digest, size, "
-                "landed_at, page_id) select ?, listing_key, resource, body, digest, size, ?, ? "
+                "landed_at, page_id, seen_page_id) "
+                "select ?, listing_key, resource, body, digest, size, ?, ?, ? "
                 "from incoming semi join differing using (listing_key, resource)",
-                [page.feed, page.fetched_at, page_id],
+                [page.feed, page.fetched_at, page_id, page_id],
             )
     return len(taken)
+
+
+def _note_told_again(
+    con: Connection, feed: str, page_id: int, unchanged: Collection[tuple[str, Resource]]
+) -> None:
+    """Note of sets that came as they are stored that this page told them."""
+    if not unchanged:
+        return
+    with framed(con, unchanged=_pairs(unchanged)):
+        con.execute(
+            "update raw.children set seen_page_id = ? where feed = ? and (listing_key, resource) "
+            "in (select (listing_key, resource) from unchanged)",
+            [page_id, feed],
+        )
 
 
 def note_untold(con: Connection, page: Page, untold: Sequence[UntoldCollection]) -> None:
@@ -115,9 +135,27 @@ def cut(
 
     At most so many; those that were asked for longest ago come first.
     """
+    return _unsettled(con, feed, asked, most, "cut")
+
+
+def left_out_sets(
+    con: Connection, feed: str, asked: Collection[Resource], most: int
+) -> list[tuple[str, Resource]]:
+    """Return such as were left out of an answer, while something is stored that may be old."""
+    something = (
+        "not cut and exists (from raw.children stored where stored.feed = raw.untold.feed "
+        "and stored.listing_key = raw.untold.listing_key "
+        f"and stored.resource = raw.untold.resource and stored.size > {len(NONE)})"
+    )
+    return _unsettled(con, feed, asked, most, something)
+
+
+def _unsettled(
+    con: Connection, feed: str, asked: Collection[Resource], most: int, which: str
+) -> list[tuple[str, Resource]]:
     found = rows(
         con,
-        "select listing_key, resource from raw.untold where feed = ? and cut "
+        f"select listing_key, resource from raw.untold where feed = ? and {which} "
         "and list_contains(?::varchar[], resource) "
         "order by asked_at, listing_key, resource limit ?",
         [feed, [*map(str, asked)], most],
@@ -161,17 +199,21 @@ def is_told(con: Connection, feed: str, child: Resource) -> bool:
     )
 
 
-def listings_without(con: Connection, feed: str, child: Resource) -> list[str]:
-    """Return the listings here of whose set of this child resource nothing was ever told.
+def listings_without(
+    con: Connection, feed: str, child: Resource, *, since_page: int, since: datetime
+) -> list[str]:
+    """Return the listings here of whose set of this child resource nothing was told since a page.
 
-    Left out are those that were asked for it by key. In no order: the first are spread over all.
+    A set that is stored from before says nothing of now. Left out are those that were asked for
+    by key since that time. In no order: the first are spread over all.
     """
     found = rows(
         con,
         "select record_key from raw.records where feed = ? and resource = ? and record_key not in "
-        "(select listing_key from raw.children where feed = ? and resource = ?) and record_key "
-        "not in (select listing_key from raw.untold where feed = ? and resource = ?) "
-        "order by hash(record_key)",
-        [feed, Resource.PROPERTY, feed, child, feed, child],
+        "(select listing_key from raw.children where feed = ? and resource = ? "
+        "and coalesce(seen_page_id, page_id) >= ?) and record_key "
+        "not in (select listing_key from raw.untold where feed = ? and resource = ? "
+        "and asked_at >= ?) order by hash(record_key)",
+        [feed, Resource.PROPERTY, feed, child, since_page, feed, child, since],
     )
     return [key for (key,) in found]

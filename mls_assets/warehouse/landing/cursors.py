@@ -3,7 +3,7 @@
 A cursor is written in the transaction that stores the data it stands for. No data here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -347,10 +347,13 @@ def end_walks(
     con: Connection, feed: str, resource: Resource, *, kind: WalkKind | None = None
 ) -> None:
     """Drop the unfinished walks of a resource, of one kind or of all."""
+    which, params = "feed = ? and resource = ? and kind = coalesce(?, kind)", [feed, resource, kind]
     con.execute(
-        "delete from raw.walks where feed = ? and resource = ? and kind = coalesce(?, kind)",
-        [feed, resource, kind],
+        f"delete from raw.walk_marks where walk_id in (select walk_id from raw.walks where "
+        f"{which})",
+        params,
     )
+    con.execute(f"delete from raw.walks where {which}", params)
 
 
 def first_downloads(con: Connection) -> dict[tuple[str, Resource], datetime]:
@@ -363,7 +366,7 @@ def first_downloads(con: Connection) -> dict[tuple[str, Resource], datetime]:
     return {(feed, Resource(resource)): moment for feed, resource, moment in found}
 
 
-def keys_seen(con: Connection, walk: Walk, *, besides: Sequence[str] = ()) -> int:
+def keys_seen(con: Connection, walk: Walk, *, besides: Collection[str] = ()) -> int:
     """Return how many distinct keys that are here came last in pages of this walk.
 
     Those in `besides` are not counted.
@@ -409,14 +412,50 @@ def items_of(con: Connection, walk: Walk) -> tuple[int, int]:
     return found[0]
 
 
-def not_kept(con: Connection, walk: Walk) -> int:
-    """Return how many records of this walk were refused, told that they are removed, or older."""
+def first_page_of(con: Connection, walk: Walk) -> int:
+    """Return the number of the first page of a walk."""
+    return scalar(con, "select min(page_id) from raw.pages where walk_id = ?", [walk.walk_id])
+
+
+def not_kept(con: Connection, walk: Walk, besides: Collection[str] = ()) -> int:
+    """Return how many records of this walk were refused, told that they are removed, or older.
+
+    Each counts once, in however many pages it came, and not where another page of the walk
+    brought it well. `besides` are keys and hashes (`marks_of`) that are left out.
+    """
     return scalar(
         con,
-        "select coalesce(sum(rejects + removals + coalesce(outdated, 0)), 0)::bigint "
-        "from raw.pages where walk_id = ?",
-        [walk.walk_id],
+        "select count(distinct mark) from raw.walk_marks where walk_id = ? and mark not in "
+        "(select unnest(?::varchar[])) and mark not in (select record_key from raw.records where "
+        "feed = ? and resource = ? and seen_page_id in "
+        "(select page_id from raw.pages where walk_id = ?))",
+        [walk.walk_id, list(besides), walk.feed, walk.resource, walk.walk_id],
     )
+
+
+def marks_of(page: Page, outdated: Iterable[str] = ()) -> set[str]:
+    """Return what tells the records of a page apart that it did not bring to be kept.
+
+    That is their key, of one without a usable key its hash.
+    """
+    return {
+        *(removal.key for removal in page.removals),
+        *(reject.sha256 if reject.key is None else reject.key for reject in page.rejects),
+        *outdated,
+    }
+
+
+def mark_not_kept(con: Connection, walk: Walk, marks: Iterable[str]) -> None:
+    """Note them for the proof of a walk; they go with it."""
+    found = sorted(marks)
+    if found:
+        with framed(con, marks=arrow.of_keys(found)):
+            con.execute(
+                "insert into raw.walk_marks (feed, resource, walk_id, mark) "
+                "select ?, ?, ?, record_key from marks where record_key not in "
+                "(select mark from raw.walk_marks where walk_id = ?)",
+                [walk.feed, walk.resource, walk.walk_id, walk.walk_id],
+            )
 
 
 def _rows_held(con: Connection, feed: str, resource: Resource) -> int:

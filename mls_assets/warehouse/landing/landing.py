@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from mls_assets.model.records import Page, Removal
-from mls_assets.model.resources import Reason, Resource, Source
+from mls_assets.model.resources import Reason, Resource
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.landing import child_sets, cursors, rejects, status_deletes
 from mls_assets.warehouse.landing.cursors import Walk
@@ -52,7 +52,6 @@ def land_page(
     con: Connection,
     page: Page,
     *,
-    source: Source,
     walk: Walk | None,
     run_id: str,
     by_key: bool = False,
@@ -63,8 +62,7 @@ def land_page(
     revives a record whose status became `Delete` later, and an older `Delete` removes nothing, but
     is noted for the next sweep to settle. `by_key` says that the source was asked for these very
     records, because a proven sweep listed them: then it is believed whether they live, whatever
-    their timestamp. Forge's events are in order by themselves, so there the later event counts
-    whatever its timestamp.
+    their timestamp. Of a page in event order the later event counts whatever its timestamp.
     A child set is stored only for a listing that is here after this page, and not from a stale
     record; one that was not told whole is noted. A key that comes back after its removal gets a
     `restored` entry. Pages `along` land in the same way. Raises nothing of its own.
@@ -75,12 +73,14 @@ def land_page(
         page.records,
         stored if by_key else {**status_deletes.known_status_deletes(con, page), **stored},
         now=now,
-        in_event_order=source is Source.FORGE,
+        in_event_order=page.in_event_order,
     )
-    outdated = sum(record.key not in stored for record in judged.stale)
-    page_id = _store_facts(con, page, walk, run_id, outdated)
+    outdated = [record.key for record in judged.stale if record.key not in stored]
+    page_id = _store_facts(con, page, walk, run_id, len(outdated))
+    if walk:
+        cursors.mark_not_kept(con, walk, cursors.marks_of(page, outdated))
     listed_as_deleted = status_deletes.of_page(page)
-    if not by_key and source is Source.SPARK:
+    if not by_key and not page.in_event_order:
         page = replace(page, removals=tuple(_not_outdated(page.removals, stored, now)))
     counted = {} if walk else cursors.keys_already_walked(con, page)
     _store_records(con, page, judged, page_id, counted)
@@ -93,7 +93,7 @@ def land_page(
         seen_at=page.fetched_at,
         run_id=run_id,
     )
-    removed = _apply_removals(con, page, source, page_id, run_id)
+    removed = _apply_removals(con, page, page_id, run_id)
     stale = {record.key for record in judged.stale}
     children = child_sets.store_child_sets(
         con, page, [child for child in page.children if child.listing_key not in stale], page_id
@@ -127,7 +127,7 @@ def land_page(
         children=children,
     )
     for other in page.along:
-        land_page(con, other, source=source, walk=None, run_id=run_id)
+        land_page(con, other, walk=None, run_id=run_id)
     if landing.new or landing.changed or children or page.rejects:
         counters.changed(con)
     return landing
@@ -245,7 +245,7 @@ def _store_records(
             )
 
 
-def _apply_removals(con: Connection, page: Page, source: Source, page_id: int, run_id: str) -> int:
+def _apply_removals(con: Connection, page: Page, page_id: int, run_id: str) -> int:
     by_reason: dict[Reason, list[str]] = {}
     for removal in page.removals:
         by_reason.setdefault(removal.reason, []).append(removal.key)
@@ -253,7 +253,6 @@ def _apply_removals(con: Connection, page: Page, source: Source, page_id: int, r
         ledger.remove_keys(
             con,
             feed=page.feed,
-            source=source,
             resource=page.resource,
             keys=keys,
             reason=reason,

@@ -6,15 +6,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.addresses import DEFAULT_PORTS
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.feed_names import FeedName
+from mls_assets.model.resources import Resource
 from mls_assets.warehouse.landing import selections
 from mls_assets.warehouse.storage.queries import Connection, rows, scalar
 
 
 def bind_origin(
     con: Connection,
-    feed: str,
-    source: Source,
+    feed: FeedName,
     origin: str,
     resource: Resource,
     question_sha: str,
@@ -34,7 +34,7 @@ def bind_origin(
         forget_origin(con, feed)
         known = None
     if known is None:
-        con.execute("insert into raw.origins values (?, ?, ?)", [feed, source, origin])
+        con.execute("insert into raw.origins values (?, ?, ?)", [feed, feed.source, origin])
     elif known != origin:
         con.execute("update raw.origins set origin = ? where feed = ?", [origin, feed])
     if _asked(con, feed, resource) != question_sha:
@@ -90,13 +90,11 @@ def sharing(con: Connection, feed: str) -> list[str]:
     return [other for (other,) in found]
 
 
-def asked(con: Connection, source: Source) -> list[tuple[str, Resource]]:
-    """Return the feeds and resources of a kind of source that were ever asked for."""
+def asked(con: Connection) -> list[tuple[str, Resource]]:
+    """Return the feeds and resources that were ever asked for."""
     found = rows(
         con,
-        "select feed, resource from raw.questions semi join (from raw.origins where source = ?) "
-        "using (feed) order by all",
-        [source],
+        "select feed, resource from raw.questions semi join raw.origins using (feed) order by all",
     )
     return [(feed, Resource(resource)) for feed, resource in found]
 
@@ -104,12 +102,6 @@ def asked(con: Connection, source: Source) -> list[tuple[str, Resource]]:
 def unask(con: Connection, feed: str, resource: Resource) -> None:
     """Forget that a resource was asked for: its source has none."""
     con.execute("delete from raw.questions where feed = ? and resource = ?", [feed, resource])
-
-
-def source_of(con: Connection, feed: str) -> Source:
-    """Return the kind of source of a feed, by its origin, else by its name."""
-    known = scalar(con, "select source from raw.origins where feed = ?", [feed])
-    return Source(known or feed.partition("/")[0])
 
 
 def forget_origin(con: Connection, feed: str) -> None:

@@ -60,6 +60,7 @@ def take_replay_page(con: Connection, sweep_id: str, number: int) -> Page:
         feed,
         Resource(resource),
         fetched_at,
+        in_event_order=True,
         records=tuple(
             RawRecord(key, arrow.unpacked(body, size), modified_at)
             for *_, key, body, size, modified_at, problem, _ in left

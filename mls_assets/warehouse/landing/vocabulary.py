@@ -72,8 +72,10 @@ def declare(con: Connection, feed: str, declaration: Declaration, moment: dateti
     )
     with framed(con, told=told):
         con.execute(
-            "update source_fields set until = ? where feed = ? and until is null and not exists "
-            "(from told where told.resource = source_fields.resource and told.field = "
+            "update source_fields set until = ? where feed = ? and until is null "
+            # of a resource that is not declared at all nothing was said
+            "and resource in (select resource from told) and not exists (from told where "
+            "told.resource = source_fields.resource and told.field = "
             "source_fields.field and told.declared_type = source_fields.declared_type)",
             [moment, feed],
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.resources import (
     CHILD_RESOURCES,
     KEY_FIELDS,
@@ -11,11 +12,9 @@ from mls_assets.model.resources import (
     TABLE_OF_RESOURCE,
     Reason,
     Resource,
-    Source,
 )
 from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse import sweeps
-from mls_assets.warehouse.landing import origins
 from mls_assets.warehouse.removals import ledger
 from mls_assets.warehouse.schema import counters
 from mls_assets.warehouse.schema.ddl import quoted
@@ -37,7 +36,7 @@ class ErasedRows:
 
 
 def erase_feed(
-    con: Connection, feed: str, run_id: str, resource: Resource | None = None
+    con: Connection, feed: FeedName, run_id: str, resource: Resource | None = None
 ) -> ErasedRows:
     """Remove everything of a feed in the caller's transaction; the feed's name is free then.
 
@@ -46,9 +45,8 @@ def erase_feed(
     empty counts.
     """
     _end_sweeps(con, feed, resource)
-    source = origins.source_of(con, feed)
     entries = sum(
-        _enter(con, feed, source, entered, run_id)
+        _enter(con, feed, entered, run_id)
         for entered in KEYED_RESOURCES
         if resource in (None, entered)
     )
@@ -84,7 +82,7 @@ def _end_sweeps(con: Connection, feed: str, resource: Resource | None) -> None:
     )
 
 
-def _enter(con: Connection, feed: str, source: Source, resource: Resource, run_id: str) -> int:
+def _enter(con: Connection, feed: FeedName, resource: Resource, run_id: str) -> int:
     table, key = TABLE_OF_RESOURCE[resource], quoted(KEY_FIELDS[resource])
     now = datetime.now(UTC)
     return ledger.enter_events(
@@ -92,7 +90,7 @@ def _enter(con: Connection, feed: str, source: Source, resource: Resource, run_i
         "select record_key, ? as source, coalesce(any_value(mls), ?) as mls from (select "
         "record_key, null::varchar as mls from raw.records where feed = ? and resource = ? "
         f"union all select {key}, mls from {table} where feed = ?) group by record_key",
-        [source, ledger.default_mls(feed), feed, resource, feed],
+        [feed.source, feed.mls, feed, resource, feed],
         feed=feed,
         resource=resource,
         event="removed",

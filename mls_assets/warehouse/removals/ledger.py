@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.resources import (
     CHILD_RESOURCES,
     KEY_FIELDS,
     TABLE_OF_RESOURCE,
     Reason,
     Resource,
-    Source,
 )
 from mls_assets.warehouse.landing import cursors, rejects
 from mls_assets.warehouse.schema import counters
@@ -36,7 +36,6 @@ def remove_keys(
     con: Connection,
     *,
     feed: str,
-    source: Source,
     resource: Resource,
     keys: Sequence[str],
     reason: Reason,
@@ -48,10 +47,11 @@ def remove_keys(
     """Remove those of `keys` that are here, from everywhere; return how many they were.
 
     A listing takes its child sets and open houses with it; open houses get entries of their
-    own. The MLS is the row's, else that of `default_mls`.
+    own. The MLS is the row's, else that of `FeedName`.
     """
     if not keys:
         return 0
+    name = FeedName.of(feed)
     table, key = TABLE_OF_RESOURCE[resource], quoted(KEY_FIELDS[resource])
     # what was kept of a record that was refused goes too, although there is no row
     owned = (resource, *CHILD_RESOURCES) if resource is Resource.PROPERTY else (resource,)
@@ -76,7 +76,7 @@ def remove_keys(
             f"select record_key, ? as source, coalesce(mls, ?) as mls from gone left join (select "
             f"{key} as record_key, any_value(mls) as mls from {table} where feed = ? "
             f"and {key} in (select record_key from gone) group by {key}) using (record_key)",
-            [source, default_mls(feed), feed],
+            [name.source, name.mls, feed],
             feed=feed,
             resource=resource,
             event="removed",
@@ -103,7 +103,6 @@ def remove_keys(
     remove_keys(
         con,
         feed=feed,
-        source=source,
         resource=Resource.OPEN_HOUSE,
         keys=open_houses,
         reason=reason,
@@ -203,12 +202,6 @@ def count_removed_for_reason(
         "and removed_at >= ?",
         [feed, resource, reason, since],
     )
-
-
-def default_mls(feed: str) -> str:
-    """Return the MLS of a record that names none: the MLS key (Forge), else the feed's name."""
-    source, _, mls = feed.partition("/")
-    return mls if source == Source.FORGE and mls else feed
 
 
 def _open_houses_of(con: Connection, feed: str, listing_keys: Sequence[str]) -> list[str]:

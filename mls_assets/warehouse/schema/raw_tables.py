@@ -77,6 +77,7 @@ RAW_TABLES = (
             _SIZE,
             _LANDED,
             _PAGE,
+            Column("seen_page_id", "BIGINT", "The last page that told this collection."),
         ),
         ("feed", "listing_key", "resource"),
     ),
@@ -107,6 +108,17 @@ RAW_TABLES = (
         "feed whose records all wait to be normalised again",
         (FEED,),
         ("feed",),
+    ),
+    Table(
+        "raw.walk_marks",
+        "record that an unfinished walk came by and that is not kept",
+        (
+            FEED,
+            RESOURCE,
+            Column("walk_id", "BIGINT", "The walk."),
+            Column("mark", "VARCHAR", "Its key, or its hash where it has no usable key."),
+        ),
+        ("walk_id", "mark"),
     ),
     Table(
         "raw.walks",

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 import polars as pl
 
 from mls_assets.model.records import LandedRecord
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.warehouse.schema.ddl import column_list, literal
 from mls_assets.warehouse.schema.tables import LISTING_EVENTS
 from mls_assets.warehouse.storage import arrow
@@ -129,18 +129,15 @@ def forget_history(con: Connection, feed: str, listing_keys: Collection[str]) ->
 def _end_of_baseline(con: Connection, feed: str) -> int | None:
     """Return the last page of a feed's first download; None while it is not over.
 
-    Spark's is over when an update begins, however often it was started anew; Forge's with the
+    It is over when an update begins, however often it was started anew; an event log's with the
     first page that leaves nothing.
     """
-    of_spark = feed.startswith(f"{Source.SPARK}/")
-    ended = "kind = 'update'" if of_spark else "remaining = 0"
-    first = scalar(
+    return scalar(
         con,
-        f"select min(page_id) from raw.pages where feed = ? and resource = ? and {ended}",
+        "select min(case when kind = 'update' then page_id - 1 when remaining = 0 then page_id end)"
+        " from raw.pages where feed = ? and resource = ?",
         [feed, Resource.PROPERTY],
     )
-    # the page of an update comes after the download, Forge's is its last one
-    return first - 1 if first is not None and of_spark else first
 
 
 def _appearances() -> str:

@@ -17,6 +17,7 @@ from mls_assets.definitions import build_defs
 from mls_assets.orchestration.dagster_home import PARTITION_TAG
 from mls_assets.orchestration.sensors import all_sensors
 from mls_assets.sandbox.server import SandboxServer
+from mls_assets.sources.registry import all_sources
 from mls_assets_tests.orchestration.assets.world import clear_configuration
 
 SPARK = "spark/default"
@@ -40,7 +41,7 @@ class Memory:
 
     def tick(self, sensor: str, cursor: str | None = None) -> Any:
         """Evaluate a sensor as the daemon does; returns its SensorResult (or SkipReason)."""
-        (found,) = [one for one in all_sensors(load_feeds()) if one.name == sensor]
+        (found,) = [one for one in all_sensors(all_sources(), load_feeds()) if one.name == sensor]
         context = dg.build_sensor_context(
             instance=self.instance, cursor=cursor, repository_def=self.repository
         )

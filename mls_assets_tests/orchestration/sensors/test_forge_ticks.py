@@ -205,7 +205,7 @@ def test_an_unexpected_error_of_one_feed_is_told_as_its_own(
         if feed == feeds[0]:
             raise OSError(36, "File name too long: 12 Main Street")
 
-    module = "forge" if len(feeds) > 1 else "spark"
+    module = "event_log" if len(feeds) > 1 else "window"
     monkeypatch.setattr(f"mls_assets.orchestration.sensors.{module}.foreign_lock_holder", broken)
     result = memory.tick(sensor)
     if len(feeds) > 1:

@@ -12,7 +12,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 from dagster._core.events import DagsterEvent
 from dagster._core.execution.plan.objects import StepFailureData, UserFailureData
 
-from mls_assets.orchestration.sensors import spark
+from mls_assets.orchestration.sensors import window
 from mls_assets.orchestration.sensors.hook import HOOK_VARIABLE
 from mls_assets.orchestration.source_alarms import CHECK
 from mls_assets.replication.reporting.findings import FindingKind, Findings
@@ -132,7 +132,7 @@ def test_one_host_for_many_feeds_is_one_message(
     monkeypatch.setenv("MLS_ASSETS_FEEDS", str(feeds))
     for n in range(3):
         memory.landed(f"spark/f{n}", only=SPARK_PAGES)
-    monkeypatch.setattr(spark, "TICK_PATIENCE", 0.1)
+    monkeypatch.setattr(window, "TICK_PATIENCE", 0.1)
     memory.tick("spark_update_sensor")
     messages = told()
     hosts = [text for _, text in messages if "127.0.0.1:9" in text]

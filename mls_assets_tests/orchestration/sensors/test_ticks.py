@@ -15,6 +15,7 @@ from mls_assets.orchestration.sensors import all_schedules, all_sensors
 from mls_assets.orchestration.sensors.pacing import read_times, write_times
 from mls_assets.orchestration.sensors.ticking import ASKING_SECONDS, Tick, each
 from mls_assets.sandbox.server import SandboxServer
+from mls_assets.sources.registry import all_sources
 from mls_assets.warehouse import FeedLock
 from mls_assets_tests.orchestration.sensors.conftest import SPARK, Memory
 
@@ -77,13 +78,15 @@ def test_a_run_says_whose_it_is_what_it_does_and_why(
     request = memory.tick(sensor).run_requests[0]
     assert request.tags["mls_assets/feed"] == feed
     assert request.tags["mls_assets/because"]
-    (found,) = [one for one in all_sensors(load_feeds()) if one.name == sensor]
-    (made,) = [one for one in all_jobs() if one.name == found.job_name]
+    (found,) = [one for one in all_sensors(all_sources(), load_feeds()) if one.name == sensor]
+    (made,) = [one for one in all_jobs(all_sources()) if one.name == found.job_name]
     assert made.tags["mls_assets/mode"] == job
 
 
 def test_in_the_queue_publication_comes_first_then_sweeps(memory: Memory):
-    priorities = {job.name: int(job.tags.get("dagster/priority", 0)) for job in all_jobs()}
+    priorities = {
+        job.name: int(job.tags.get("dagster/priority", 0)) for job in all_jobs(all_sources())
+    }
     assert sorted(priorities, key=lambda name: -priorities[name])[:2] == ["publish", "spark_purge"]
     assert list(priorities.values()).count(0) == len(priorities) - 2
 
@@ -113,7 +116,8 @@ def test_a_refused_token_is_not_knocked_with_again_for_half_an_hour(
     assert "token" in refused.skip_reason.skip_message
     # beyond the twenty minutes after which an update is made in any case
     later(25 * 60)
-    client = f"mls_assets.orchestration.sensors.{surface}.{surface.title()}Client"
+    module = "window" if surface == "spark" else "event_log"
+    client = f"mls_assets.orchestration.sensors.{module}.{surface.title()}Client"
     monkeypatch.setattr(client, lambda *_, **__: pytest.fail("asked again"))
     reason = memory.why_not(sensor, cursor=refused.cursor)
     assert "refused" in reason
@@ -230,12 +234,14 @@ def test_a_feed_that_is_new_in_the_feeds_file_is_named_and_the_others_go_on(
     file = tmp_path / "feeds.toml"
     file.write_text(f'[spark.a]\nbase_url = "{sandbox.spark_url}"\n')
     monkeypatch.setenv("MLS_ASSETS_FEEDS", str(file))
-    running = [one for one in all_sensors(load_feeds()) if one.name == "spark_update_sensor"]
+    running = [
+        one for one in all_sensors(all_sources(), load_feeds()) if one.name == "spark_update_sensor"
+    ]
     file.write_text(file.read_text() + file.read_text().replace("spark.a", "spark.b"))
     result: Any = running[0](dg.build_sensor_context(instance=memory.instance))
     assert [request.partition_key for request in result.run_requests] == ["spark/a"]
     for sensor in ("spark_update_sensor", "spark_purge_sensor"):
-        (found,) = [one for one in all_sensors(Feeds({})) if one.name == sensor]
+        (found,) = [one for one in all_sensors(all_sources(), Feeds({})) if one.name == sensor]
         told: Any = found(dg.build_sensor_context(instance=memory.instance))
         assert "spark/b is new in the feeds file; restart" in told.skip_reason.skip_message
 

@@ -4,19 +4,25 @@ The rules are those of the vendor's guide (a couple of fields are not RESO's). H
 decoded does not belong here, except for `Photos` and `ForgeFeatures`, which are no columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import msgspec
+import polars as pl
 from msgspec import Raw
 
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.resources import Resource
-from mls_assets.reso import dictionary
+from mls_assets.reso import dictionary, tables
 from mls_assets.reso.convert import ConversionError, convert
+from mls_assets.reso.decode import series
+from mls_assets.reso.dialect import Dialect, TakenApart
 from mls_assets.reso.dictionary import DictionaryField, FieldType
 from mls_assets.reso.filing import FieldMapping, FieldRole
+from mls_assets.reso.rejects import LandedItem, Rejects
+from mls_assets.reso.rows import Rows, frame, origin
 
 PHOTOS = "Photos"
 FEATURES = "ForgeFeatures"
@@ -50,28 +56,6 @@ def filing(resource: Resource) -> FieldMapping:
         return FieldRole.LOCAL
 
     return FieldMapping(columns + taken_apart, role)
-
-
-def label(name: str) -> str:
-    """The readable label of a field: its name, for Forge's records are flat and plain."""
-    return name
-
-
-def mls_of_feed_name(feed: str) -> str:
-    """The MLS key of a Forge feed."""
-    return feed.removeprefix("forge/")
-
-
-def filled(tokens: list[Raw | None], others: list[Raw | None]) -> set[int]:
-    """Fill a RESO column from Forge's own field, in place; answers the positions filled."""
-    positions = {
-        position
-        for position, (token, other) in enumerate(zip(tokens, others, strict=True))
-        if other is not None and (token is None or bytes(token) == _NULL)
-    }
-    for position in positions:
-        tokens[position] = others[position]
-    return positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +115,83 @@ def read_features(token: bytes) -> tuple[list[dict[str, Any]] | None, str]:
     ]
     more = any(pair.keys() - {"name", "value"} for pair in pairs)
     return found, "a feature has more than a name and a value; only these are kept" if more else ""
+
+
+def _take_apart(feed: FeedName, rows: Rows, rejects: Rejects) -> Sequence[TakenApart]:
+    """Read the features and photos of listings."""
+    if rows.resource is not Resource.PROPERTY:
+        return ()
+    _set_features(rows, rejects)
+    return _photos_of(feed, rows, rejects)
+
+
+def _set_features(rows: Rows, rejects: Rejects) -> None:
+    found: list[list[dict[str, str | None]] | None] = []
+    for item, raw in zip(rows.items, rows.tokens[FEATURES], strict=True):
+        features, token = None, bytes(raw or b"null")
+        try:
+            features, problem = read_features(token)
+        except ConversionError as misfit:
+            problem = str(misfit)
+        if problem:
+            rejects.add(rows.resource, item, FEATURES, token, problem)
+        found.append(features)
+    name = tables.FORGE_FEATURES
+    rows.columns[name] = series(name, found, tables.FEATURES_TYPE)
+
+
+def _photos_of(feed: FeedName, rows: Rows, rejects: Rejects) -> Sequence[TakenApart]:
+    """Make media rows of the photos of each listing that tells of them."""
+    told: list[str] = []
+    owners: list[LandedItem] = []
+    places: list[int] = []
+    addresses: list[str] = []
+    for item, raw in zip(rows.items, rows.tokens[PHOTOS], strict=True):
+        token = bytes(raw or b"null")
+        try:
+            photos = read_photos(token)
+        except ConversionError as misfit:
+            rejects.add(rows.resource, item, PHOTOS, token, str(misfit))
+            continue
+        if photos is None:
+            continue
+        told.append(item.record_key)
+        for place, address in photos.addresses:
+            owners.append(item)
+            places.append(place)
+            addresses.append(address)
+        for photo, problem in photos.rejected:
+            rejects.add(rows.resource, item, PHOTOS, photo, problem)
+    if not told:
+        return ()
+    media = _photo_frame(feed, owners, places, addresses)
+    return (TakenApart(Resource.MEDIA, media, told),)
+
+
+def _photo_frame(
+    feed: FeedName, owners: Sequence[LandedItem], places: Sequence[int], addresses: Sequence[str]
+) -> pl.DataFrame:
+    count = len(owners)
+    listings = [item.record_key for item in owners]
+    keys = [f"{listing}-{place}" for listing, place in zip(listings, places, strict=True)]
+    texts = {
+        "mls": [feed.mls] * count,
+        "ListingKey": listings,
+        "MediaKey": keys,
+        "MediaURL": addresses,
+        "MediaCategory": ["Photo"] * count,
+        "ResourceName": [str(Resource.PROPERTY)] * count,
+        "ResourceRecordKey": listings,
+    }
+    columns = origin(feed, owners)
+    columns |= {name: series(name, values, "VARCHAR") for name, values in texts.items()}
+    columns["Order"] = series("Order", places, "BIGINT")
+    return frame(Resource.MEDIA, columns, count)
+
+
+FORGE_DIALECT = Dialect(
+    filing=filing,
+    filled_from={Resource.PROPERTY: FILLED_FROM},
+    feed_is_mls=True,
+    take_apart=_take_apart,
+)

@@ -1,4 +1,4 @@
-"""The assets of group `spark`: raw pages of each resource, and the proven key sets of a sweep.
+"""The assets of a source that is asked by time windows: raw pages, and the proven key sets.
 
 One step lands all resources of a feed, because a host or a token that fails one fails all.
 """
@@ -10,9 +10,9 @@ import dagster as dg
 
 from mls_assets.configuration.feeds import Feeds, load_feeds
 from mls_assets.errors import MlsAssetsError, NotDownloaded
-from mls_assets.model.resources import Resource, Source
+from mls_assets.model.resources import Resource
 from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
-from mls_assets.orchestration.assets.describing import GUIDES, OWNERS
+from mls_assets.orchestration.assets.describing import OWNERS
 from mls_assets.orchestration.assets.landing import (
     Events,
     chosen_feed,
@@ -20,12 +20,10 @@ from mls_assets.orchestration.assets.landing import (
     tell_of_source,
 )
 from mls_assets.orchestration.assets.verdicts import of_feed, proof_in_words, stored_proof
-from mls_assets.orchestration.partitions import SPARK_PAGES as PAGES
-from mls_assets.orchestration.partitions import spark_feeds
-from mls_assets.orchestration.resources import MlsWarehouse, SparkApi
+from mls_assets.orchestration.partitions import feed_partitions
+from mls_assets.orchestration.resources import api_of, workspace_of
 from mls_assets.orchestration.running import (
     EXIT_CODE,
-    Narrator,
     StepError,
     failing,
     failure,
@@ -34,8 +32,7 @@ from mls_assets.orchestration.running import (
 from mls_assets.replication.reconciliation.sweep import SweptKeys, sweep_keys
 from mls_assets.replication.replicate import replicate_spark
 from mls_assets.replication.upkeep.describe import describe_spark
-
-SPARK_POOL = "spark"
+from mls_assets.sources.source import Source, changes_of
 
 _GRAIN = {
     Resource.PROPERTY: "listing, with its Media, Room and Unit collections,",
@@ -45,46 +42,47 @@ _GRAIN = {
 }
 
 
-def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
-    """Return the group's assets, with a partition for each configured feed."""
-    partitions = spark_feeds(feeds)
+def window_assets(source: Source, feeds: Feeds) -> list[dg.AssetsDefinition]:
+    """Return the assets of a source's group, with a partition for each configured feed."""
+    partitions = feed_partitions(source, feeds)
+    pages, keys_asset = source.pages, source.keys_asset
 
     @dg.multi_asset(
-        name="spark_pages",
+        name=f"{source.name}_pages",
         partitions_def=partitions,
         can_subset=True,
-        pool=SPARK_POOL,
+        pool=source.name,
+        required_resource_keys={"warehouse", source.name},
         specs=[
             dg.AssetSpec(
                 name,
-                group_name="spark",
+                group_name=source.name,
                 kinds={"odata", "duckdb"},
                 owners=OWNERS,
-                description=f"One row per {_GRAIN[resource]} as Spark sent it last (verbatim "
+                description=f"One row per {_GRAIN[resource]} as {source.title} sent it last "
+                "(verbatim "
                 "JSON in raw.records). Downloads the resource the first time, as the guide's "
-                "step 1; afterwards asks for what changed since the last retrieval less 20 "
-                "minutes (step 2).",
+                "step 1; afterwards asks for what changed since the last retrieval less "
+                f"{changes_of(source).overlap_minutes:.0f} minutes (step 2).",
                 metadata={
                     "dagster/table_name": "raw.records",
                     "RESO resource": str(resource),
-                    "guide": GUIDES[Source.SPARK],
+                    "guide": dg.MetadataValue.url(source.guide),
                 },
             )
-            for name, resource in PAGES.items()
+            for name, resource in pages.items()
         ],
     )
-    def spark_pages(
-        context: dg.AssetExecutionContext, warehouse: MlsWarehouse, spark: SparkApi
-    ) -> Events:
+    def land_pages(context: dg.AssetExecutionContext) -> Events:
         with failing():
             feed = load_feeds().spark_feed(chosen_feed(context))
-            workspace = warehouse.workspace(context.run.run_id, Narrator(context.log.info))
-            settings = spark.settings()
+            workspace = workspace_of(context)
+            settings = api_of(context, source).settings()
             yield from replicate_resources(
                 context,
                 workspace,
                 feed.name,
-                PAGES,
+                pages,
                 feed.resources,
                 lambda resource: replicate_spark(workspace, feed, resource, settings),
                 lambda: describe_spark(workspace, feed, settings),
@@ -92,43 +90,44 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
             )
 
     @dg.multi_asset(
-        name="spark_keys",
+        name=keys_asset,
         partitions_def=partitions,
         can_subset=True,
-        pool=SPARK_POOL,
+        pool=source.name,
+        required_resource_keys={"warehouse", source.name},
         specs=[
             dg.AssetSpec(
-                "spark_keys",
-                group_name="spark",
+                keys_asset,
+                group_name=source.name,
                 kinds={"odata", "duckdb"},
                 owners=OWNERS,
                 description="One row per key that the source listed in one unbroken walk, with "
                 "proof that the walk was whole (the guide's step 3). Staged for `sweeps`, which "
                 "decides what follows; nothing is removed here.",
-                deps=list(PAGES),
-                metadata={"dagster/table_name": "raw.sweep_keys", "guide": GUIDES[Source.SPARK]},
+                deps=list(pages),
+                metadata={
+                    "dagster/table_name": "raw.sweep_keys",
+                    "guide": dg.MetadataValue.url(source.guide),
+                },
             )
         ],
         check_specs=[
             dg.AssetCheckSpec(
                 "sweep_proven",
-                asset="spark_keys",
+                asset=keys_asset,
                 description="Every key sweep proved that it saw the source's whole key set. A "
                 "sweep that could not is void and removes nothing.",
             )
         ],
     )
-    def spark_keys(
-        context: dg.AssetExecutionContext,
-        config: ApprovalConfig,
-        warehouse: MlsWarehouse,
-        spark: SparkApi,
+    def prove_keys(
+        context: dg.AssetExecutionContext, config: ApprovalConfig
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         with failing():
-            workspace = warehouse.workspace(context.run.run_id, Narrator(context.log.info))
+            workspace = workspace_of(context)
             if not context.selected_asset_keys:
                 only = context.partition_key if context.has_partition_key else None
-                yield stored_proof(workspace, "sweep_proven", "spark_keys", only)
+                yield stored_proof(workspace, "sweep_proven", source, only)
                 return
             feed = load_feeds().spark_feed(chosen_feed(context))
             swept: list[SweptKeys] = []
@@ -141,7 +140,7 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                         workspace,
                         feed,
                         resource,
-                        spark.settings(),
+                        api_of(context, source).settings(),
                         approve=approved.get((feed.name, resource)),
                     )
                 except MlsAssetsError as error:
@@ -157,7 +156,7 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
             if not swept:
                 raise failure([*troubles, *passed_over])
             yield dg.MaterializeResult(
-                asset_key="spark_keys",
+                asset_key=keys_asset,
                 metadata={
                     "keys": sum(entry.keys for entry in swept),
                     "pages": sum(entry.pages for entry in swept),
@@ -169,16 +168,16 @@ def spark_assets(feeds: Feeds) -> list[dg.AssetsDefinition]:
                     "explanation": " ".join(trouble.text for trouble in passed_over),
                 },
             )
-            yield _proven(swept, [*troubles, *passed_over])
+            yield _proven(keys_asset, swept, [*troubles, *passed_over])
 
-    return [spark_pages, spark_keys]
+    return [land_pages, prove_keys]
 
 
-def _proven(swept: list[SweptKeys], troubles: list[StepError]) -> dg.AssetCheckResult:
+def _proven(asset: str, swept: list[SweptKeys], troubles: list[StepError]) -> dg.AssetCheckResult:
     reasons = [f"{entry.resource}: {entry.void}" for entry in swept if entry.void]
     reasons += [trouble.text for trouble in troubles]
     return dg.AssetCheckResult(
-        asset_key="spark_keys",
+        asset_key=asset,
         check_name="sweep_proven",
         passed=not reasons,
         description=proof_in_words(len(swept), reasons),

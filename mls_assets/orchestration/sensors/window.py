@@ -1,4 +1,4 @@
-"""Sensors of the Spark feeds: when an update is due, and when a key sweep is."""
+"""Sensors of a source that is asked by time windows: when an update is due, and when a sweep is."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping
 import dagster as dg
 
 from mls_assets.configuration.credentials import token_of
-from mls_assets.configuration.feeds import Feeds, SparkFeed
+from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import TokenRefused
 from mls_assets.orchestration.dagster_home import end_dead_runs
-from mls_assets.orchestration.partitions import SPARK_PAGES
 from mls_assets.orchestration.sensors.memory import history, instant_of, landed
 from mls_assets.orchestration.sensors.pacing import (
     FIRST_WAIT_CONFIGURATION,
@@ -34,88 +33,98 @@ from mls_assets.orchestration.sensors.ticking import (
 from mls_assets.replication.reporting.findings import Findings
 from mls_assets.replication.workspace import data_folder
 from mls_assets.sources import SparkClient
+from mls_assets.sources.source import Source
 
 #: In the update sensor's cursor, before a feed's name: until when its token counts as refused, and
 #: since when it has not answered.
 _REFUSED, _SILENT = "refused ", "silent "
 
 
-def spark_sensors(
-    status: dg.DefaultSensorStatus, partitions: Collection[str]
+def window_sensors(
+    source: Source, status: dg.DefaultSensorStatus, partitions: Collection[str]
 ) -> list[dg.SensorDefinition]:
-    """Return the sensors of the Spark feeds; `partitions` are those that Dagster knows."""
+    """Return the sensors of a source's feeds; `partitions` are those that Dagster knows."""
+    updating, purging = update_sensor(source), f"{source.name}_purge_sensor"
 
     @dg.sensor(
-        name="spark_update_sensor",
-        job_name="spark_replicate",
+        name=updating,
+        job_name=source.replicate_job,
         minimum_interval_seconds=60,
         default_status=status,
-        description="Asks each Spark feed now and then (update_minutes, 5 by default) whether "
+        description=f"Asks each {source.title} feed now and then (update_minutes, 5 by default) "
+        "whether "
         "anything is newer than the newest record here, and requests a run if so, if the last one "
         "left work, or if it was 20 minutes ago.",
     )
-    def spark_update_sensor(
+    def watch_updates(
         context: dg.SensorEvaluationContext,
     ) -> dg.SensorResult | dg.SkipReason:
         feeds = configured()
         if isinstance(feeds, dg.SkipReason):
             return unreadable(context, feeds)
-        if not feeds.spark:
-            return dg.SkipReason("Spark is off: no feed is configured.")
+        mine = feeds.windows_of(source)
+        if not mine:
+            return dg.SkipReason(f"{source.title} is off: no feed is configured.")
         end_dead_runs(context.instance, launched_here=True)
-        tick, now = Tick(by="spark_update_sensor"), time.time()
+        tick, now = Tick(by=updating), time.time()
         times = read_times(context.cursor)
-        names = _loaded(feeds, partitions, tick)
+        names = _loaded(mine, partitions, tick)
         known = {f"{mark}{name}" for name in names for mark in ("", _REFUSED, _SILENT)}
         kept = {name: at for name, at in times.items() if name in known}
         missed = each(
             tick,
             sorted(names, key=lambda name: kept.get(name, 0.0)),
             times,
-            lambda name: _decide_update(context.instance, feeds.spark[name], tick, now, kept),
+            lambda name: _decide_update(context.instance, mine[name], tick, now, kept),
             reserve=ASKING_SECONDS,
-            accesses=feeds.spark,
+            accesses=mine,
         )
         return tick.result(context, cursor=write_times({**kept, **missed}))
 
     @dg.sensor(
-        name="spark_purge_sensor",
-        job_name="spark_purge",
+        name=purging,
+        job_name=source.reconcile_job,
         minimum_interval_seconds=60,
         default_status=status,
-        description="Requests a key sweep with purge for each Spark feed within every purge_hours "
+        description="Requests a key sweep with purge for each feed within every purge_hours "
         "(6 by default) once it is downloaded, at a minute of the hour that is its own; it runs "
         "when no other run works on the feed.",
     )
-    def spark_purge_sensor(
+    def watch_proofs(
         context: dg.SensorEvaluationContext,
     ) -> dg.SensorResult | dg.SkipReason:
         feeds = configured()
         if isinstance(feeds, dg.SkipReason):
             return unreadable(context, feeds)
-        if not feeds.spark:
-            return dg.SkipReason("Spark is off: no feed is configured.")
+        mine = feeds.windows_of(source)
+        if not mine:
+            return dg.SkipReason(f"{source.title} is off: no feed is configured.")
         end_dead_runs(context.instance, launched_here=True)
-        tick, now = Tick(by="spark_purge_sensor"), time.time()
+        tick, now = Tick(by=purging), time.time()
         missed = each(
             tick,
-            _loaded(feeds, partitions, tick),
+            _loaded(mine, partitions, tick),
             read_times(context.cursor),
-            lambda name: _decide_purge(context.instance, feeds.spark[name], tick, now),
+            lambda name: _decide_purge(context.instance, mine[name], tick, now),
         )
         return tick.result(context, cursor=write_times(missed))
 
-    return [spark_update_sensor, spark_purge_sensor]
+    return [watch_updates, watch_proofs]
 
 
-def _loaded(feeds: Feeds, partitions: Collection[str], tick: Tick) -> list[str]:
+def update_sensor(source: Source) -> str:
+    """Return the name of the sensor that asks a source's feeds for news."""
+    return f"{source.name}_update_sensor"
+
+
+def _loaded(feeds: Collection[str], partitions: Collection[str], tick: Tick) -> list[str]:
     """Return the feeds that are partitions; a run for another would fail the whole tick."""
     tick.reasons += [
         f"{name} is new in the feeds file; restart the code server"
-        for name in feeds.spark
+        for name in feeds
         if name not in partitions
     ]
-    return [name for name in feeds.spark if name in partitions]
+    return [name for name in feeds if name in partitions]
 
 
 def _decide_update(
@@ -127,7 +136,7 @@ def _decide_update(
     counts as refused nothing is requested either, for a run would only be refused again.
     """
     name = feed.name
-    past = history(instance, "spark_replicate", name)
+    past = history(instance, feed.source.replicate_job, name)
     pages = _landed(instance, feed)
     # whoever did not serve us is asked in the small before a run is requested
     doubted = _is_doubted(name)
@@ -154,7 +163,7 @@ def _decide_update(
             raise
         del times[f"{_SILENT}{name}"]
     if due is not None:
-        tick.request("spark_replicate", name, past, due)
+        tick.request(feed.source.replicate_job, name, past, due)
         return
     newest = next(iter(pages.values()))
     since = newest.newest_modification if newest else None
@@ -172,14 +181,14 @@ def _is_doubted(name: str) -> bool:
 def _decide_purge(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now: float) -> None:
     tick.served.add(feed.name)  # no source is asked here; what else goes wrong has ended
     # busy feeds have an update in flight at each tick: a sweep that waited for none would starve
-    past = history(instance, "spark_purge", feed.name, queued_behind=True)
+    past = history(instance, feed.source.reconcile_job, feed.name, queued_behind=True)
     waiting = reason_to_wait(past, now) or foreign_lock_holder(instance, feed.name)
     if not waiting and _is_doubted(feed.name):
-        waiting = "its source does not serve us; spark_update_sensor asks it again"
+        waiting = f"its source does not serve us; {update_sensor(feed.source)} asks it again"
     downloaded = [bool(last and last.complete) for last in _landed(instance, feed).values()]
     if not waiting and not all(downloaded):
         # what cannot be downloaded, for want of rights perhaps, must not keep the others unproven
-        failing = history(instance, "spark_replicate", feed.name).failures
+        failing = history(instance, feed.source.replicate_job, feed.name).failures
         waiting = None if failing and any(downloaded) else "not downloaded completely yet"
     last = past.done_at
     if not waiting and not past.failures and last is not None:
@@ -193,13 +202,13 @@ def _decide_purge(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now
         because = f"the last {past.failures} sweep(s) failed"
     elif last is not None:
         because = f"the last sweep was {(now - last) / 3600:.1f} h ago"
-    tick.request("spark_purge", feed.name, past, because)
+    tick.request(feed.source.reconcile_job, feed.name, past, because)
 
 
 def _landed(instance: dg.DagsterInstance, feed: SparkFeed) -> dict[str, Landed | None]:
     return {
         asset: landed(instance, asset, feed.name)
-        for asset, resource in SPARK_PAGES.items()
+        for asset, resource in feed.source.pages.items()
         if resource in feed.resources
     }
 
@@ -207,7 +216,7 @@ def _landed(instance: dg.DagsterInstance, feed: SparkFeed) -> dict[str, Landed |
 def _news(feed: SparkFeed, pages: Mapping[str, Landed | None], tick: Tick) -> str | None:
     """Ask the source, in one small request, whether anything is newer than what is here."""
     asset, last = next(iter(pages.items()))
-    resource = SPARK_PAGES[asset]
+    resource = feed.source.pages[asset]
     newest = instant_of(last.newest_modification or last.cursor) if last else None
     if newest is None:
         return f"how new {asset} is cannot be told"

@@ -4,11 +4,11 @@ Which field is what belongs here, as observed on Spark's RESO Web API (payload v
 values are decoded does not.
 """
 
-from collections.abc import Sequence
 from functools import cache
 
 from mls_assets.model.resources import Resource
 from mls_assets.reso import dictionary
+from mls_assets.reso.dialect import Dialect
 from mls_assets.reso.filing import FieldMapping, FieldRole
 
 _WITHHELD = "@Core.Permissions"
@@ -75,6 +75,4 @@ def label(name: str) -> str:
     return name
 
 
-def mls_of_records(feed: str, originating_systems: Sequence[str | None]) -> list[str]:
-    """The MLS of each record: the OriginatingSystemName it gives, else the feed's name."""
-    return [name if name and name.strip() else feed for name in originating_systems]
+SPARK_DIALECT = Dialect(filing=filing, label=label, annotates_withheld=True)

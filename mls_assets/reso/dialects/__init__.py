@@ -1,1 +1,0 @@
-"""What the two sources do each in their own way with a record's fields; pure."""
