@@ -3,17 +3,18 @@
 import re
 import tomllib
 from configparser import ConfigParser
-from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec import structs
 
 from mls_assets.cli.verbs import verbs
 from mls_assets.configuration.feeds import ForgeAccess, SparkFeed
 from mls_assets.definitions import defs
 from mls_assets.model.resources import Reason
 from mls_assets.model.verdicts import Verdict
+from mls_assets.reconcile.guard import Thresholds
 from mls_assets.reso import RESO_TABLES
 from mls_assets.warehouse import PIPELINE_TABLES
 from mls_assets.warehouse.landing.cursors import State
@@ -96,10 +97,12 @@ def test_the_contract_lists_verbs_variables_and_keys_of_the_feeds_file():
     readme = (ROOT / "README.md").read_text()
     variables = set(re.findall(r"^\| `([A-Z_]+)` \|", readme, re.MULTILINE))
     assert part("Variables:", "Keys of a") == variables
-    spark = {field.name for field in fields(SparkFeed)} - {"name", "source"}
+    spark = {field.name for field in structs.fields(SparkFeed)} - {"name"}
     assert part("table in the feeds file:", "Keys of `[forge]`") == spark
-    forge = {field.name for field in fields(ForgeAccess)} - {"source"}
-    assert part("Keys of `[forge]`:", "A feed is") - {"[forge]"} == forge
+    guard = {field.name for field in structs.fields(Thresholds)}
+    assert part("Keys of a feed's table `guard`:", "For each limit") - {"guard"} == guard
+    forge = {field.name for field in structs.fields(ForgeAccess)}
+    assert part("Keys of `[forge]`:", "Keys of a feed's") - {"[forge]"} == forge
 
 
 def test_the_contract_lists_states_and_reasons():

@@ -4,16 +4,21 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 
 import click
 import duckdb
 import pytest
+from msgspec import structs
 
 from mls_assets.cli.verbs import verbs
-from mls_assets.configuration.feeds import load_feeds
+from mls_assets.configuration.feeds import REMOVAL_HOURS, ForgeAccess, load_feeds
 from mls_assets.definitions import defs
+from mls_assets.orchestration.sensors.ticking import RUN_PAGES
+from mls_assets.reconcile.guard import Thresholds
+from mls_assets.replication.settings import SparkSettings
 from mls_assets.replication.upkeep.publish import publish
 from mls_assets.replication.workspace import Workspace
 
@@ -101,6 +106,22 @@ def test_every_variable_of_the_readme_is_read_by_the_code_and_no_other():
     assert named - {"DAGSTER_HOME"} <= read
     internal = {"FORGE_FEED", "FORGE_MLS"}
     assert {name for name in read if name.startswith("MLS_ASSETS_")} <= named | internal
+
+
+def test_every_limit_of_a_feed_stands_in_the_readme_with_its_default():
+    defaults = {
+        **{each.name: each.default for each in fields(SparkSettings)},
+        "removal_hours": REMOVAL_HOURS,
+        **{f"guard.{each.name}": each.default for each in structs.fields(Thresholds)},
+    }
+    del defaults["patience_seconds"]
+    told = {row[0]: row[3].partition(" (")[0].replace(",", "") for row in table("setting")}
+    assert told == {name: f"{value}".lower().removesuffix(".0") for name, value in defaults.items()}
+    of_forge = {each.name for each in structs.fields(ForgeAccess)}
+    both = {row[0].partition(".")[0] for row in table("setting") if row[1] == "both"}
+    assert both == {name.partition(".")[0] for name in defaults} & of_forge
+    (budget,) = (row[3] for row in table("setting") if row[0] == "page_budget")
+    assert f"(runs of sensors: {RUN_PAGES})" in budget
 
 
 def test_the_feeds_file_of_the_readme_is_read(tmp_path):

@@ -5,14 +5,14 @@ that could be printed has one.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.addresses import is_loopback
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: What the name of a token's variable looks like.
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*\Z"
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
 
@@ -54,16 +54,6 @@ def _problem(token: str) -> str:
 def _shown(variable: str) -> str:
     """Return the name of a variable, but not what looks like a token in its place."""
     return variable if variable.isupper() or len(variable) < 16 else f"{variable[:3]}... (cut)"
-
-
-def checked_variable(name: str, where: str) -> str:
-    """Return the name of a token's variable; raises ConfigurationError for what is no name."""
-    if not _VARIABLE.fullmatch(name):
-        raise ConfigurationError(
-            f"{where}: `token_env` has to be the name of a variable (letters, digits and _), not "
-            "the token itself. Nothing was asked."
-        )
-    return name
 
 
 def checked_url(url: str, where: str) -> str:

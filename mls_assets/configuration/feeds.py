@@ -8,37 +8,70 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, cast, get_args
 from zoneinfo import available_timezones
 
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
 from mls_assets.configuration import feeds_file
-from mls_assets.configuration.credentials import checked_url, checked_variable
+from mls_assets.configuration.credentials import VARIABLE_PATTERN, checked_url
+from mls_assets.configuration.feeds_file import choice, in_words
 from mls_assets.configuration.switches import sensors_on
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.feed_names import FeedName
 from mls_assets.model.resources import KEYED_RESOURCES, Resource
+from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources.forge.source import FORGE
+from mls_assets.sources.registry import all_sources, source_of
 from mls_assets.sources.source import Source
 from mls_assets.sources.spark.source import SPARK
 
 SPARK_DEFAULT_URL = "https://replication.sparkapi.com/Reso/OData"
-SPARK_RELATIONS = ("Media", "Room", "Unit")
 #: The variables that hold the tokens where no feeds file names others.
 _SPARK_TOKEN, _FORGE_TOKEN = "SPARK_ACCESS_TOKEN", "FORGE_API_TOKEN"
-_ON_BLOCK = ("keep", "hide")
-#: The longest intervals that sensors may be told: a licence asks for twice a day.
-_DAY_MINUTES, _WEEK_HOURS = 24 * 60, 7 * 24
-_MOST_A_PAGE = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
+_FORGE_RESOURCES = (Resource.PROPERTY, Resource.MEMBER)
+_Relation = Literal["Media", "Room", "Unit"]
+SPARK_RELATIONS: tuple[_Relation, ...] = get_args(_Relation)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FeedOptions:
-    """What every kind of source may be told in the feeds file."""
+_Text = Annotated[str, Meta(pattern=r"\S")]
+_Variable = Annotated[
+    str,
+    in_words(
+        "the name of a variable (letters, digits and _), not the token itself",
+        VARIABLE_PATTERN,
+        private=True,
+    ),
+]
 
-    on_block: str = "keep"
+#: Bounds of what a feed's table and a run may say; the defaults are those of a run's settings.
+PageSize = Annotated[int, Meta(ge=1, le=1_000_000)]
+PageBudget = Annotated[int, Meta(ge=0, le=1_000_000)]
+OverlapMinutes = Annotated[float, Meta(ge=0, le=7 * 24 * 60)]
+Hours = Annotated[float, Meta(ge=0.1, le=7 * 24)]
+
+#: Hours after which a removal that the source made must be done here (RESO practice, IDX 7.58).
+REMOVAL_HOURS = 12.0
+
+
+class _FeedOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every kind of source may be told in the feeds file.
+
+    What is None is not said here: then the default of the run's settings counts. `page_budget`:
+    pages that a run may take (0: no bound). `removal_hours`: within which a removal has to be
+    done. `guard`: the limits of a purge.
+    """
+
+    on_block: Literal["keep", "hide"] = "keep"
+    page_budget: PageBudget | None = None
+    removal_hours: Hours = REMOVAL_HOURS
+    guard: Thresholds = Thresholds()
 
     @property
     def hides(self) -> bool:
@@ -46,27 +79,32 @@ class _FeedOptions:
         return self.on_block == "hide"
 
 
-@dataclass(frozen=True, slots=True)
-class SparkFeed(_FeedOptions):
+class SparkFeed(_FeedOptions, frozen=True, forbid_unknown_fields=True):
     """One Spark key: what it may ask, and what its sensors do (minutes, hours).
 
-    `page_size` is the `$top` of its walks, `relations_page_size` that of pages with Media, Room and
-    Unit, which are larger; a replication key may ask for 1,000 (guide, "Replication"). `time_zone`
-    is where its open houses are ("": unknown).
+    `page_size`, `relations_page_size`, `overlap_minutes` and `two_sided_window` are those of
+    `SparkSettings`. `time_zone` is where its open houses are ("": unknown).
     """
 
     name: str
-    token_env: str = _SPARK_TOKEN
-    base_url: str = SPARK_DEFAULT_URL
-    resources: tuple[Resource, ...] = KEYED_RESOURCES
-    relations: tuple[str, ...] = SPARK_RELATIONS
-    select: tuple[str, ...] = ()
-    page_size: int = 1000
-    relations_page_size: int = 250
-    update_minutes: float = 5
-    purge_hours: float = 6
-    time_zone: str = ""
-    source: Source = SPARK
+    token_env: _Variable = _SPARK_TOKEN
+    base_url: _Text = SPARK_DEFAULT_URL
+    resources: Annotated[tuple[Resource, ...], choice(KEYED_RESOURCES, least=1)] = KEYED_RESOURCES
+    relations: tuple[_Relation, ...] = SPARK_RELATIONS
+    select: tuple[_Text, ...] = ()
+    page_size: PageSize | None = None
+    relations_page_size: PageSize | None = None
+    overlap_minutes: OverlapMinutes | None = None
+    two_sided_window: bool | None = None
+    # a licence asks for twice a day
+    update_minutes: Annotated[float, Meta(ge=1, le=24 * 60)] = 5
+    purge_hours: Hours = 6
+    time_zone: _Text = ""
+
+    @property
+    def source(self) -> Source:
+        """What is asked."""
+        return source_of(self.name)
 
     @property
     def url(self) -> str:
@@ -81,6 +119,11 @@ class SparkFeed(_FeedOptions):
     def covers(self, feed: str) -> bool:
         """Whether a feed is asked through this."""
         return feed == self.name
+
+    def __post_init__(self) -> None:
+        """Keep each resource and relation once, the resources in their own order."""
+        _keep_once(self, KEYED_RESOURCES)
+        force_setattr(self, "relations", tuple(dict.fromkeys(self.relations)))
 
     def question(self, resource: Resource) -> str:
         """What is asked of the source; when it changes, what is stored no longer answers it."""
@@ -101,18 +144,22 @@ class SparkFeed(_FeedOptions):
         return f"select={','.join(sorted(self.select))};relations={','.join(relations)}"
 
 
-@dataclass(frozen=True, slots=True)
-class ForgeAccess(_FeedOptions):
+class ForgeAccess(_FeedOptions, frozen=True, forbid_unknown_fields=True):
     """Access to Forge; its feeds are the MLSs it lists but `exclude`, or those in `mlses`."""
 
-    url: str
-    token_env: str = _FORGE_TOKEN
-    mlses: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    url: Annotated[str, in_words("its endpoint, for Forge publishes none of its own", r"\S")]
+    token_env: _Variable = _FORGE_TOKEN
+    mlses: tuple[_Text, ...] = ()
+    exclude: tuple[_Text, ...] = ()
     filter: tuple[Any, ...] = ()
-    resources: tuple[Resource, ...] = (Resource.PROPERTY, Resource.MEMBER)
-    poll_seconds: float = 60
-    source: Source = FORGE
+    resources: Annotated[tuple[Resource, ...], choice(_FORGE_RESOURCES, least=1)] = _FORGE_RESOURCES
+    # the guide: wait at least one minute when current
+    poll_seconds: Annotated[float, Meta(ge=60, le=24 * 60 * 60)] = 60
+
+    @property
+    def source(self) -> Source:
+        """What is asked."""
+        return FORGE
 
     @property
     def title(self) -> str:
@@ -123,6 +170,14 @@ class ForgeAccess(_FeedOptions):
         """Whether a feed is asked through this, should the source list its MLS."""
         name = FeedName.of(feed)
         return name.source == self.source.name and self.asks_for(name.own)
+
+    def __post_init__(self) -> None:
+        """Keep each resource once, in their own order; no MLS is both wanted and left out."""
+        _keep_once(self, _FORGE_RESOURCES)
+        if both := sorted(set(self.mlses) & set(self.exclude)):
+            raise ValueError(
+                f"{', '.join(both)} stands in `mlses` and in `exclude`; take it out of one of them"
+            )
 
     def question(self, resource: Resource) -> str:
         """What is asked of the source; a changed filter wants a fresh download."""
@@ -135,6 +190,11 @@ class ForgeAccess(_FeedOptions):
     def filter_for(self, resource: Resource) -> tuple[Any, ...] | None:
         """The query's filter; it speaks of listings, so agents are asked for without."""
         return (self.filter or None) if resource is Resource.PROPERTY else None
+
+
+def _keep_once(options: SparkFeed | ForgeAccess, order: Iterable[Resource]) -> None:
+    kept = tuple(resource for resource in order if resource in options.resources)
+    force_setattr(options, "resources", kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +231,11 @@ class Feeds:
     def log_of(self, source: Source) -> ForgeAccess | None:
         """Return the access to a source with an event log; None if it is off."""
         return self.forge if self.forge is not None and self.forge.source is source else None
+
+    def removal_hours(self, feed: str) -> float:
+        """Return the hours within which a removal of a feed has to be done."""
+        access = self.access_of(feed)
+        return access.removal_hours if access else REMOVAL_HOURS
 
     def expect(self, feed: str) -> None:
         """Raise ConfigurationError for a feed that is not, or no longer, asked for."""
@@ -229,7 +294,7 @@ def load_feeds(environ: Mapping[str, str] | None = None) -> Feeds:
         settings = {"base_url": url}
         if zone := environ.get("SPARK_TIME_ZONE", "").strip():
             settings["time_zone"] = _time_zone(zone, "SPARK_TIME_ZONE")
-        feed = _spark("default", settings, "SPARK_BASE_URL")
+        feed = _window(SPARK, SPARK.default_feed, settings, "SPARK_BASE_URL")
         spark[feed.name] = feed
     if environ.get(_FORGE_TOKEN, "").strip() and environ.get("FORGE_URL", "").strip():
         forge = _forge({"url": environ["FORGE_URL"].strip()}, "FORGE_URL")
@@ -238,108 +303,78 @@ def load_feeds(environ: Mapping[str, str] | None = None) -> Feeds:
 
 def _from_file(path: Path) -> Feeds:
     content = feeds_file.read_feeds_file(path)
-    unknown = sorted(set(content) - {"spark", "forge"})
-    if unknown:
-        raise ConfigurationError(
-            f"The feeds file {path} has the unknown table(s) {', '.join(unknown)}; it may hold "
-            "[spark.NAME] and [forge]."
-        )
-    spark = {}
-    tables = feeds_file.table(content.get("spark", {}), f"{path}: [spark]")
-    feeds_file.named_once(tables, "feeds", f"{path}: [spark]")
-    for name, settings in tables.items():
-        where = f"{path}: [spark.{name}]"
-        feed = _spark(name, feeds_file.table(settings, where), where)
-        spark[feed.name] = feed
+    known = [source.name for source in all_sources()]
+    feeds_file.only_known(content, known, "table", f"The feeds file {path}")
+    windows = {}
+    for source in all_sources():
+        if source.has_event_log:
+            continue
+        place = f"{path}: [{source.name}"
+        tables = feeds_file.checked_table(content.get(source.name, {}), f"{place}]")
+        feeds_file.named_once(tables, "feeds", f"{place}]")
+        for name, settings in tables.items():
+            feed = _window(source, name, settings, f"{place}.{name}]")
+            windows[feed.name] = feed
     forge = None
-    if "forge" in content:
-        where = f"{path}: [forge]"
-        forge = _forge(feeds_file.table(content["forge"], where), where)
-    return Feeds(spark, forge, str(path))
+    if FORGE.name in content:
+        forge = _forge(content[FORGE.name], f"{path}: [{FORGE.name}]")
+    return Feeds(windows, forge, str(path))
 
 
-def _spark(name: str, table: dict[str, Any], where: str) -> SparkFeed:
+@cache
+def _window_type(source: Source) -> type[SparkFeed]:
+    """Return the table of a source's feeds: Spark's with the resources and relations it has."""
+    if source is SPARK:
+        return SparkFeed
+    resources, relations = tuple(source.resources), tuple(source.relations)
+    of_resources = Annotated[tuple[Resource, ...], choice(resources, least=1)]
+    of_relations = Annotated[tuple[str, ...], choice(relations)]
+    made = msgspec.defstruct(
+        f"{source.title}Feed",
+        [
+            ("token_env", _Variable),
+            ("base_url", Annotated[str, in_words("its address", r"\S")]),
+            ("resources", of_resources, resources),
+            ("relations", of_relations, relations),
+        ],
+        bases=(SparkFeed,),
+        frozen=True,
+        forbid_unknown_fields=True,
+        kw_only=True,
+    )
+    return cast("type[SparkFeed]", made)
+
+
+def _window(source: Source, name: str, table: object, where: str) -> SparkFeed:
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
             f"{where}: a feed's name has letters, digits, '_', '-' and '.' only, not {name!r}."
         )
-    options = _options(SparkFeed, table, where)
-    if "resources" in options:
-        options["resources"] = _resources(options["resources"], KEYED_RESOURCES, where)
-    for relation in options.get("relations", ()):
-        if relation not in SPARK_RELATIONS:
-            raise ConfigurationError(
-                f"{where}: relation {relation!r} is unknown; there are {', '.join(SPARK_RELATIONS)}"
-                " (open houses come from their own resource)."
-            )
-    if "relations" in options:  # one name twice is one relation, and few have few orders
-        options["relations"] = tuple(dict.fromkeys(options["relations"]))
-    feed = SparkFeed(name=SPARK.feed(name), **options)
+    feed = feeds_file.read_table(_window_type(source), table, where, name=str(source.feed(name)))
     checked_url(feed.base_url, where)
     if feed.time_zone:
         _time_zone(feed.time_zone, where)
-    feeds_file.between(feed.page_size, 1, _MOST_A_PAGE, "page_size", where)
-    feeds_file.between(feed.relations_page_size, 1, _MOST_A_PAGE, "relations_page_size", where)
-    feeds_file.between(feed.update_minutes, 1, _DAY_MINUTES, "update_minutes", where)
-    feeds_file.between(feed.purge_hours, 0.1, _WEEK_HOURS, "purge_hours", where)
     return feed
 
 
-def _forge(table: dict[str, Any], where: str) -> ForgeAccess:
-    options = _options(ForgeAccess, table, where)
-    if "url" not in options:
-        raise ConfigurationError(f"{where} needs `url`: Forge publishes no endpoint of its own.")
-    allowed = (Resource.PROPERTY, Resource.MEMBER)
-    if "resources" in options:
-        options["resources"] = _resources(options["resources"], allowed, where)
-    access = ForgeAccess(**options)
-    if "mlses" in options and not access.mlses:
+def _forge(table: object, where: str) -> ForgeAccess:
+    access = feeds_file.read_table(ForgeAccess, table, where)
+    if isinstance(table, dict) and "mlses" in table and not access.mlses:
         # else who takes out the last MLS would get every one that Forge lists
         raise ConfigurationError(
             f"{where}: `mlses` is empty. Nothing was done; leave it out for every MLS that Forge "
             "lists, or leave out [forge] for none."
         )
     feeds_file.named_once(access.mlses, "MLSs", where)
-    both = sorted(set(access.mlses) & set(access.exclude))
-    if both:
-        raise ConfigurationError(
-            f"{where}: {', '.join(both)} stands in `mlses` and in `exclude`. Nothing was done; "
-            "take it out of one of them."
-        )
     checked_url(access.url, where)
-    # the guide: wait at least one minute when current
-    feeds_file.between(access.poll_seconds, 60, _DAY_MINUTES * 60, "poll_seconds", where)
     return access
 
 
 def _time_zone(name: str, where: str) -> str:
     if name not in available_timezones():
+        near = feeds_file.nearest(name, available_timezones())
         raise ConfigurationError(
-            f"{where}: there is no time zone {name!r}. Nothing was done; name one of the IANA "
-            "database, such as America/Phoenix."
+            f"{where}: there is no time zone {feeds_file.shown(name)}{near}. Nothing was done; "
+            "name one of the IANA database, such as America/Phoenix."
         )
     return name
-
-
-def _options(kind: type, table: dict[str, Any], where: str) -> dict[str, Any]:
-    options = feeds_file.options(kind, table, where)
-    if options.get("on_block", "keep") not in _ON_BLOCK:
-        raise ConfigurationError(
-            f'{where}: `on_block` is "{options["on_block"]}", but has to be '
-            f"{' or '.join(map(repr, _ON_BLOCK))}."
-        )
-    if "token_env" in options:
-        checked_variable(options["token_env"], where)
-    return options
-
-
-def _resources(
-    names: tuple[str, ...], allowed: tuple[Resource, ...], where: str
-) -> tuple[Resource, ...]:
-    unknown = [name for name in names if name not in set(allowed)]
-    if unknown or not names:
-        raise ConfigurationError(
-            f"{where}: unknown or no resource(s) {', '.join(unknown)}; there are "
-            f"{', '.join(allowed)}."
-        )
-    return tuple(resource for resource in allowed if resource in names)

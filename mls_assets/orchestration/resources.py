@@ -1,36 +1,40 @@
 """What assets are handed by Dagster: the warehouse, and how the two sources and a purge are set.
 
-Fields here are what a person sees and may change in the Launchpad; their defaults come from the
-dataclasses that the passes take. No token is ever a field, and nothing is asked or opened here.
+Fields here are what a person sees and may change in the Launchpad, for one run: what is left empty
+is as the feed's table says, else the default of the passes (`replication/settings.py`). No token is
+ever a field, and nothing is asked or opened here.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from mls_assets.configuration.feeds import load_feeds
+from mls_assets.configuration.feeds import REMOVAL_HOURS, ForgeAccess, SparkFeed, load_feeds
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource
 from mls_assets.orchestration.dagster_home import living_run
 from mls_assets.orchestration.running import Narrator
 from mls_assets.reconcile.guard import Thresholds
-from mls_assets.replication.reporting.status import REMOVAL_HOURS
-from mls_assets.replication.settings import ForgeSettings, SparkSettings
+from mls_assets.replication.settings import (
+    ForgeSettings,
+    RemovalLimits,
+    SparkSettings,
+    facts_of,
+    settings_of,
+)
 from mls_assets.replication.workspace import Progress, Workspace, data_folder, database_of, silent
 from mls_assets.sources.source import Source
-
-Settings = TypeVar("Settings", SparkSettings, ForgeSettings, Thresholds)
 
 _SPARK = SparkSettings()
 _FORGE = ForgeSettings()
 _GUARD = Thresholds()
+_UNSAID = "Empty: as the feed's table in the feeds file says, else "
 
 
 class MlsWarehouse(DuckDBResource):
@@ -112,50 +116,54 @@ class MlsWarehouse(DuckDBResource):
 
 
 class SparkApi(dg.ConfigurableResource):
-    """How Spark is asked. Which feeds there are stands in the feeds file, not here."""
+    """How a run asks Spark, if not as its feed's table says. Which feeds there are stands there."""
 
-    page_size: int = Field(
-        default=_SPARK.page_size,
-        description="Records a page ($top); 0: the feed's own `page_size` (feeds file, 1,000).",
+    page_size: int | None = Field(
+        default=None,
+        description=f"Records a page ($top). {_UNSAID}{_SPARK.page_size:,}.",
     )
-    relations_page_size: int = Field(
-        default=_SPARK.relations_page_size,
-        description="Listings a page while Media, Room and Unit come along; 0: the feed's own "
-        "`relations_page_size` (feeds file, 250).",
+    relations_page_size: int | None = Field(
+        default=None,
+        description="Listings a page while Media, Room and Unit come along. "
+        f"{_UNSAID}{_SPARK.relations_page_size:,}.",
     )
-    overlap_minutes: float = Field(
-        default=_SPARK.overlap_minutes,
+    overlap_minutes: float | None = Field(
+        default=None,
         description="How far before the last retrieval an update begins; the guide says 20 "
-        "minutes, for server-side caching.",
+        f"minutes, for server-side caching. {_UNSAID}{_SPARK.overlap_minutes:.0f}.",
     )
-    two_sided_window: bool = Field(
-        default=_SPARK.two_sided_window,
-        description="Also bound an update above, by the time at which it began.",
+    two_sided_window: bool | None = Field(
+        default=None,
+        description="Also bound an update above, by the time at which it began. "
+        f"{_UNSAID}{str(_SPARK.two_sided_window).lower()}.",
     )
     patience_seconds: float = Field(
         default=_SPARK.patience_seconds,
         description="Seconds of fruitless trying after which the host counts as unreachable.",
     )
-    page_budget: int = Field(
-        default=_SPARK.page_budget,
-        description="Pages a run may take before it ends with more to do; 0 is no bound.",
+    page_budget: int | None = Field(
+        default=None,
+        description="Pages a run may take before it ends with more to do; 0 is no bound. "
+        f"{_UNSAID}{_SPARK.page_budget}.",
     )
 
-    def settings(self) -> SparkSettings:
-        """Return them as the passes take them."""
-        return _mirrored(SparkSettings, self)
+    def settings(self, feed: SparkFeed) -> SparkSettings:
+        """Return them as the passes take them, for one feed."""
+        source = feed.source
+        return settings_of(SparkSettings, feed, dict(self), source.name, facts_of(source))
 
 
 class ForgeApi(dg.ConfigurableResource):
-    """How Forge is asked. Its page size is the vendor's (500 records) and cannot be chosen."""
+    """How a run asks Forge. Its page size is the vendor's (500 records) and cannot be chosen."""
 
     patience_seconds: float = Field(
         default=_FORGE.patience_seconds,
         description="Seconds of fruitless trying after which the host counts as unreachable.",
     )
-    page_budget: int = Field(
-        default=_FORGE.page_budget,
-        description="Pages a run may take before it ends with more to do; 0 is no bound.",
+    page_budget: int | None = Field(
+        default=None,
+        description="Pages a run may take before it ends with more to do; 0 is no bound. "
+        f"{_UNSAID}{_FORGE.page_budget}.",
     )
     fields: list[str] = Field(
         default=list(_FORGE.fields),
@@ -163,67 +171,77 @@ class ForgeApi(dg.ConfigurableResource):
         "of the vendor's examples.",
     )
 
-    def settings(self) -> ForgeSettings:
-        """Return them as the passes take them."""
-        return _mirrored(ForgeSettings, self)
+    def settings(self, access: ForgeAccess) -> ForgeSettings:
+        """Return them as the passes take them, for the feeds of one access."""
+        told = {**dict(self), "fields": tuple(self.fields)}
+        return settings_of(ForgeSettings, access, told, "forge")
 
 
 class PurgeGuard(dg.ConfigurableResource):
-    """When a purge is more likely an outage than removals, and is held back for a person."""
+    """When a purge is more likely an outage than removals, and is held back for a person.
 
-    share: float = Field(
-        default=_GUARD.share,
-        description="Share of the local keys above which one sweep's removals are blocked.",
+    A run's own limits, if not those of the table `guard` of its feed.
+    """
+
+    share: float | None = Field(
+        default=None,
+        description="Share of the local keys above which one sweep's removals are blocked. "
+        f"{_UNSAID}{_GUARD.share}.",
     )
-    floor: int = Field(
-        default=_GUARD.floor,
-        description="So many removals are let pass whatever their share, up to half of all.",
+    floor: int | None = Field(
+        default=None,
+        description="So many removals are let pass whatever their share, up to half of all. "
+        f"{_UNSAID}{_GUARD.floor}.",
     )
-    day_share: float = Field(
-        default=_GUARD.day_share,
-        description="Share of the keys above which the removals of 24 hours are blocked.",
+    day_share: float | None = Field(
+        default=None,
+        description="Share of the keys above which the removals of 24 hours are blocked. "
+        f"{_UNSAID}{_GUARD.day_share}.",
     )
-    renamed_share: float = Field(
-        default=_GUARD.renamed_share,
-        description="So many gone and so many new at once looks like keys renamed, and blocks.",
+    renamed_share: float | None = Field(
+        default=None,
+        description="So many gone and so many new at once looks like keys renamed, and blocks. "
+        f"{_UNSAID}{_GUARD.renamed_share}.",
     )
-    canary_share: float = Field(
-        default=_GUARD.canary_share,
-        description="Share of the last hour's updated keys whose absence blocks.",
+    canary_share: float | None = Field(
+        default=None,
+        description="Share of the last hour's updated keys whose absence blocks. "
+        f"{_UNSAID}{_GUARD.canary_share}.",
     )
-    canary_floor: int = Field(
-        default=_GUARD.canary_floor,
-        description="Fewer missing canaries than this never block.",
+    canary_floor: int | None = Field(
+        default=None,
+        description=f"Fewer missing canaries than this never block. {_UNSAID}"
+        f"{_GUARD.canary_floor}.",
     )
 
-    def thresholds(self) -> Thresholds:
-        """Return them as the passes take them."""
-        return _mirrored(Thresholds, self)
+    def thresholds(self, feed: SparkFeed | ForgeAccess) -> Thresholds:
+        """Return them as the passes take them, for one feed (of Forge: the feeds of one access)."""
+        return settings_of(Thresholds, feed.guard, dict(self), "guard")
 
 
 class RemovalTimes(dg.ConfigurableResource):
     """How long a removal may take, and how old a proof may be (IDX policy 7.58: 12 hours)."""
 
-    warn_hours: float = Field(
-        default=REMOVAL_HOURS / 2, description="From then on the check warns: time to act."
+    warn_hours: float | None = Field(
+        default=None,
+        description="From then on the check warns: time to act. Empty: half of the feed's "
+        f"`removal_hours` (feeds file, {REMOVAL_HOURS:.0f}).",
     )
-    fail_hours: float = Field(
-        default=REMOVAL_HOURS, description="From then on a removal is overdue."
+    fail_hours: float | None = Field(
+        default=None,
+        description="From then on a removal is overdue. Empty: the feed's `removal_hours` (feeds "
+        f"file, {REMOVAL_HOURS:.0f}).",
     )
+
+    def limits(self, removal_hours: float) -> RemovalLimits:
+        """Return them for a feed whose removals have to be done within so many hours."""
+        feed = RemovalLimits.within(removal_hours)
+        return settings_of(RemovalLimits, feed, dict(self), "removal_times")
 
 
 def _asked_for_now(feed: str, resource: Resource | None = None) -> bool:
     """Tell whether the configuration, read anew, asks for a feed and resource."""
     return load_feeds().asks_for(feed, resource)
-
-
-def _mirrored(kind: type[Settings], resource: dg.ConfigurableResource) -> Settings:
-    """Build the passes' dataclass from the resource's fields of the same names."""
-    values: dict[str, Any] = {}
-    for entry in fields(kind):
-        value = getattr(resource, entry.name)
-        values[entry.name] = tuple(value) if isinstance(value, list) else value
-    return kind(**values)
 
 
 def workspace_of(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Workspace:
@@ -237,10 +255,12 @@ def api_of(context: dg.OpExecutionContext | dg.AssetExecutionContext, source: So
     return getattr(context.resources, source.name)
 
 
-def guard_of(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Thresholds:
-    """Return the guard's thresholds of a run."""
+def guard_of(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext, feed: SparkFeed | ForgeAccess
+) -> Thresholds:
+    """Return the guard's thresholds of a run, for one feed."""
     guard: PurgeGuard = context.resources.guard
-    return guard.thresholds()
+    return guard.thresholds(feed)
 
 
 def source_resources(sources: Iterable[Source]) -> dict[str, dg.ConfigurableResource]:

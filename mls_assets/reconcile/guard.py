@@ -8,6 +8,9 @@ wrong purge is wrong.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from mls_assets.reconcile.plan import Plan
 
@@ -15,8 +18,11 @@ from mls_assets.reconcile.plan import Plan
 DAY, CANARY_WINDOW = timedelta(hours=24), timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+_Share = Annotated[float, Meta(ge=0, le=1)]
+_Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class Thresholds(Struct, frozen=True, forbid_unknown_fields=True):
     """The limits of a purge; all shares are of the local keys known before it.
 
     `share` and `floor`: more than max(min(floor, half of local), share x local) in one sweep
@@ -25,12 +31,12 @@ class Thresholds:
     so many of the keys that normal passes returned in the last hour, yet absent.
     """
 
-    share: float = 0.10
-    floor: int = 25
-    day_share: float = 0.20
-    renamed_share: float = 0.90
-    canary_share: float = 0.10
-    canary_floor: int = 10
+    share: _Share = 0.10
+    floor: _Count = 25
+    day_share: _Share = 0.20
+    renamed_share: _Share = 0.90
+    canary_share: _Share = 0.10
+    canary_floor: _Count = 10
 
     def allowed(self, local: int) -> int:
         """How many keys one sweep may remove from `local` keys."""

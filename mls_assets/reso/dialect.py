@@ -44,7 +44,7 @@ def _nothing(feed: FeedName, rows: Rows, rejects: Rejects) -> Sequence[TakenApar
     return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dialect:
     """How a source's records are read.
 

@@ -37,7 +37,7 @@ class LogReplay:
     """What is gone is found by reading the whole event log again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
     """One kind of origin that feeds have.
 

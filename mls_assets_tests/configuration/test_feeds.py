@@ -6,6 +6,7 @@ from mls_assets.configuration.credentials import token_of
 from mls_assets.configuration.feeds import SPARK_DEFAULT_URL, ForgeAccess, load_feeds
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource
+from mls_assets.reconcile.guard import Thresholds
 
 
 def test_nothing_configured_is_no_error_and_no_feed():
@@ -72,7 +73,7 @@ def test_a_feeds_file_names_several_feeds(tmp_path):
         ("[spark.a", "no valid TOML"),
         ("[sparks.a]", "unknown table"),
         ("[spark]\na = 1", "has to be a table"),
-        ("[spark.a]\ntoken = 'x'", "unknown setting(s) token"),
+        ("[spark.a]\ntoken = 'x'", "unknown setting(s) `token` (did you mean `token_env`?)"),
         ("[spark.a]\nresources = ['Media']", "Media"),
         ("[spark.a]\nresources = []", "resource"),
         ("[spark.a]\nrelations = ['OpenHouse']", "OpenHouse"),
@@ -87,8 +88,8 @@ def test_a_feeds_file_names_several_feeds(tmp_path):
         ("[spark.a]\npage_size = 0", "at least 1"),
         ("[spark.a]\npage_size = 2.5", "whole number"),
         ("[spark.a]\nrelations_page_size = true", "whole number"),
-        ("[spark.a]\non_block = 'remove'", "'keep' or 'hide'"),
-        ("[forge]\nurl = 'https://h/g'\non_block = 'remove'", "'keep' or 'hide'"),
+        ("[spark.a]\non_block = 'remove'", "'hide' or 'keep'"),
+        ("[forge]\nurl = 'https://h/g'\non_block = 'remove'", "'hide' or 'keep'"),
         ("[spark.a]\npurge_hours = inf", "at most 168"),
         ("[spark.a]\npurge_hours = nan", "at least 0.1"),
         ("[spark.a]\npurge_hours = -1", "at least 0.1"),
@@ -117,6 +118,137 @@ def test_a_feeds_file_that_could_not_work_is_refused_in_words(tmp_path, content,
         load_feeds({"MLS_ASSETS_FEEDS": str(path)})
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value).strip()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            "[spark.a]\npage_sise = 5",
+            "[spark.a]: unknown setting(s) `page_sise` (did you mean `page_size`?). Nothing was "
+            "done; known are token_env, ",
+        ),
+        (
+            "[spark.a]\nname = 'spark/b'",
+            "[spark.a]: unknown setting(s) `name`. Nothing was done",
+        ),
+        (
+            "[forge]\nurl = 'https://h/g'\nPOLL_SECONDS = 90",
+            "[forge]: unknown setting(s) `POLL_SECONDS` (did you mean `poll_seconds`?)",
+        ),
+        ("[sparc.a]", "unknown table(s) `sparc` (did you mean `spark`?)"),
+        (
+            "[spark.a]\npage_size = 0",
+            "[spark.a]: `page_size` is 0, but has to be a whole number of at least 1 and at most "
+            "1,000,000. Nothing was done.",
+        ),
+        (
+            "[spark.a]\nupdate_minutes = 'often'",
+            "`update_minutes` is 'often', but has to be a number of at least 1 and at most 1,440.",
+        ),
+        (
+            "[spark.a]\nselect = ['City', 7]",
+            "`select` holds 7, but has to be a list of texts",
+        ),
+        ("[spark.a]\nselect = ['City', ' ']", "`select` holds an empty text, but"),
+        (
+            "[spark.a]\nresources = ['Property', 'Members']",
+            "`resources` holds 'Members' (did you mean `Member`?), but has to be a list of at "
+            "least one of 'Property', 'Member', 'Office', 'OpenHouse'",
+        ),
+        (
+            "[forge]\nurl = 'https://h/g'\nresources = ['Office']",
+            "`resources` holds 'Office', but has to be a list of at least one of 'Property', "
+            "'Member'.",
+        ),
+        ("[spark.a]\nrelations = ['room']", "`relations` holds 'room' (did you mean `Room`?)"),
+        ("[spark.a]\non_block = 2026-01-01", "`on_block` is a date or time, but has to be"),
+        ("[spark]\na = 5", "[spark.a] is 5, but has to be a table"),
+        (
+            "[spark.a]\nguard.share = 50",
+            "[spark.a.guard]: `share` is 50, but has to be a number of at least 0 and at most 1.",
+        ),
+        (
+            "[spark.a.guard]\nflor = 5",
+            "[spark.a.guard]: unknown setting(s) `flor` (did you mean `floor`?)",
+        ),
+        ("[spark.a]\nguard = 0.5", "[spark.a.guard] is 0.5, but has to be a table"),
+        ("[spark.a]\nremoval_hours = 0", "`removal_hours` is 0, but has to be a number of at"),
+        ("[spark.a]\noverlap_minutes = -1", "at least 0 and at most 10,080"),
+        ("[spark.a]\npage_budget = -1", "a whole number of at least 0 and at most 1,000,000"),
+        ("[spark.a]\ntwo_sided_window = 'no'", "is 'no', but has to be true or false"),
+        ("[forge]\nurl = 'https://h/g'\npage_size = 5", "unknown setting(s) `page_size`"),
+        ("[forge]\nurl = 'https://h/g'\nguard.day_share = nan", "[forge.guard]: `day_share` is"),
+        ("[spark.a]\ntime_zone = 'America/Pheonix'", "(did you mean `America/Phoenix`?)"),
+    ],
+)
+def test_a_message_names_table_key_what_was_found_and_what_is_allowed(tmp_path, content, told):
+    path = tmp_path / "feeds.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError) as refusal:
+        load_feeds({"MLS_ASSETS_FEEDS": str(path)})
+    assert str(path) in str(refusal.value)
+    assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "token = '{}'",
+        "token_env = '{}'",
+        "token_env = 'Bearer {}'",
+        "token_env = ['{}']",
+        "base_url = 'https://h/x?token={}'",
+        "base_url = 'http://h/{}'",
+        "time_zone = '{}'",
+        "page_size = '{}'",
+        "on_block = '{}'",
+        "resources = ['{}']",
+        "select = '{}'",
+    ],
+)
+def test_no_message_shows_a_token_that_stands_in_a_wrong_place(tmp_path, line):
+    token = "1a2b-3c4d5e6f7a8b9c0d1e2f"
+    path = tmp_path / "feeds.toml"
+    path.write_text(f"[spark.a]\n{line.format(token)}\n")
+    with pytest.raises(ConfigurationError) as refusal:
+        load_feeds({"MLS_ASSETS_FEEDS": str(path)})
+    assert token not in str(refusal.value)
+    assert token[5:] not in str(refusal.value)
+
+
+@pytest.mark.parametrize("token", ["12345", "'tok-1'", "true"])
+def test_what_stands_in_the_place_of_a_variables_name_is_never_shown(tmp_path, token):
+    path = tmp_path / "feeds.toml"
+    path.write_text(f"[spark.a]\ntoken_env = {token}\n")
+    with pytest.raises(ConfigurationError, match="not the token itself") as refusal:
+        load_feeds({"MLS_ASSETS_FEEDS": str(path)})
+    assert token.strip("'") not in str(refusal.value)
+
+
+def test_a_feed_may_have_limits_of_its_own(tmp_path):
+    path = tmp_path / "feeds.toml"
+    path.write_text(
+        "[spark.a]\nguard.share = 0.5\nremoval_hours = 24\n[spark.b]\n"
+        "[forge]\nurl = 'https://h/g'\nremoval_hours = 6\n[forge.guard]\nfloor = 100\n"
+    )
+    feeds = load_feeds({"MLS_ASSETS_FEEDS": str(path)})
+    a, b = feeds.spark.values()
+    assert (a.guard, b.guard) == (Thresholds(share=0.5), Thresholds())
+    assert feeds.log_access("forge/armls").guard == Thresholds(floor=100)
+    named = ("spark/a", "spark/b", "forge/armls", "spark/gone")
+    assert [feeds.removal_hours(name) for name in named] == [24, 12, 6, 12]
+
+
+def test_each_resource_and_relation_counts_once_whatever_its_order(tmp_path):
+    path = tmp_path / "feeds.toml"
+    path.write_text(
+        "[spark.a]\nresources = ['Office', 'Property', 'Office']\nrelations = ['Room', 'Room']\n"
+    )
+    feed = load_feeds({"MLS_ASSETS_FEEDS": str(path)}).spark["spark/a"]
+    assert feed.resources == (Resource.PROPERTY, Resource.OFFICE)
+    assert feed.resources[0] is Resource.PROPERTY
+    assert feed.relations == ("Room",)
 
 
 SHORT = "[spark.a]\r\ntoken_env = 'A_TOKEN'\r\n"

@@ -3,18 +3,28 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster_shared.serdes import serialize_value
+from msgspec import structs
 
+from mls_assets.configuration.feeds import ForgeAccess, SparkFeed
 from mls_assets.definitions import build_defs
 from mls_assets.errors import ConfigurationError
 from mls_assets.orchestration.dagster_home import dagster_home
 from mls_assets.orchestration.jobs import run_config
-from mls_assets.orchestration.resources import ForgeApi, MlsWarehouse, PurgeGuard, SparkApi
+from mls_assets.orchestration.resources import (
+    ForgeApi,
+    MlsWarehouse,
+    PurgeGuard,
+    RemovalTimes,
+    SparkApi,
+)
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication.settings import ForgeSettings, SparkSettings
 from mls_assets.reso import RESO_TABLES
@@ -145,7 +155,7 @@ def test_a_broken_feeds_file_fails_with_its_one_line(
     feeds = tmp_path / "feeds.toml"
     feeds.write_text("[spark.beaches]\ntoken = 'x'\n")
     environment.setenv("MLS_ASSETS_FEEDS", str(feeds))
-    with pytest.raises(ConfigurationError, match=r"unknown setting\(s\) token") as raised:
+    with pytest.raises(ConfigurationError, match=r"unknown setting\(s\) `token`") as raised:
         build_defs()
     assert "\n" not in str(raised.value)
 
@@ -166,14 +176,57 @@ def test_dagster_validates_them_from_the_checkout_without_an_argument(tmp_path: 
 
 
 def test_what_the_launchpad_shows_is_what_the_passes_take():
-    assert SparkApi().settings() == SparkSettings()
-    assert ForgeApi().settings() == ForgeSettings()
-    assert PurgeGuard().thresholds() == Thresholds()
-    assert SparkApi(page_size=7, page_budget=3).settings() == SparkSettings(
+    feed, access = SparkFeed("spark/a"), ForgeAccess("https://h/g")
+    assert SparkApi().settings(feed) == SparkSettings()
+    assert ForgeApi().settings(access) == ForgeSettings()
+    assert PurgeGuard().thresholds(feed) == Thresholds()
+    assert SparkApi(page_size=7, page_budget=3).settings(feed) == SparkSettings(
         page_size=7, page_budget=3
     )
-    assert ForgeApi(fields=["City"]).settings().fields == ("City",)
-    assert PurgeGuard(share=0.5).thresholds().share == 0.5
+    assert ForgeApi(fields=["City"]).settings(access).fields == ("City",)
+    assert PurgeGuard(share=0.5).thresholds(access).share == 0.5
+
+
+def test_every_setting_of_a_run_but_its_patience_can_stand_in_the_table_of_its_feed():
+    spark = {field.name for field in fields(SparkSettings)} - {"patience_seconds"}
+    assert spark <= {field.name for field in structs.fields(SparkFeed)}
+    assert {field.name for field in fields(SparkSettings)} == set(SparkApi.model_fields)
+    assert {field.name for field in fields(ForgeSettings)} == set(ForgeApi.model_fields)
+    assert {field.name for field in structs.fields(Thresholds)} == set(PurgeGuard.model_fields)
+
+
+def test_a_run_goes_before_its_feeds_table_and_that_before_the_default():
+    feed = SparkFeed(
+        "spark/a", page_size=9, page_budget=4, overlap_minutes=60, guard=Thresholds(share=0.5)
+    )
+    settings = SparkApi(page_size=7, page_budget=0).settings(feed)
+    assert (settings.page_size, settings.page_budget) == (7, 0)
+    assert (settings.overlap_minutes, settings.relations_page_size) == (60, 250)
+    assert PurgeGuard().thresholds(feed).share == 0.5
+    told = PurgeGuard(share=0.0, floor=3).thresholds(feed)
+    assert (told.share, told.floor, told.day_share) == (0.0, 3, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (lambda feed: SparkApi(page_size=0).settings(feed), "`spark`: `page_size` is 0, but"),
+        (
+            lambda feed: SparkApi(overlap_minutes=-1).settings(feed),
+            "`overlap_minutes` is -1.0",
+        ),
+        (
+            lambda feed: PurgeGuard(share=50).thresholds(feed),
+            "`guard`: `share` is 50.0",
+        ),
+        (lambda _: RemovalTimes(fail_hours=-1).limits(12), "`removal_times`: `fail_hours`"),
+    ],
+)
+def test_a_run_that_is_told_what_is_out_of_bounds_is_refused_in_one_line(told: Any, words: str):
+    with pytest.raises(ConfigurationError) as refusal:
+        told(SparkFeed("spark/a"))
+    assert words in str(refusal.value)
+    assert "at least" in str(refusal.value)
 
 
 def test_no_field_of_a_resource_holds_a_token(environment: pytest.MonkeyPatch):

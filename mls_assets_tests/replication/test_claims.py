@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mls_assets.configuration.feeds import load_feeds
 from mls_assets.errors import ConfigurationError, FeedBusy, SourceError
@@ -47,7 +48,7 @@ def test_a_mistyped_forge_address_can_be_corrected(place):
 
 def test_what_a_corrected_address_is_asked_is_a_new_question(place):
     configure(place, SPARK_BASE_URL=f"{place.spark.base_url}/Tpyo")
-    place.feeds.spark[SPARK] = replace(place.spark, select=("ListPrice",))
+    place.feeds.spark[SPARK] = structs.replace(place.spark, select=("ListPrice",))
     with pytest.raises(SourceError):
         place.replicate(Resource.PROPERTY)
     configure(place)
@@ -96,20 +97,20 @@ def test_two_data_folders_with_one_warehouse_have_one_lock_a_feed(tmp_path):
 
 
 def test_relations_in_another_order_are_the_same_question(place):
-    place.feeds.spark[SPARK] = replace(place.spark, relations=("Unit", "Media", "Room"))
+    place.feeds.spark[SPARK] = structs.replace(place.spark, relations=("Unit", "Media", "Room"))
     place.replicate(Resource.PROPERTY)
-    place.feeds.spark[SPARK] = replace(place.spark, relations=("Room", "Unit", "Media"))
+    place.feeds.spark[SPARK] = structs.replace(place.spark, relations=("Room", "Unit", "Media"))
     (done,) = place.replicate(Resource.PROPERTY)
     assert (done.kind, done.notes) == ("update", ())
 
 
 def test_a_question_that_was_written_down_in_the_files_order_is_still_the_same(place):
-    place.feeds.spark[SPARK] = replace(place.spark, relations=("Unit", "Media"))
+    place.feeds.spark[SPARK] = structs.replace(place.spark, relations=("Unit", "Media"))
     place.replicate(Resource.PROPERTY)
     written = hashlib.sha256(b"select=;relations=Unit,Media").hexdigest()
     with place.workspace.warehouse.write() as con:
         con.execute("update raw.questions set question_sha = ?", [written])
     for relations in (("Media", "Unit"), ("Unit", "Media")):
-        place.feeds.spark[SPARK] = replace(place.spark, relations=relations)
+        place.feeds.spark[SPARK] = structs.replace(place.spark, relations=relations)
         (done,) = place.replicate(Resource.PROPERTY)
         assert (done.kind, done.notes) == ("update", ())

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mls_assets.errors import CollectionCut, SourceRefused
 from mls_assets.model.resources import Resource
@@ -143,7 +144,7 @@ def test_a_resource_that_the_source_does_not_have_names_where_to_take_it_out(pla
 
 def test_a_walk_that_ended_early_is_made_up_for_by_key(place, monkeypatch):
     monkeypatch.setattr("mls_assets.replication.relations.ENOUGH_ASKED", 10)
-    place.feeds.spark[SPARK] = replace(place.spark, relations=("Media",))
+    place.feeds.spark[SPARK] = structs.replace(place.spark, relations=("Media",))
     place.fault("page_without_link", resource="Property", match="$expand", times=1)
     place.replicate(PROPERTY)
     assert media(place) == at_the_source(place)

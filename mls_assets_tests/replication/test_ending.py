@@ -1,9 +1,8 @@
 """Publication, compaction and the end of a licence, from the outside: tables and file bytes."""
 
-from dataclasses import replace
-
 import duckdb
 import pytest
+from msgspec import structs
 
 from mls_assets.configuration.feeds import Feeds
 from mls_assets.errors import ConfigurationError, SourceError, WarehouseBusy
@@ -174,7 +173,7 @@ def test_a_sweep_that_waited_for_its_verdict_is_void_when_its_feed_is_erased(pla
 
 def test_open_houses_are_published_with_the_day_on_which_they_begin(place):
     place.replicate()
-    zone = replace(place.spark, time_zone="Pacific/Honolulu")
+    zone = structs.replace(place.spark, time_zone="Pacific/Honolulu")
     publish(place.workspace, feeds=Feeds({zone.name: zone}))
     days = published(
         place,

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec import structs
 
 from mls_assets.errors import DownloadIncomplete
 from mls_assets.model.resources import KEYED_RESOURCES, Resource
 from mls_assets.replication.reconciliation.sweep import SweptKeys
+from mls_assets.replication.settings import SparkSettings, settings_of
 from mls_assets.sources import SparkClient
 from mls_assets.warehouse.landing import cursors
 
@@ -15,7 +17,7 @@ from mls_assets.warehouse.landing import cursors
 @pytest.fixture
 def place(place):
     """Listings without relations: what is looked at here are walks over records."""
-    place.feeds.spark["spark/default"] = replace(place.spark, relations=())
+    place.feeds.spark["spark/default"] = structs.replace(place.spark, relations=())
     return place
 
 
@@ -46,8 +48,10 @@ def test_where_that_question_is_refused_the_download_stops_loudly_and_keeps_what
     assert "page_size" in told
     assert "[spark.default]" in told
     assert not place.state()["initial_download_complete"]
-    place.feeds.spark["spark/default"] = replace(place.spark, page_size=61)
-    place.settings = replace(place.settings, page_size=0)
+    larger = structs.replace(place.spark, page_size=61)
+    place.feeds.spark["spark/default"] = larger
+    run = {"relations_page_size": 25, "patience_seconds": 2}
+    place.settings = settings_of(SparkSettings, larger, run, "spark")
     (done,) = place.replicate(Resource.PROPERTY)
     # of 60, the 25 that came first are here already
     assert (done.new, done.unchanged) == (35, 25)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import duckdb
 import pytest
+from msgspec import structs
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import CHILD_RESOURCES, TABLE_OF_RESOURCE, Resource
@@ -21,7 +22,7 @@ from mls_assets_tests.replication.place import ARMLS, SPARK
 def hiding(place):
     """A place whose licence wants suspects hidden; 27 of its 60 listings are gone."""
     place.begin(Resource.PROPERTY)
-    place.feeds.spark[SPARK] = replace(place.spark, on_block="hide")
+    place.feeds.spark[SPARK] = structs.replace(place.spark, on_block="hide")
     place.gone = place.control("remove", count=27)["keys"]
     place.blocked = place.purge()
     assert place.blocked.verdict == "blocked"
@@ -80,7 +81,7 @@ def test_when_the_source_lists_them_again_nothing_is_hidden(hiding):
 
 
 def test_a_wish_that_is_taken_back_ends_with_the_next_sweep(hiding):
-    hiding.feeds.spark[SPARK] = replace(hiding.spark, on_block="keep")
+    hiding.feeds.spark[SPARK] = structs.replace(hiding.spark, on_block="keep")
     assert hiding.purge().verdict == "blocked"
     assert published(hiding) == hiding.keys()
 
@@ -88,7 +89,7 @@ def test_a_wish_that_is_taken_back_ends_with_the_next_sweep(hiding):
 @pytest.mark.long
 def test_a_replay_hides_too(place):
     place.begin_following()
-    place.feeds = replace(place.feeds, forge=replace(place.forge, on_block="hide"))
+    place.feeds = replace(place.feeds, forge=structs.replace(place.forge, on_block="hide"))
     keys = sorted(place.keys(feed=ARMLS))
     with place.workspace.warehouse.write() as con:
         # as if the tombstones of most had been lost

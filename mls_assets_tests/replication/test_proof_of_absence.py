@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource
@@ -32,7 +33,7 @@ def asking(tmp_path, empty_warehouse, source, monkeypatch):
     shutil.copy(empty_warehouse, tmp_path / WAREHOUSE)
     monkeypatch.setenv("SPARK_ACCESS_TOKEN", TOKEN)
     place = Place(source, tmp_path, SMALL)
-    place.feeds.spark[SPARK] = replace(place.spark, relations=())
+    place.feeds.spark[SPARK] = structs.replace(place.spark, relations=())
     return place
 
 
@@ -176,7 +177,7 @@ def test_a_source_whose_clock_is_ahead_makes_no_proof_younger_than_it_is(asking:
 def test_a_waiting_sweep_is_not_judged_by_another_source(asking: Place):
     asking.replicate(Resource.PROPERTY)
     swept = sweep_keys(asking.workspace, asking.spark, Resource.PROPERTY, asking.settings)
-    elsewhere = replace(asking.spark, base_url=f"{asking.spark.base_url}/other")
+    elsewhere = structs.replace(asking.spark, base_url=f"{asking.spark.base_url}/other")
     with pytest.raises(ConfigurationError, match="erase"):
         purge(asking.workspace, elsewhere, swept.sweep_id, asking.settings, Thresholds())
 

@@ -1,9 +1,9 @@
 """Sweeps and purges of a Spark feed: what is removed, and the many ways in which nothing is."""
 
 import hashlib
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mls_assets.errors import AnswerBroken, ConfigurationError
 from mls_assets.model.resources import KEYED_RESOURCES, Resource
@@ -100,7 +100,7 @@ def test_a_suspect_that_answers_by_key_is_spared(place):
 )
 def test_a_sweep_through_a_fault_of_the_sandbox_removes_nothing_and_says_why(place, fault, words):
     # only keys matter here, so nothing else is fetched
-    place.feeds.spark[SPARK] = replace(place.spark, relations=())
+    place.feeds.spark[SPARK] = structs.replace(place.spark, relations=())
     place.replicate(Resource.PROPERTY)
     place.control("remove", count=3)
     before = place.keys()
@@ -272,7 +272,7 @@ def test_an_empty_source_is_blocked_and_empty_against_empty_reconciles(place):
 
 def test_a_sweep_leaves_a_changed_question_to_the_next_replication(place):
     place.begin(Resource.PROPERTY)
-    place.feeds.spark[SPARK] = replace(place.spark, select=("ListPrice",))
+    place.feeds.spark[SPARK] = structs.replace(place.spark, select=("ListPrice",))
     asked = place.rows("select * from raw.questions")
     for dry_run, verdict in ((True, "planned"), (False, "reconciled")):
         assert place.purge(dry_run=dry_run).verdict == verdict
@@ -297,7 +297,7 @@ def test_a_dry_run_leaves_a_planned_row_and_removes_nothing(place):
 def test_another_source_is_not_swept_under_a_feeds_name(place):
     place.begin(Resource.OFFICE)
     elsewhere = place.spark.base_url.replace("/Reso", "/v1/Reso")
-    place.feeds.spark[SPARK] = replace(place.spark, base_url=elsewhere)
+    place.feeds.spark[SPARK] = structs.replace(place.spark, base_url=elsewhere)
     with pytest.raises(ConfigurationError, match="erase"):
         place.purge(Resource.OFFICE)
     assert place.rows("select count(*) from sweeps") == [(0,)]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from mls_assets.errors import (
     AnswerBroken,
@@ -286,7 +287,8 @@ def test_status_delete_is_a_removal_with_its_own_reason_and_may_return(place):
 
 def test_a_feed_is_held_to_the_source_it_was_first_filled_from(place):
     place.begin(Resource.OFFICE)
-    elsewhere = replace(place.spark, base_url=place.spark.base_url.replace("/Reso", "/v1/Reso"))
+    url = place.spark.base_url.replace("/Reso", "/v1/Reso")
+    elsewhere = structs.replace(place.spark, base_url=url)
     place.feeds.spark["spark/default"] = elsewhere
     with pytest.raises(ConfigurationError, match="erase"):
         place.replicate(Resource.OFFICE)
@@ -294,7 +296,7 @@ def test_a_feed_is_held_to_the_source_it_was_first_filled_from(place):
 
 def test_a_changed_question_is_answered_by_a_fresh_download_and_old_rows_stay_meanwhile(place):
     place.begin(Resource.PROPERTY)
-    place.feeds.spark["spark/default"] = replace(place.spark, select=("City", "ListPrice"))
+    place.feeds.spark["spark/default"] = structs.replace(place.spark, select=("City", "ListPrice"))
     place.fault("status_404", resource="Property")
     with pytest.raises(SourceError):
         place.replicate(Resource.PROPERTY)

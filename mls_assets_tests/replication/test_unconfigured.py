@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mls_assets.configuration.feeds import Feeds, ForgeAccess, SparkFeed, load_feeds
 from mls_assets.errors import AccessLost, ConfigurationError
@@ -92,7 +93,7 @@ def test_one_resource_is_erased_with_an_entry_for_each_key_and_the_others_stay(p
     listings, members = place.keys(), place.keys(Resource.MEMBER)
     with pytest.raises(ConfigurationError, match="resources"):
         erase_everywhere(place.workspace, SPARK, Resource.MEMBER, feeds=place.feeds)
-    narrowed = replace(place.feeds, spark={SPARK: replace(place.spark, resources=ONE_LESS)})
+    narrowed = replace(place.feeds, spark={SPARK: structs.replace(place.spark, resources=ONE_LESS)})
     assert states(place, narrowed)[SPARK, Resource.MEMBER] == "unconfigured"
     (unasked,) = status(place.workspace, narrowed).unasked
     assert "mls-assets erase spark/default --resource Member --yes" in str(unasked)
@@ -137,7 +138,7 @@ def test_a_run_that_waited_while_its_feed_was_erased_does_not_bring_it_back(plac
 def test_relations_that_are_not_asked_for_any_more_leave_when_the_fresh_download_ends(place):
     place.begin(Resource.PROPERTY)
     assert place.rows("select count(*) > 0 from rooms") == [(True,)]
-    place.feeds.spark[SPARK] = replace(place.spark, relations=("Media",))
+    place.feeds.spark[SPARK] = structs.replace(place.spark, relations=("Media",))
     (told,) = status(place.workspace, place.feeds).remarks
     assert "PropertyRooms" in told
     place.replicate(Resource.PROPERTY, settings=replace(place.settings, page_budget=1))
@@ -150,14 +151,14 @@ def test_relations_that_are_not_asked_for_any_more_leave_when_the_fresh_download
     assert place.rows("select count(*) > 0 from media") == [(True,)]
     assert status(place.workspace, place.feeds).remarks == ()
     # and come back when they are asked for again
-    place.feeds.spark[SPARK] = replace(place.spark, relations=("Media", "Room"))
+    place.feeds.spark[SPARK] = structs.replace(place.spark, relations=("Media", "Room"))
     place.replicate(Resource.PROPERTY)
     assert place.rows("select count(*) > 0 from rooms") == [(True,)]
 
 
 def test_a_feed_under_another_name_is_told_of_with_both_names_and_the_way_out(place):
     place.begin(Resource.PROPERTY)
-    renamed = replace(place.spark, name="spark/other")
+    renamed = structs.replace(place.spark, name="spark/other")
     feeds = replace(place.feeds, spark={"spark/other": renamed})
     workspace = Workspace.open(place.folder, run_id="renamed", asks_for=feeds.asks_for)
     done = replicate_spark(workspace, renamed, Resource.PROPERTY, place.settings)
@@ -170,12 +171,10 @@ def test_a_feed_under_another_name_is_told_of_with_both_names_and_the_way_out(pl
 
 def test_two_feeds_of_one_address_with_tokens_of_their_own_are_no_slip(place):
     place.begin(Resource.PROPERTY)
-    second = replace(place.spark, name="spark/other", token_env="OTHER_TOKEN")
+    second = structs.replace(place.spark, name="spark/other", token_env="OTHER_TOKEN")
     feeds = replace(place.feeds, spark={SPARK: place.spark, "spark/other": second})
-    replicate_spark(
-        place.workspace, replace(second, token_env=place.spark.token_env), Resource.PROPERTY,
-        place.settings,
-    )  # fmt: skip
+    asking = structs.replace(second, token_env=place.spark.token_env)
+    replicate_spark(place.workspace, asking, Resource.PROPERTY, place.settings)
     assert status(place.workspace, feeds).remarks == ()
 
 
@@ -225,7 +224,7 @@ def test_a_vanished_mls_that_is_configured_by_name_is_told_with_the_line_to_take
     place.begin_following()
     _mlses(place, monkeypatch, "rmls")
     _follow_in_vain(place, times=2)
-    named = replace(place.forge, mlses=("armls", "rmls"))
+    named = structs.replace(place.forge, mlses=("armls", "rmls"))
     feeds = replace(place.feeds, spark={}, forge=named, file="feeds.toml")
     (unasked,) = status(place.workspace, feeds).unasked
     assert 'take "armls" out of `mlses` in [forge] of feeds.toml' in str(unasked)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mls_assets.model.resources import Resource
 from mls_assets.replication.reconciliation.sweep import SweptKeys
@@ -259,7 +260,7 @@ def lied_to(tmp_path_factory: pytest.TempPathFactory, empty_warehouse) -> Iterat
     with pytest.MonkeyPatch.context() as patch, lying_source() as source:
         patch.setenv("SPARK_ACCESS_TOKEN", TOKEN)
         place = Place(source, folder, SMALL)
-        place.feeds.spark[SPARK] = replace(place.spark, relations=())
+        place.feeds.spark[SPARK] = structs.replace(place.spark, relations=())
         place.replicate(Resource.PROPERTY)
         assert place.keys() == set(KEYS)
         yield place

@@ -5,12 +5,12 @@ tables hold what is asked for now, no more and no less. What is not asked for is
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
+from msgspec import structs
 
 from mls_assets.errors import ConfigurationError
 from mls_assets_tests.replication.place import SPARK
@@ -64,7 +64,7 @@ class Requestioned(Reconfigured):
 
     @rule(relations=QUESTIONS, narrow=st.booleans())
     def another_question(self, relations: tuple[str, ...], narrow: bool) -> None:
-        self.place.feeds.spark[SPARK] = replace(
+        self.place.feeds.spark[SPARK] = structs.replace(
             self.place.spark,
             relations=relations,
             select=("ListPrice", "StandardStatus") if narrow else (),

@@ -163,8 +163,8 @@ def _judge(
                     workspace,
                     swept.feed,
                     sweep.sweep_id,
-                    api_of(context, swept.feed.source).settings(),
-                    guard_of(context),
+                    api_of(context, swept.feed.source).settings(swept.feed),
+                    guard_of(context, swept.feed),
                     dry_run=config.dry_run,
                     approve=approved.get((sweep.feed, sweep.resource)),
                 )

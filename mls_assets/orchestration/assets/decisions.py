@@ -178,8 +178,8 @@ def _replay(
         feed,
         access,
         resource,
-        api_of(context, access.source).settings(),
-        guard_of(context),
+        api_of(context, access.source).settings(access),
+        guard_of(context, access),
         approve=approve,
     )
     return [] if isinstance(done, Replicated) else [done]
@@ -194,7 +194,7 @@ def _sweep(
     dry_run: bool = False,
     approve: ApprovalOf | None = None,
 ) -> SweepResult:
-    settings = api_of(context, feed.source).settings()
+    settings = api_of(context, feed.source).settings(feed)
     swept = sweep_keys(workspace, feed, resource, settings, approve=approve)
     if swept.void:
         return SweepResult(swept.sweep_id, swept.feed, swept.resource, Verdict.VOID, swept.void)
@@ -203,7 +203,7 @@ def _sweep(
         feed,
         swept.sweep_id,
         settings,
-        guard_of(context),
+        guard_of(context, feed),
         dry_run=dry_run,
         approve=approve,
     )

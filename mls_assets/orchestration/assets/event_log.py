@@ -108,7 +108,7 @@ def event_log_assets(source: Source) -> dg.AssetsDefinition:
                 yield stored_reconciles(workspace, REPLAY_CHECK, listings, [source], only)
                 return
             access = load_feeds().log_access(chosen_feed(context))
-            feed, settings = chosen_feed(context), api_of(context, source).settings()
+            feed, settings = chosen_feed(context), api_of(context, source).settings(access)
             if config.replay:
                 yield from _replay(context, workspace, feed, access, config)
                 return
@@ -124,7 +124,7 @@ def event_log_assets(source: Source) -> dg.AssetsDefinition:
                     access,
                     resource,
                     settings,
-                    guard_of(context),
+                    guard_of(context, access),
                     accept_fields=config.accept_fields,
                 ),
                 lambda: describe_forge(workspace, feed, access, settings),
@@ -142,7 +142,10 @@ def _replay(
     config: EventLogConfig,
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization | dg.AssetCheckResult]:
     source = access.source
-    listings, settings = source.pages_asset(Resource.PROPERTY), api_of(context, source).settings()
+    listings, settings = (
+        source.pages_asset(Resource.PROPERTY),
+        api_of(context, source).settings(access),
+    )
     judged: list[SweepResult] = []
     troubles: list[StepError] = []
     approved = approvals(workspace, [feed], config)
@@ -158,7 +161,7 @@ def _replay(
                 access,
                 resource,
                 settings,
-                guard_of(context),
+                guard_of(context, access),
                 dry_run=config.dry_run,
                 approve=approved.get((feed, resource)),
             )

@@ -77,7 +77,7 @@ def window_assets(source: Source, feeds: Feeds) -> list[dg.AssetsDefinition]:
         with failing():
             feed = load_feeds().spark_feed(chosen_feed(context))
             workspace = workspace_of(context)
-            settings = api_of(context, source).settings()
+            settings = api_of(context, source).settings(feed)
             yield from replicate_resources(
                 context,
                 workspace,
@@ -140,7 +140,7 @@ def window_assets(source: Source, feeds: Feeds) -> list[dg.AssetsDefinition]:
                         workspace,
                         feed,
                         resource,
-                        api_of(context, source).settings(),
+                        api_of(context, source).settings(feed),
                         approve=approved.get((feed.name, resource)),
                     )
                 except MlsAssetsError as error:

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import dagster as dg
 
-from mls_assets.configuration.feeds import load_feeds
+from mls_assets.configuration.feeds import REMOVAL_HOURS, load_feeds
 from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource
 from mls_assets.orchestration.checks.plotted import of_each
 from mls_assets.orchestration.resources import MlsWarehouse, RemovalTimes
 from mls_assets.orchestration.running import OFFENDERS, failing
-from mls_assets.replication.reporting.status import REMOVAL_HOURS, FeedStatus, status
+from mls_assets.replication.reporting.status import FeedStatus, status
 from mls_assets.replication.reporting.status_table import hours_in_words
 from mls_assets.warehouse.publication import audit, invariants
 
@@ -68,8 +68,8 @@ class Latency:
     waiting: Mapping[str, float]
     proof: Mapping[str, float]
 
-    def slower_than(self, hours: float) -> list[str]:
-        """Name what takes, or waits, longer."""
+    def slower_than(self, hours: Mapping[str, float]) -> list[str]:
+        """Name what takes, or waits, longer than these hours of its feed and resource."""
         told = {
             "removing took {}": self.done,
             "removals wait for {}": self.waiting,
@@ -79,7 +79,7 @@ class Latency:
             f"{whose}: {words.format(hours_in_words(age))}"
             for words, ages in told.items()
             for whose, age in sorted(ages.items())
-            if age > hours
+            if age > hours[whose]
         ]
 
     @property
@@ -100,28 +100,32 @@ def latency(done: Mapping[tuple[str, Resource], float], entries: Sequence[FeedSt
     """Read the latency from the ledger's slowest removals and from the status of the feeds."""
 
     def ages(moment: Callable[[FeedStatus], datetime | None]) -> dict[str, float]:
-        told = {_name(entry): entry.hours_since(moment(entry)) for entry in entries}
+        told = {
+            _name(entry.state.feed, entry.state.resource): entry.hours_since(moment(entry))
+            for entry in entries
+        }
         return {
             name: max(round(hours, 3), 0.0) for name, hours in told.items() if hours is not None
         }
 
     return Latency(
-        {f"{feed} {resource}": hours for (feed, resource), hours in done.items()},
+        {_name(*whose): hours for whose, hours in done.items()},
         ages(lambda entry: entry.evidence),
         ages(lambda entry: entry.proof),
     )
 
 
-def _name(entry: FeedStatus) -> str:
-    return f"{entry.state.feed} {entry.state.resource}"
+def _name(feed: str, resource: Resource) -> str:
+    return f"{feed} {resource}"
 
 
 @dg.asset_check(
     asset="deletion_ledger",
     additional_deps=_REMOVERS,
     description="What the source removed is gone for readers in time, and each feed has a recent "
-    f"proof of its removals: a warning after {REMOVAL_HOURS / 2:.0f} hours on either, an error "
-    f"after {REMOVAL_HOURS} (resource `removal_times`).",
+    "proof of its removals: an error after the feed's removal_hours "
+    f"({REMOVAL_HOURS:.0f} by default) on either, a warning after half of them (in one run: "
+    "resource `removal_times`).",
 )
 def removals_in_time(warehouse: MlsWarehouse, removal_times: RemovalTimes) -> dg.AssetCheckResult:
     """Measure what was removed, what waits, and how old the proofs are."""
@@ -130,16 +134,16 @@ def removals_in_time(warehouse: MlsWarehouse, removal_times: RemovalTimes) -> dg
         with workspace.warehouse.read() as con:
             done = audit.slowest_removal_hours(con)
         # before its first download has ended nothing can be overdue
-        found = latency(
-            done,
-            [
-                entry
-                for entry in status(workspace, feeds).feeds
-                if entry.state.was_complete or entry.state.state == "unconfigured"
-            ],
-        )
-    late = found.slower_than(removal_times.warn_hours)
-    overdue = found.slower_than(removal_times.fail_hours)
+        entries = [
+            entry
+            for entry in status(workspace, feeds).feeds
+            if entry.state.was_complete or entry.state.state == "unconfigured"
+        ]
+    found = latency(done, entries)
+    whose = {*done, *((entry.state.feed, entry.state.resource) for entry in entries)}
+    limits = {_name(*each): removal_times.limits(feeds.removal_hours(each[0])) for each in whose}
+    late = found.slower_than({name: each.warn_hours for name, each in limits.items()})
+    overdue = found.slower_than({name: each.fail_hours for name, each in limits.items()})
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR if overdue else dg.AssetCheckSeverity.WARN,

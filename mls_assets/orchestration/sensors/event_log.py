@@ -198,7 +198,7 @@ def _poll(
         due = "its last run failed" if past.failures else None
         due = due or reason_to_run(pages, now, EVENT_FLOOR)
         if due and not doubted:
-            tick.request(access.source.replicate_job, feed, past, due)
+            tick.request(access.source.replicate_job, feed, past, due, access)
             return
         last = next(iter(pages.values()))
         rested = now - max((each.at for each in pages.values() if each), default=0.0)
@@ -266,7 +266,7 @@ def _ask(access: ForgeAccess, tick: Tick, quiet: Mapping[str, _Quiet]) -> list[s
             else:
                 tick.served.add(access.source.name)
                 for feed in asked:
-                    _decide(access.source, tick, feed, quiet[feed], found.get(mls_of_feed(feed)))
+                    _decide(tick, feed, quiet[feed], found.get(mls_of_feed(feed)), access)
     return [feed for batch in waiting for feed in batch]
 
 
@@ -275,19 +275,25 @@ def _is_refusal(found: object) -> bool:
 
 
 def _decide(
-    source: Source, tick: Tick, feed: str, quiet: _Quiet, found: Position | Exception | None
+    tick: Tick,
+    feed: str,
+    quiet: _Quiet,
+    found: Position | Exception | None,
+    access: ForgeAccess,
 ) -> None:
     if isinstance(found, Exception):
         tick.trouble(feed, found)
         return
     if found is None:
-        tick.reasons.append(f"{feed}: {source.title} told nothing of it")
+        tick.reasons.append(f"{feed}: {access.source.title} told nothing of it")
         return
     tick.served.add(feed)
     if found.latest_event == quiet.position and not found.remaining:
         tick.reasons.append(f"{mls_of_feed(feed)} is current at event {quiet.position:,}")
     else:
-        tick.request(source.replicate_job, feed, quiet.past, _news(found, quiet.position))
+        tick.request(
+            access.source.replicate_job, feed, quiet.past, _news(found, quiet.position), access
+        )
 
 
 def _compare(
@@ -323,7 +329,7 @@ def _compare(
             "known here"
         )
     for feed in new:
-        tick.request(access.source.replicate_job, feed, History(), "a new MLS")
+        tick.request(access.source.replicate_job, feed, History(), "a new MLS", access)
     now = time.time()
     seen = read_times(context.cursor)
     left = {feed for feed in vanished if f"{_REPORTED}{feed}" in seen}

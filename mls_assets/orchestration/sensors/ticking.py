@@ -115,9 +115,15 @@ class Tick:
         for feed in self.served - self.met.keys():
             findings.answered(feed, self.by)
 
-    def request(self, job: str, feed: str, past: History, because: str) -> None:
-        """Ask for a run of a job for a feed; one follows each run that ended."""
-        budget = RUN_PAGES if job.endswith("_replicate") else None
+    def request(
+        self, job: str, feed: str, past: History, because: str, options: SparkFeed | ForgeAccess
+    ) -> None:
+        """Ask for a run of a job for a feed; one follows each run that ended.
+
+        What is said here is what the run takes, so nothing that the feed's `options` say is.
+        """
+        is_bounded = job.endswith("_replicate") and options.page_budget is None
+        budget = RUN_PAGES if is_bounded else None
         self.requests.append(
             dg.RunRequest(
                 run_key=f"{feed} {past.run_key}",

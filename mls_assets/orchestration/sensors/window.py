@@ -163,7 +163,7 @@ def _decide_update(
             raise
         del times[f"{_SILENT}{name}"]
     if due is not None:
-        tick.request(feed.source.replicate_job, name, past, due)
+        tick.request(feed.source.replicate_job, name, past, due, feed)
         return
     newest = next(iter(pages.values()))
     since = newest.newest_modification if newest else None
@@ -202,7 +202,7 @@ def _decide_purge(instance: dg.DagsterInstance, feed: SparkFeed, tick: Tick, now
         because = f"the last {past.failures} sweep(s) failed"
     elif last is not None:
         because = f"the last sweep was {(now - last) / 3600:.1f} h ago"
-    tick.request(feed.source.reconcile_job, feed.name, past, because)
+    tick.request(feed.source.reconcile_job, feed.name, past, because, feed)
 
 
 def _landed(instance: dg.DagsterInstance, feed: SparkFeed) -> dict[str, Landed | None]:

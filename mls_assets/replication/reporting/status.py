@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mls_assets.configuration.feeds import Feeds, forge_feed
+from mls_assets.configuration.feeds import REMOVAL_HOURS, Feeds, forge_feed
 from mls_assets.replication.reporting.findings import Finding, Findings, refused_by_findings
 from mls_assets.replication.upkeep import unconfigured
 from mls_assets.replication.upkeep.unconfigured import UnconfiguredResource
@@ -19,8 +19,6 @@ from mls_assets.warehouse.publication.publication import PublishedFile
 from mls_assets.warehouse.removals import unasked
 from mls_assets.warehouse.sweeps import SweepRow
 
-#: Hours after which a removal that the source made must be done here (RESO practice, IDX 7.58).
-REMOVAL_HOURS = 12
 #: A feed that was not current for so long is worth a look, then a breach (IDX policy 7.58:
 #: refresh at least every 12 hours).
 LATE_HOURS, STALE_HOURS = 2.0, 12.0
@@ -31,8 +29,9 @@ class FeedStatus:
     """One feed and resource; `blocked` is the sweep that a guard holds back.
 
     `proof` is as of when removals are proven, `evidence` when what is held back was first seen
-    to be absent; the deadline follows from the earlier of both. What is stored and not asked for
-    any more has the state `unconfigured`, and what a guard held back of it is nobody's to decide.
+    to be absent; the deadline is `removal_hours` after the earlier of both. What is stored and
+    not asked for any more has the state `unconfigured`, and what a guard held back of it is
+    nobody's to decide.
     """
 
     state: FeedState
@@ -40,12 +39,13 @@ class FeedStatus:
     proof: datetime | None
     evidence: datetime | None
     now: datetime
+    removal_hours: float = REMOVAL_HOURS
 
     @property
     def removal_deadline(self) -> datetime | None:
         """When a removal becomes overdue, None before anything was downloaded."""
         moments = [moment for moment in (self.proof, self.evidence) if moment is not None]
-        return min(moments) + timedelta(hours=REMOVAL_HOURS) if moments else None
+        return min(moments) + timedelta(hours=self.removal_hours) if moments else None
 
     @property
     def hours_left(self) -> float | None:
@@ -145,6 +145,7 @@ def status(workspace: Workspace, feeds: Feeds, *, now: datetime | None = None) -
                 None if key in idle else last_proof(states[key], downloaded.get(key)),
                 None if key in idle else evidence.get(key),
                 now,
+                feeds.removal_hours(key[0]),
             )
             for key in sorted(states)
         ),

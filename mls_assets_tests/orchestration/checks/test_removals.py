@@ -76,8 +76,8 @@ def _latency(done: float = 0.0, waiting: float = 0.0, proof: float = 0.0) -> Lat
 @pytest.mark.parametrize("kind", ["done", "waiting", "proof"])
 def test_what_is_slower_than_allowed_is_named_whatever_it_is(kind: str):
     found = _latency(**{kind: 6.5})
-    assert found.slower_than(7.0) == []
-    (late,) = found.slower_than(6.0)
+    assert found.slower_than({"f": 7.0}) == []
+    (late,) = found.slower_than({"f": 6.0})
     assert late.startswith("f: ")
     assert "6.5 h" in late
 
