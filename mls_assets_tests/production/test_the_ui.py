@@ -108,13 +108,16 @@ def test_asset_page(visit: Callable[[str], Any], machine: Production):
     page.locator("canvas").first.scroll_into_view_if_needed()
 
 
-def test_picture_of_the_key_sets(visit: Callable[[str], Any]):
+def test_key_sets(visit: Callable[[str], Any]):
     page = visit("/assets/sweeps")
     seen(page, "key_sets")
-    page.get_by_text("[Show Markdown]").first.click()
-    picture = page.locator("img[alt='Keys at the source and here']")
-    picture.wait_for()
-    assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
+    page.get_by_role("button", name="Plots").click()
+    seen(page, "source_keys spark/default")
+    seen(page, "local_keys_after spark/default")
+    page.locator("canvas").first.wait_for()
+    page.get_by_role("button", name="Table").click()
+    seen(page, "at the source").scroll_into_view_if_needed()
+    seen(page, "OpenHouse")
 
 
 def test_check_results(visit: Callable[[str], Any]):

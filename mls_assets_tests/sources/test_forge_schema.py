@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from graphql import build_schema, graphql_sync, parse, validate
 
 from mls_assets.errors import (
     AnswerBroken,
@@ -13,8 +14,10 @@ from mls_assets.errors import (
 )
 from mls_assets.model.declarations import Selection
 from mls_assets.model.resources import Resource
+from mls_assets.sandbox.forge.schema import build_schema as sandbox_schema
 from mls_assets.sources.forge.client import ForgeClient
-from mls_assets.sources.forge.queries import DEFAULT_LISTING_FIELDS, ForgeShape
+from mls_assets.sources.forge.queries import DEFAULT_LISTING_FIELDS, MLSES_QUERY, ForgeShape
+from mls_assets.sources.forge.schema import INTROSPECTION, schema_of, shape_of
 from mls_assets_tests.sources.graphql_server import (
     INT,
     LISTING_QUERY,
@@ -332,6 +335,10 @@ MLS = declared("MLS", LISTING_QUERY, query("agents", "Agent"))
 WHOLE = [QUERY, MLS, *LISTING_TYPES, *AGENT_TYPES]
 
 
+CUT: dict[str, object] = {"kind": "LIST", "name": None, "ofType": None}
+A_CUT = {"type": required(CUT)}
+
+
 def lacking(name: str, **changed: object) -> list[object]:
     """The whole schema, but for one type."""
     return [each | changed if each["name"] == name else each for each in WHOLE]
@@ -354,6 +361,24 @@ def lacking(name: str, **changed: object) -> list[object]:
         pytest.param(
             lacking("Listing", fields=[*LISTING_TYPES[1]["fields"], {"name": "City"}]),
             id="a field without type",
+        ),
+        *(
+            pytest.param(
+                lacking("Listing", fields=[*LISTING_TYPES[1]["fields"], {"name": "X", **told}]),
+                id=f"a field with {problem}",
+            )
+            for problem, told in {
+                "a type that is cut off": {"type": many(required(CUT))},
+                "a type of no kind": {"type": named("City", "THING")},
+                "a type that is an argument's": {"type": named("City", "INPUT_OBJECT")},
+                "a type without name": {"type": {"kind": "ENUM", "name": None}},
+                "an argument that is cut off": {"type": STRING, "args": [{"name": "a", **A_CUT}]},
+                "an argument without type": {"type": STRING, "args": [{"name": "size"}]},
+            }.items()
+        ),
+        pytest.param(
+            lacking("MLS", fields=[query("listings", "Listing", filter=many(required(CUT)))]),
+            id="a filter whose type is cut off",
         ),
     ],
 )
@@ -399,3 +424,56 @@ def test_a_query_of_an_unknown_type_is_refused(server: Server, forge: Clients):
     answers(server, introspection=schema(unknown))
     with pytest.raises(AnswerBroken, match="tells no fields of Nowhere"):
         forge().shapes.shape("listings")
+
+
+SDL = """
+type Query { mls(key: ID!): Mls }
+type Mls { listings(last_event_id: BigInt! = 0, filter: [[F!]!]!): Page! other(x: [F!]!): Odd }
+type Page { latest_event: Int remaining: Int results: [Listing] }
+scalar BigInt
+enum E { A }
+union Either = Room | Page
+input F { field: String }
+interface Place { city: String }
+type Odd { a: Odd }
+type Room { size: [[[Float!]!]!]! needs(unit: E!): Int by(unit: E! = A): Int }
+type Listing {
+  DELETED: Boolean ListingKey: ID! Points: [[[Float!]!]!]! Status: E Place: Place Either: Either
+  Rooms: [Room!]! Page: Page
+}
+"""
+
+
+def test_a_whole_schema_is_read_as_its_server_means_it():
+    told = graphql_sync(build_schema(SDL), INTROSPECTION)
+    assert told.errors is None
+    shape = shape_of(schema_of(told.data), "listings")
+    assert shape is not None
+    assert shape.selection == (
+        "DELETED ListingKey Points Status Place { city } Rooms { size } "
+        "Page { latest_event remaining }"
+    )
+    assert (shape.key_type, shape.event_type, shape.filter_type) == ("ID!", "BigInt!", "[[F!]!]!")
+    assert validate(build_schema(SDL), parse(shape.page_query(filtered=True))) == []
+
+
+@pytest.mark.parametrize("kind", ["listings", "agents"])
+def test_every_question_fits_the_schema_that_it_was_made_for(kind: str):
+    server = sandbox_schema()
+    shape = shape_of(schema_of(graphql_sync(server, INTROSPECTION).data), kind)
+    assert shape is not None
+    for question in (
+        MLSES_QUERY,
+        shape.page_query(filtered=True),
+        shape.page_query(filtered=False),
+        shape.positions_query(3),
+    ):
+        assert validate(server, parse(question)) == []
+
+
+def test_of_an_argument_a_wrong_kind_does_no_harm(server: Server, forge: Clients):
+    listing_query = query("listings", "Listing", filter=many(named("F", "OBJECT")))
+    answers(server, introspection=schema(listing_query, extra=LISTING_TYPES))
+    shape = forge().shapes.shape("listings")
+    assert shape is not None
+    assert shape.filter_type == "[F]"

@@ -8,7 +8,6 @@ import dagster as dg
 
 from mls_assets.model.declarations import Table
 from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource
-from mls_assets.orchestration.assets.charts import bars
 from mls_assets.orchestration.standing import VERSION_TAG
 from mls_assets.replication.normalise import NormalisedRows
 from mls_assets.replication.outcome import Replicated
@@ -19,9 +18,15 @@ from mls_assets.warehouse.publication import figures
 from mls_assets.warehouse.tables import data_versions
 
 OWNERS = ["team:mls-data"]
-#: How many pages, and how many days, a picture shows at most.
-_PAGES_SHOWN, _DAYS_SHOWN = 60, 30
-
+#: How many days the table of removals goes back.
+_DAYS_SHOWN = 30
+_REMOVALS_BY_DAY = dg.TableSchema(
+    [
+        dg.TableColumn("day", "string", description="in UTC; days without entries are left out"),
+        dg.TableColumn("removed", "int"),
+        dg.TableColumn("restored", "int"),
+    ]
+)
 
 #: When a table that every replication materialises is late, and when that is a breach.
 FRESH = dg.FreshnessPolicy.time_window(
@@ -59,7 +64,7 @@ def pages_metadata(workspace: Workspace, done: Replicated) -> dict[str, Any]:
         "complete": done.complete,
         **state_metadata(workspace, done.feed, done.resource),
         **told(source_rows=done.source_rows, notes="\n".join(done.notes) or None),
-        **_page_sizes(workspace, done),
+        **_sizes(workspace, done),
     }
 
 
@@ -93,23 +98,21 @@ def sweeps_version(workspace: Workspace) -> dg.DataVersion:
         return dg.DataVersion(data_versions.version_of_sweeps(con))
 
 
-def _page_sizes(workspace: Workspace, done: Replicated) -> dict[str, Any]:
+def _sizes(workspace: Workspace, done: Replicated) -> dict[str, int]:
     with workspace.warehouse.read() as con:
-        sizes = figures.page_sizes(
-            con, done.feed, done.resource, run_id=workspace.run_id, most=_PAGES_SHOWN
-        )
-    kilobytes = [size / 1000 for size in sizes]
-    labels = [str(number) for number in range(1, len(sizes) + 1)]
-    return {"page_sizes": bars("kB of the last pages", {"kB": kilobytes}, labels)} if sizes else {}
+        sizes = figures.page_sizes(con, done.feed, done.resource, run_id=workspace.run_id)
+    return {"bytes": sizes.total, "largest_page_bytes": sizes.largest}
 
 
 def ledger_metadata(workspace: Workspace) -> dict[str, Any]:
-    """Return the picture of the ledger: what left and what came back, by day."""
+    """Return what left and what came back, by day, newest first."""
     with workspace.warehouse.read() as con:
         days = figures.removals_by_day(con, _DAYS_SHOWN)
-    series = {"removed": [left for _, left, _ in days], "restored": [back for _, _, back in days]}
-    labels = [f"{day:%m-%d}" for day, _, _ in days]
-    return {"by_day": bars("Removals by day", series, labels)}
+    records = [
+        dg.TableRecord({"day": f"{day}", "removed": left, "restored": back})
+        for day, left, back in days
+    ]
+    return {"by_day": dg.MetadataValue.table(records, _REMOVALS_BY_DAY)}
 
 
 def state_metadata(workspace: Workspace, feed: str, resource: Resource) -> dict[str, Any]:

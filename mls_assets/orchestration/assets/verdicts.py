@@ -11,7 +11,6 @@ import dagster as dg
 
 from mls_assets.model.text import counted
 from mls_assets.model.verdicts import Verdict
-from mls_assets.orchestration.assets.charts import bars
 from mls_assets.orchestration.assets.describing import told
 from mls_assets.orchestration.running import EXIT_CODE, OFFENDERS, first_exit_code
 from mls_assets.replication.reconciliation.case import SweepResult
@@ -41,26 +40,52 @@ _SWEEP_AGAIN = (
 #: How many keys a check names; the row in `sweeps` has all.
 _SAMPLE = 5
 
-_COUNTED = ("source_keys", "absent", "confirmed_absent", "removed", "spared", "missing_locally",
-            "refetched")  # fmt: skip
+_COUNTED = ("source_keys", "local_keys_after", "absent", "confirmed_absent", "removed", "spared",
+            "missing_locally", "refetched")  # fmt: skip
+
+_KEY_SETS = dg.TableSchema(
+    [
+        dg.TableColumn("feed", "string"),
+        dg.TableColumn("resource", "string"),
+        dg.TableColumn("verdict", "string"),
+        dg.TableColumn("at the source", "int", description="keys; nothing where none were proven"),
+        dg.TableColumn(
+            "here", "int", description="keys afterwards; nothing where none were counted"
+        ),
+    ]
+)
 
 
 def judged_metadata(feed: str, judged: Sequence[SweepResult]) -> dict[str, Any]:
-    """Return what became of a feed's sweeps: sums under the feed's name, and each by itself."""
-    sums = {name: sum(getattr(entry, name) or 0 for entry in judged) for name in _COUNTED}
+    """Return what became of a feed's sweeps: sums under the feed's name, and each by itself.
+
+    A number that one of the sweeps does not know has no sum: a smaller one would plot as a loss.
+    """
+    counts = {name: [getattr(entry, name) for entry in judged] for name in _COUNTED}
     return {
         EXIT_CODE: first_exit_code(entry.exit_code for entry in judged),
         "explanation": "\n".join(entry.explanation for entry in judged),
         "feed": feed,
-        **{f"{name} {feed}": value for name, value in sums.items()},
+        **{
+            f"{name} {feed}": sum(numbers)
+            for name, numbers in counts.items()
+            if None not in numbers
+        },
         "sweeps": [asdict(entry) for entry in judged],
-        "key_sets": bars(
-            "Keys at the source and here",
-            {
-                "source": [entry.source_keys or 0 for entry in judged],
-                "here": [entry.local_keys_after or 0 for entry in judged],
-            },
-            [f"{entry.feed.partition('/')[2]} {entry.resource}" for entry in judged],
+        "key_sets": dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {
+                        "feed": entry.feed,
+                        "resource": str(entry.resource),
+                        "verdict": entry.verdict.value,
+                        "at the source": entry.source_keys,
+                        "here": entry.local_keys_after,
+                    }
+                )
+                for entry in judged
+            ],
+            _KEY_SETS,
         ),
     }
 

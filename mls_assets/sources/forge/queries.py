@@ -1,7 +1,7 @@
 """What a Forge server is asked: kinds of records, their shapes, and queries as text.
 
 Pure. Published are `mlses`, `mls(key).listings(last_event_id, filter)` and the fields of one
-example; everything else is found by introspection (`forge_schema`), or assumed and named as an
+example; everything else is found by introspection (`schema`), or assumed and named as an
 assumption:
 
 - agents come from a query field `agents` of an MLS (or `members`), with the arguments and the

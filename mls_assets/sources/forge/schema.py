@@ -1,19 +1,40 @@
 """A Forge server's schema, read by introspection: how its records are asked for. Pure.
 
-A schema is whole or it is no answer: of a type that is named and not told, or a field without a
-name or type, nothing follows.
+Types are graphql-core's, made of a type when it is looked at: `build_client_schema` would refuse
+the server for a fault in a type that no record has. What is looked at is whole or it is no answer:
+of a type that is named and not told, or of one that is told in part, nothing follows.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLUnionType,
+    get_named_type,
+    is_interface_type,
+    is_leaf_type,
+    is_object_type,
+    is_required_argument,
+    specified_scalar_types,
+)
 
 from mls_assets.errors import AnswerBroken
 from mls_assets.model.declarations import Declaration, DeclaredField
-from mls_assets.model.resources import KEY_FIELDS, Resource
+from mls_assets.model.resources import KEY_FIELDS
 from mls_assets.sources.forge.queries import DELETED, RECORD_KINDS, ForgeShape
 from mls_assets.sources.transport.links import shown_text
 
@@ -33,44 +54,71 @@ query ReadSchema {
   }
 }
 fragment Kind on __Type {
-  kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } }
+  kind name ofType { kind name ofType { kind name ofType { kind name ofType {
+    kind name ofType { kind name ofType { kind name ofType { kind name } } }
+  } } } }
 }
 """
 
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
-_LEAVES = ("SCALAR", "ENUM")
-_OBJECTS = ("OBJECT", "INTERFACE")
+_NAMED_KINDS = {
+    "SCALAR": lambda name: specified_scalar_types.get(name) or GraphQLScalarType(name),
+    "ENUM": partial(GraphQLEnumType, values={}),
+    "OBJECT": partial(GraphQLObjectType, fields={}),
+    "INTERFACE": partial(GraphQLInterfaceType, fields={}),
+    "UNION": partial(GraphQLUnionType, types=()),
+    "INPUT_OBJECT": partial(GraphQLInputObjectType, fields={}),
+}
+_WRAPPERS = {"LIST": GraphQLList, "NON_NULL": GraphQLNonNull}
+#: What a type raises that is told in part, or is none.
+_NO_TYPE = (GraphQLError, TypeError, KeyError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class ForgeSchema:
-    """The types of a server: name to kind and fields, and the name of the query type."""
+    """The types of a server as told, by name, and the name of the query type."""
 
     query_type: str
     types: Mapping[str, Mapping[str, Any]]
 
-    def fields(self, type_name: str | None) -> Mapping[str, Mapping[str, Any]]:
-        """The fields of an object type by name.
+    def fields(self, type_name: str) -> Mapping[str, GraphQLField]:
+        """The fields of an object type by name; `extensions` of a field is what was told of it.
 
-        Raises AnswerBroken unless all of them are told: GraphQL knows no object without fields.
+        A field whose name cannot be asked for is left out. Raises AnswerBroken unless all of them
+        are told with their types: GraphQL knows no object without fields.
         """
-        found = self.types.get(type_name or "", {})
-        listed = found.get("fields")
-        if found.get("kind") not in _OBJECTS or not isinstance(listed, list) or not listed:
-            raise AnswerBroken(f"its schema tells no fields of {shown_text(str(type_name), 60)}")
-        for field in listed:
-            if not _is_whole(field):
-                raise AnswerBroken(
-                    f"its schema tells a field of {shown_text(str(type_name), 60)} without name or "
-                    "type"
-                )
-        return {field["name"]: field for field in listed if _NAME.fullmatch(field["name"])}
+        told = self.types.get(type_name, {})
+        listed = told.get("fields") if told.get("kind") in ("OBJECT", "INTERFACE") else None
+        if not isinstance(listed, list) or not listed:
+            raise AnswerBroken(f"its schema tells no fields of {shown_text(type_name, 60)}")
+        try:
+            fields = [(field["name"], _field(field)) for field in listed]
+            return {name: field for name, field in fields if _NAME.fullmatch(name)}
+        except _NO_TYPE:
+            raise AnswerBroken(
+                f"its schema tells a field of {shown_text(type_name, 60)} whose name, type or "
+                "arguments are missing, cut off, or no GraphQL"
+            ) from None
+
+    def fields_of(self, field: GraphQLField) -> Mapping[str, GraphQLField]:
+        """The fields of a field's type, whatever lists and non-nulls are around it."""
+        return self.fields(get_named_type(field.type).name)
 
 
-def _is_whole(field: object) -> bool:
-    if not isinstance(field, dict) or not isinstance(field.get("name"), str):
-        return False
-    return _named(field.get("type"))[0] is not None
+def _field(told: Mapping[str, Any]) -> GraphQLField:
+    # of an argument's type only the name is used, and some servers tell a wrong kind
+    args = {
+        each["name"]: GraphQLArgument(_type(each["type"], kind="SCALAR"))
+        for each in told.get("args") or ()
+    }
+    return GraphQLField(_type(told["type"]), args, extensions=dict(told))
+
+
+def _type(told: Mapping[str, Any], *, kind: str = "") -> Any:
+    wrap = _WRAPPERS.get(told["kind"])
+    if wrap:
+        return wrap(_type(told["ofType"], kind=kind))
+    return _NAMED_KINDS[kind or told["kind"]](told["name"])
 
 
 def schema_of(data: object) -> ForgeSchema:
@@ -99,11 +147,10 @@ def shape_of(schema: ForgeSchema, kind: str) -> ForgeShape | None:
     mls = schema.fields(schema.query_type).get("mls")
     if mls is None:
         raise AnswerBroken("its schema has no query for an MLS")
-    queries = schema.fields(_named(mls["type"])[1])
-    resource, names = RECORD_KINDS[kind]
-    for name in names:
+    queries = schema.fields_of(mls)
+    for name in RECORD_KINDS[kind][1]:
         if name in queries:
-            return _read_shape(schema, kind, resource, queries[name], mls)
+            return _read_shape(schema, kind, name, queries[name], mls)
     if kind != "listings" and "listings" not in queries:
         raise AnswerBroken("its schema has not even the query for listings")
     return None
@@ -120,48 +167,41 @@ def declared_fields(schema: ForgeSchema) -> Declaration:
         shape = shape_of(schema, kind)
         if shape is None:
             continue
-        queries = schema.fields(_named(schema.fields(schema.query_type)["mls"]["type"])[1])
+        queries = schema.fields_of(schema.fields(schema.query_type)["mls"])
         record = _record_of(schema, queries[shape.query])[1]
-        found += [
-            DeclaredField(resource, name, _written(record[name]["type"])) for name in sorted(record)
-        ]
-        types[resource] = record
+        found += [DeclaredField(resource, name, str(record[name].type)) for name in sorted(record)]
+        types[resource] = {name: field.extensions for name, field in record.items()}
     if not found:
         raise AnswerBroken("its schema declares no record type")
     return Declaration(tuple(found), msgspec.json.encode(types))
 
 
 def _record_of(
-    schema: ForgeSchema, query: Mapping[str, Any]
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    schema: ForgeSchema, query: GraphQLField
+) -> tuple[Mapping[str, GraphQLField], Mapping[str, GraphQLField]]:
     """The fields of a query's envelope, and those of its records (none without `results`)."""
-    envelope = schema.fields(_named(query["type"])[1])
-    results = envelope.get("results")
-    return envelope, schema.fields(_named(results["type"])[1]) if results else {}
+    envelope = schema.fields_of(query)
+    return envelope, schema.fields_of(envelope["results"]) if "results" in envelope else {}
 
 
 def _read_shape(
-    schema: ForgeSchema,
-    kind: str,
-    resource: Resource,
-    query: Mapping[str, Any],
-    mls: Mapping[str, Any],
+    schema: ForgeSchema, kind: str, name: str, query: GraphQLField, mls: GraphQLField
 ) -> ForgeShape:
     envelope, record = _record_of(schema, query)
-    key_field = KEY_FIELDS[resource]
-    missing = [name for name in (DELETED, key_field) if name not in record]
-    missing += [name for name in ("latest_event", "remaining") if name not in envelope]
+    resource = RECORD_KINDS[kind][0]
+    missing = [each for each in (DELETED, KEY_FIELDS[resource]) if each not in record]
+    missing += [each for each in ("latest_event", "remaining") if each not in envelope]
     if missing:
         raise AnswerBroken(
-            f"its schema's `{query['name']}` has no {', '.join(missing)}, without which it "
-            "cannot be replicated"
+            f"its schema's `{name}` has no {', '.join(missing)}, without which it cannot be "
+            "replicated"
         )
     arguments = _arguments(query)
     return ForgeShape(
         kind,
         resource,
-        query["name"],
-        tuple(_selections(schema, record.values())),
+        name,
+        tuple(_selections(schema, record)),
         filter_type=arguments.get("filter"),
         key_type=_arguments(mls).get("key", "String!"),
         event_type=arguments.get("last_event_id", "Int!"),
@@ -170,43 +210,20 @@ def _read_shape(
 
 
 def _selections(
-    schema: ForgeSchema, fields: Iterable[Mapping[str, Any]], *, nested: bool = True
+    schema: ForgeSchema, fields: Mapping[str, GraphQLField], *, nested: bool = True
 ) -> Iterable[str]:
-    for field in fields:
-        if any(kind.endswith("!") for kind in _arguments(field).values()):
+    for name, field in fields.items():
+        if any(is_required_argument(argument) for argument in field.args.values()):
             continue
-        kind, name = _named(field["type"])
-        if kind in _LEAVES:
-            yield field["name"]
-        elif kind in _OBJECTS and nested:
-            inner = " ".join(_selections(schema, schema.fields(name).values(), nested=False))
+        type_ = get_named_type(field.type)
+        if is_leaf_type(type_):
+            yield name
+        elif nested and (is_object_type(type_) or is_interface_type(type_)):
+            inner = " ".join(_selections(schema, schema.fields_of(field), nested=False))
             if inner:
-                yield f"{field['name']} {{ {inner} }}"
+                yield f"{name} {{ {inner} }}"
 
 
-def _arguments(field: Mapping[str, Any]) -> dict[str, str]:
+def _arguments(field: GraphQLField) -> dict[str, str]:
     """The arguments of a field: name to type, as GraphQL writes it."""
-    return {
-        argument["name"]: _written(argument.get("type"))
-        for argument in field.get("args") or ()
-        if isinstance(argument, dict) and isinstance(argument.get("name"), str)
-    }
-
-
-def _named(type_: object) -> tuple[str | None, str | None]:
-    """Kind and name of a type, whatever lists and non-nulls are around it."""
-    while isinstance(type_, dict) and isinstance(type_.get("ofType"), dict):
-        type_ = type_["ofType"]
-    return (type_.get("kind"), type_.get("name")) if isinstance(type_, dict) else (None, None)
-
-
-def _written(type_: object) -> str:
-    """A type as GraphQL writes it, such as `[String!]!`."""
-    if not isinstance(type_, dict):
-        return "String"
-    if type_.get("kind") == "NON_NULL":
-        return f"{_written(type_.get('ofType'))}!"
-    if type_.get("kind") == "LIST":
-        return f"[{_written(type_.get('ofType'))}]"
-    name = str(type_.get("name"))
-    return name if _NAME.fullmatch(name) else "String"
+    return {name: str(argument.type) for name, argument in field.args.items()}

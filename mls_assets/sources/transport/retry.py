@@ -1,13 +1,12 @@
 """How long a request is tried: patience, back-off, and the waits that a source asks for.
 
-One `RetryState` accompanies one request through its tries. It decides only; `http` sends and
-sleeps.
+One `RetryState` accompanies one request through its tries. It decides only; `session` sends and
+sleeps. No library's policy would do: when to stop depends on what came before (the same broken body
+twice, pauses told in a row), and waits that the source asks for do not use up patience.
 """
 
 import random
 from collections.abc import Callable
-
-from tenacity import RetryCallState
 
 from mls_assets.errors import (
     AnswerBroken,
@@ -67,17 +66,16 @@ class RetryState:
         self._broken: list[str] = []
         self.reasons: list[str] = []
 
-    def note(self, failure: RetryableError) -> None:
-        """Remember a failed try."""
+    def pause_after(self, failure: RetryableError) -> float | None:
+        """Return the seconds to wait after this failure before the next try; None to give up."""
         self.reasons.append(failure.reason)
         told = failure.limited or failure.pause is not None
         self._told_in_a_row = self._told_in_a_row + 1 if told else 0
         if failure.digest is not None:
             self._broken.append(failure.digest)
+        return None if self._is_spent(failure) else self._pause(failure)
 
-    def is_spent(self, state: RetryCallState) -> bool:
-        """Whether to give up after the failure in `state`."""
-        failure = _failure_in(state)
+    def _is_spent(self, failure: RetryableError) -> bool:
         if self._clock() - self._began >= self._limits.effort_seconds:
             return True
         if failure.digest is not None:
@@ -90,9 +88,7 @@ class RetryState:
         once_more = failure.reached and len(self.reasons) < 2
         return self._fruitless() >= self._patience and not once_more
 
-    def pause(self, state: RetryCallState) -> float:
-        """The seconds to wait before the next try."""
-        failure = _failure_in(state)
+    def _pause(self, failure: RetryableError) -> float:
         if self._told(failure):
             doubled = RATE_LIMIT_PAUSE * 2 ** (self._told_in_a_row - 1)
             seconds = failure.pause if failure.pause is not None else doubled
@@ -122,13 +118,6 @@ class RetryState:
 
     def _fruitless(self) -> float:
         return self._clock() - self._began - self._told_seconds
-
-
-def _failure_in(state: RetryCallState) -> RetryableError:
-    error = state.outcome.exception() if state.outcome else None
-    if not isinstance(error, RetryableError):
-        raise TypeError("only TryAgain is retried")
-    return error
 
 
 def failure_for(

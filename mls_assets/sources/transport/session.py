@@ -19,7 +19,6 @@ from urllib.parse import quote, urlsplit
 import msgspec
 import requests
 import urllib3
-from tenacity import Retrying, retry_if_exception_type
 
 from mls_assets.errors import (
     AnswerBroken,
@@ -199,34 +198,20 @@ class HttpSession:
 
     def _ask(self, question: _Question, read: Callable[[bytes], T]) -> HttpAnswer[T]:
         retries = RetryState(self.patience, self.limits, self._clock)
-        retrying = Retrying(
-            retry=retry_if_exception_type(RetryableError),
-            stop=retries.is_spent,
-            wait=retries.pause,
-            sleep=self._wait,
-            reraise=True,
-        )
-        try:
-            return retrying(self._once, question, read, retries)
-        except RetryableError as last:
-            raise retries.given_up(last, self._place(question.url)) from None
-
-    def _wait(self, seconds: float) -> None:
-        if seconds >= RATE_LIMIT_PAUSE:
-            log.warning("%s asks for a pause; waiting %.0f s", self.origin, seconds)
-        self.sleep(seconds)
-
-    def _once(
-        self, question: _Question, read: Callable[[bytes], T], retries: RetryState
-    ) -> HttpAnswer[T]:
-        try:
-            return self._exchange(question, read, retries.reasons)
-        except RetryableError as failure:
-            if self._closed.is_set():
-                text = f"{self._place(question.url)}: broken off, since the session was closed."
-                raise SourceError(text) from None
-            retries.note(failure)
-            raise
+        while True:
+            try:
+                return self._exchange(question, read, retries.reasons)
+            except RetryableError as failure:
+                where = self._place(question.url)
+                if self._closed.is_set():
+                    text = f"{where}: broken off, since the session was closed."
+                    raise SourceError(text) from None
+                pause = retries.pause_after(failure)
+                if pause is None:
+                    raise retries.given_up(failure, where) from None
+            if pause >= RATE_LIMIT_PAUSE:
+                log.warning("%s asks for a pause; waiting %.0f s", self.origin, pause)
+            self.sleep(pause)
 
     def _exchange(
         self, question: _Question, read: Callable[[bytes], T], retried: list[str]

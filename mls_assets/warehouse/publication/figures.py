@@ -1,38 +1,44 @@
-"""Numbers for the pictures on assets' pages: counts by day and sizes of pages, never content."""
+"""Numbers for the pages of assets: entries of the ledger by day, sizes of pages; never content."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from mls_assets.model.resources import Resource
 from mls_assets.warehouse.storage.queries import Connection, rows
 
-Removals = list[tuple[date, int, int]]
+
+class PageSizes(NamedTuple):
+    """How much came in pages, in bytes without compression."""
+
+    total: int
+    largest: int
 
 
-def removals_by_day(con: Connection, days: int, *, until: datetime | None = None) -> Removals:
-    """Return for each of the last days, oldest first, its removals and returns (UTC days)."""
+def removals_by_day(
+    con: Connection, days: int, *, until: datetime | None = None
+) -> list[tuple[date, int, int]]:
+    """Return the removals and returns of each of the last `days` days that has any.
+
+    Newest first; days are those of UTC.
+    """
     last = (until or datetime.now(UTC)).astimezone(UTC).date()
-    first = last - timedelta(days=days - 1)
-    found = rows(
+    return rows(
         con,
         "select coalesce(removed_at, first_evidence_at)::timestamp::date as day, "
         "count(*) filter (event = 'removed'), count(*) filter (event = 'restored') "
-        "from deletion_ledger where coalesce(removed_at, first_evidence_at)::timestamp::date "
-        "between ? and ? group by day",
-        [first, last],
+        "from deletion_ledger where event in ('removed', 'restored') "
+        "and coalesce(removed_at, first_evidence_at)::timestamp::date between ? and ? "
+        "group by day order by day desc",
+        [last - timedelta(days=days - 1), last],
     )
-    counted = {day: (removed, restored) for day, removed, restored in found}
-    every = (first + timedelta(days=number) for number in range(days))
-    return [(day, *counted.get(day, (0, 0))) for day in every]
 
 
-def page_sizes(
-    con: Connection, feed: str, resource: Resource, *, run_id: str, most: int
-) -> list[int]:
-    """Return the sizes in bytes of the last pages that a run stored, in their order."""
-    found = rows(
+def page_sizes(con: Connection, feed: str, resource: Resource, *, run_id: str) -> PageSizes:
+    """Return how much the pages that a run stored brought; zeros if it stored none."""
+    ((total, largest),) = rows(
         con,
-        "select size from (select page_id, size from raw.pages where feed = ? and resource = ? "
-        "and run_id = ? and size > 0 order by page_id desc limit ?) order by page_id",
-        [feed, resource, run_id, most],
+        "select coalesce(sum(size), 0)::bigint, coalesce(max(size), 0) from raw.pages "
+        "where feed = ? and resource = ? and run_id = ?",
+        [feed, resource, run_id],
     )
-    return [size for (size,) in found]
+    return PageSizes(total, largest)

@@ -1,7 +1,7 @@
 """Versions, verdicts and freshness as Dagster's UI reads them from the instance."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import dagster as dg
@@ -146,3 +146,51 @@ def test_a_void_sweep_says_one_line_a_resource_and_where_to_sweep_again(here: Wo
         "Property", "Member", "Office", "OpenHouse",
     ]  # fmt: skip
     assert "/locations/mls_assets/jobs" in lines[-1]
+
+
+def numbers(here: World, asset: str) -> dict[str, Any]:
+    return {name: each.value for name, each in newest(here, asset).metadata.items()}
+
+
+def table_of(here: World, asset: str, name: str) -> list[dict[str, Any]]:
+    table = newest(here, asset).metadata[name]
+    assert isinstance(table, dg.TableMetadataValue)
+    return [dict(record.data) for record in table.records]
+
+
+def test_the_size_of_what_came_plots_as_numbers(here: World):
+    here.act("change", "Property", count=2)
+    assert here.run("spark_replicate", SPARK).exit_code == 0
+    some = numbers(here, "spark_listing_pages")
+    assert some["pages"] > 0
+    assert some["bytes"] >= some["largest_page_bytes"] > 1000
+
+
+def test_removals_of_the_last_days_stand_in_a_table_beside_the_numbers_of_the_run(here: World):
+    here.act("remove", "Property", count=2)
+    assert here.run("spark_purge", SPARK).exit_code == 0
+    assert numbers(here, "deletion_ledger")[f"removed {SPARK}"] == 2
+    with here.instance() as instance:
+        run = instance.get_run_records(limit=1)[0]
+    (row,) = table_of(here, "deletion_ledger", "by_day")
+    assert row["day"] == run.create_timestamp.astimezone(UTC).date().isoformat()
+    assert row["removed"] >= 2
+
+
+def test_key_sets_plot_as_numbers_and_stand_side_by_side_for_each_resource(here: World):
+    here.fault("count_off", by=70, times=4)  # voids the sweep of one resource
+    try:
+        here.run("spark_purge", SPARK)
+        unknown, table = numbers(here, "sweeps"), table_of(here, "sweeps", "key_sets")
+    finally:
+        here.sandbox.faults.clear()
+    void = [row["resource"] for row in table if row["verdict"] == "void"]
+    assert void
+    assert all((row["at the source"] is None) == (row["resource"] in void) for row in table)
+    assert f"source_keys {SPARK}" not in unknown, "a part of the keys would plot as a loss"
+    assert unknown[f"removed {SPARK}"] == 0
+    assert here.run("spark_purge", SPARK).exit_code == 0
+    known, table = numbers(here, "sweeps"), table_of(here, "sweeps", "key_sets")
+    assert {row["verdict"] for row in table} == {"reconciled"}
+    for name, column in (("source_keys", "at the source"), ("local_keys_after", "here")):
+        assert known[f"{name} {SPARK}"] == sum(row[column] for row in table)
