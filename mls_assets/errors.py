@@ -100,7 +100,14 @@ class WarehouseBusy(MlsAssetsError):
 
 
 class WarehouseRefused(MlsAssetsError):
-    """The database file is corrupt, from a newer version, or not ours; it was left untouched."""
+    """The database file is corrupt, from a newer version, or not ours; it was left untouched.
+
+    `remedy` is the next step, where it is another than to restore a backup.
+    """
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class SweepVoid(MlsAssetsError):

@@ -17,7 +17,7 @@ import requests
 
 from mls_assets.configuration.feeds import load_feeds
 from mls_assets.configuration.switches import SENSORS_VARIABLE, sensors_on
-from mls_assets.errors import ConfigurationError, MlsAssetsError
+from mls_assets.errors import ConfigurationError, MlsAssetsError, WarehouseBusy
 from mls_assets.orchestration.dagster_home import dagster_home, persistent_instance
 from mls_assets.replication.workspace import Workspace, data_folder, database_of
 from mls_assets.terminal.keeper import ENDED_SECONDS, ENDING, kept_process
@@ -25,6 +25,8 @@ from mls_assets.terminal.screen import Screen, complain, log_path
 from mls_assets.warehouse.storage.locks import KernelLock
 
 HOST, PORT = "127.0.0.1", 3000
+#: Seconds for which the warehouse is waited for, to see whether it can be opened.
+_LOOK_SECONDS = 5.0
 #: Seconds after which a UI that does not answer is said to be slow.
 _SLOW_SECONDS = 120.0
 #: Dagster recommends another program for projects laid out its way, which this one is not.
@@ -36,10 +38,14 @@ def ui(*, port: int, verbose: bool) -> int:
 
     Sensors run, unless MLS_ASSETS_SENSORS says otherwise. Raises ConfigurationError, with nothing
     started, for a bad feeds file, a port in use, or a folder that another UI serves or what is left
-    of one.
+    of one; WarehouseRefused for a warehouse that no run could open.
     """
     load_feeds()
-    Workspace.open(data_folder(), database_of(), run_id="ui")
+    workspace = Workspace.open(data_folder(), database_of(), run_id="ui", patience=_LOOK_SECONDS)
+    if database_of().exists():
+        # whoever is busy with it has opened it
+        with suppress(WarehouseBusy), workspace.warehouse.read():
+            pass
     home = dagster_home()
     watched = sensors_on(default=True)
     switch = {SENSORS_VARIABLE: "on" if watched else "off"}

@@ -101,9 +101,7 @@ def test_a_file_that_is_deleted_while_it_is_open_is_told(tmp_path: Path):
 
 def test_a_warehouse_of_the_version_before_gets_its_number_once(tmp_path: Path):
     workspace = _used(tmp_path)
-    with duckdb.connect(str(workspace.warehouse.path)) as con:
-        con.execute("delete from raw.meta where name = 'warehouse_number'")
-        con.execute("update raw.meta set value = 1 where name = 'schema_version'")
+    _of_the_version_before(workspace.warehouse.path)
     (tmp_path / WAREHOUSE_MARKER).unlink()
     numbers = set()
     for run in ("second", "third"):
@@ -117,6 +115,7 @@ def _of_the_version_before(file: Path) -> None:
     with duckdb.connect(str(file)) as con:
         con.execute("delete from raw.meta where name = 'warehouse_number'")
         con.execute("update raw.meta set value = 1 where name = 'schema_version'")
+        con.execute("drop table raw.schema_versions")
 
 
 def test_a_backup_of_the_version_before_is_known_by_its_place(tmp_path: Path):

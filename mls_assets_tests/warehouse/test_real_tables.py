@@ -10,7 +10,7 @@ from mls_assets.model.resources import Resource
 from mls_assets.sources.spark.dialect import SPARK_DIALECT
 from mls_assets.warehouse import Warehouse
 from mls_assets.warehouse.publication import compaction, invariants, publication
-from mls_assets.warehouse.schema import ddl
+from mls_assets.warehouse.schema import migrations
 from mls_assets.warehouse.tables import merging
 from mls_assets_tests.warehouse.world import FEED, gone, land, orphans, page, record
 
@@ -72,4 +72,4 @@ def test_a_warehouse_that_was_just_made_has_nothing_to_be_brought_up_to(tmp_path
         tmp_path / "warehouse.duckdb", reso.RESO_TABLES, reso.BRIEF_COLUMNS, patience=1
     )
     with warehouse.read() as con:
-        assert not ddl.is_outdated(con, warehouse.schema)
+        assert not migrations.is_outdated(con, warehouse.schema)

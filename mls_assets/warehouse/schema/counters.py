@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from mls_assets.warehouse.storage.queries import Connection, scalar
 
+#: Where a warehouse keeps the number that tells it from all others.
+WAREHOUSE_NUMBER = "warehouse_number"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

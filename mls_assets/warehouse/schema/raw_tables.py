@@ -13,7 +13,19 @@ _LANDED = Column(
     "landed_at", "TIMESTAMPTZ", "When this version was fetched, by the source's clock."
 )
 
+SCHEMA_VERSIONS = Table(
+    "raw.schema_versions",
+    "change of the schema: a named step, or what was brought to the declared tables",
+    (
+        Column("name", "VARCHAR", "Name of the step; tables_as_declared where there was none."),
+        Column("applied_at", "TIMESTAMPTZ", "When, by the local clock; NULL: before it was noted."),
+        Column("program", "VARCHAR", "Version of mls_assets that did it; NULL: not noted."),
+    ),
+    (),
+)
+
 RAW_TABLES = (
+    SCHEMA_VERSIONS,
     Table(
         "raw.meta",
         "counter or mark of the pipeline",

@@ -18,7 +18,7 @@ import duckdb
 
 from mls_assets.errors import WarehouseBusy, WarehouseRefused
 from mls_assets.model.declarations import Table
-from mls_assets.warehouse.schema import counters, ddl
+from mls_assets.warehouse.schema import counters, migrations
 from mls_assets.warehouse.schema.ddl import WarehouseSchema
 from mls_assets.warehouse.storage.belonging import DataFolder
 from mls_assets.warehouse.storage.engine import Engine, discard_spilled
@@ -169,7 +169,7 @@ class Warehouse:
 
     def _create(self) -> None:
         with self._opened(self.fresh) as con:
-            ddl.migrate(con, self.schema, 0)
+            migrations.create(con, self.schema)
         self.put_in_place()
 
     def _check(self) -> None:
@@ -186,9 +186,8 @@ class Warehouse:
                 raise WarehouseRefused(
                     f"it is {there:,} bytes long but should have {size + _HEADERS:,}"
                 )
-            outdated = ddl.is_outdated(con, self.schema)
-            version = ddl.version_of(con)
-            number = counters.current(con, ddl.NUMBER)
+            outdated = migrations.is_outdated(con, self.schema)
+            number = counters.current(con, counters.WAREHOUSE_NUMBER)
             known = None
             if self.home is not None and number:
                 self.home.hold(self.path, number)
@@ -196,10 +195,10 @@ class Warehouse:
                 known = self.home.number_of(self.path)
         if outdated:
             with self._opened(self.path) as con:
-                ddl.migrate(con, self.schema, version)
+                migrations.migrate(con, self.schema)
                 if known is not None:
-                    counters.set_mark(con, ddl.NUMBER, known)
-                number = counters.current(con, ddl.NUMBER)
+                    counters.set_mark(con, counters.WAREHOUSE_NUMBER, known)
+                number = counters.current(con, counters.WAREHOUSE_NUMBER)
         if self.home is not None:
             self.home.hold(self.path, number)
 

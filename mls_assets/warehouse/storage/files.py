@@ -14,7 +14,6 @@ from mls_assets.errors import MlsAssetsError, WarehouseRefused
 
 _BROKEN = (
     "not a valid DuckDB database file",
-    "version number",
     "Could not read enough bytes",
     "Corrupt database file",
     "Corrupt WAL file",
@@ -22,6 +21,8 @@ _BROKEN = (
     "Failed to deserialize",
     "Serialization Error",
 )
+#: Of a file in a format that this DuckDB does not know yet.
+_NEWER_FORMAT = ("we can only read", "Unsupported Storage Version")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_MEMORY = "failed to pin block"
 _NO_SPACE = ("No space left on device", "Could not write all bytes", "Disk quota exceeded")
@@ -84,7 +85,7 @@ def explained(path: Path, memory: str) -> Iterator[None]:
     except WarehouseRefused as error:
         if str(path) in str(error):
             raise
-        raise _refused(path, str(error)) from None
+        raise _refused(path, str(error), error.remedy) from None
     except OSError as error:
         if error.errno in _FULL:
             raise _full(Path(error.filename or path)) from None
@@ -103,6 +104,11 @@ def explained(path: Path, memory: str) -> Iterator[None]:
                 "rolled back, what was stored before is safe. Set MLS_ASSETS_MEMORY (such as 4GB), "
                 "or memory_limit of the resource `warehouse` in the Launchpad for one run."
             ) from None
+        if any(sign in text for sign in _NEWER_FORMAT):
+            remedy = (
+                "a newer DuckDB wrote it, so install that (pip install -U duckdb) and run again"
+            )
+            raise _refused(path, _without_values(text), remedy) from None
         if any(sign in text for sign in _BROKEN):
             raise _refused(path, _without_values(text)) from None
         raise WarehouseFault(
@@ -120,10 +126,9 @@ def _full(path: Path) -> DiskFull:
     )
 
 
-def _refused(path: Path, why: str) -> WarehouseRefused:
-    return WarehouseRefused(
-        f"{path} is refused: {why}. It was left as it is; move it away, or restore a backup."
-    )
+def _refused(path: Path, why: str, remedy: str = "") -> WarehouseRefused:
+    remedy = remedy or "move it away, or restore a backup"
+    return WarehouseRefused(f"{path} is refused: {why}. It was left as it is; {remedy}.")
 
 
 def _without_values(text: str) -> str:
