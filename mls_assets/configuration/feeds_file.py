@@ -17,7 +17,7 @@ from msgspec import Meta, Struct, inspect
 
 from mls_assets.errors import ConfigurationError
 
-Table = TypeVar("Table", bound=Struct)
+SettingsTable = TypeVar("SettingsTable", bound=Struct)
 
 _OTHER_UNICODE = (
     codecs.BOM_UTF32_LE,
@@ -76,7 +76,9 @@ def read_feeds_file(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def read_table(kind: type[Table], settings: object, where: str, **given: object) -> Table:
+def read_table(
+    kind: type[SettingsTable], settings: object, where: str, **given: object
+) -> SettingsTable:
     """Return a table of the file as the struct `kind`; `given` are fields no table may set.
 
     Raises ConfigurationError for what is no table, and for a setting that is unknown, missing, of

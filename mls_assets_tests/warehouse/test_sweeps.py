@@ -84,10 +84,10 @@ def test_both_key_sets_are_streamed_in_bytewise_order(
         found = sweeps.key_difference(con, "s1")
         assert staged == sorted([*keys, "zz"], key=str.encode)
         assert local == sorted([*keys, "new"], key=str.encode)
-        assert found == sweeps.Difference(7, [("new", False)], ["zz"])
+        assert found == sweeps.KeyDifference(7, [("new", False)], ["zz"])
         con.execute("delete from raw.sweep_keys where record_key in ('a', '9')")
         found = sweeps.key_difference(con, "s1")
-        assert found == sweeps.Difference(5, [("9", True), ("a", False), ("new", False)], ["zz"])
+        assert found == sweeps.KeyDifference(5, [("9", True), ("a", False), ("new", False)], ["zz"])
         sweeps.stage_keys(con, "s1", ["a", "9"])
         assert sweeps.count_staged(con, "s1") == 8
         assert sweeps.unknown_locally(con, "s1") == 1

@@ -84,13 +84,15 @@ def is_outdated(con: Connection, schema: WarehouseSchema) -> bool:
         return True
     found = comparison.difference(con, schema)
     if found.unknown:
-        raise versions.newer(
+        raise versions.of_newer_program(
             f"it has {len(found.unknown):,} table(s) or column(s) that this program does not know "
             f"({', '.join(found.unknown[:3])})",
             changes,
         )
     if found and versions.by_newer_program(changes):
-        raise versions.newer("its tables differ from those that this program knows", changes)
+        raise versions.of_newer_program(
+            "its tables differ from those that this program knows", changes
+        )
     comparison.refuse_losses(con, schema, found)
     return bool(found)
 

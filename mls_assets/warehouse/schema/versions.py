@@ -55,13 +55,15 @@ def applied(con: Connection, steps: Sequence[str]) -> list[Applied]:
     try:
         found = rows(con, f"select name, applied_at, program from {SCHEMA_VERSIONS.name}")
     except (duckdb.CatalogException, duckdb.BinderException):
-        raise newer(f"its schema is version {count}, without names of steps") from None
+        raise of_newer_program(f"its schema is version {count}, without names of steps") from None
     changes = [Applied(*each) for each in found]
     if count > NAMED:
-        raise newer(f"its schema is version {count}, this program knows up to {NAMED}", changes)
+        raise of_newer_program(
+            f"its schema is version {count}, this program knows up to {NAMED}", changes
+        )
     unknown = [each.name for each in changes if each.name not in (*steps, AS_DECLARED)]
     if unknown:
-        raise newer(
+        raise of_newer_program(
             f"its schema had {len(unknown):,} step(s) that this program does not know "
             f"({', '.join(map(_shortened, unknown[:3]))})",
             changes,
@@ -94,7 +96,7 @@ def note_named(con: Connection) -> None:
     con.execute("insert into raw.meta values (?, ?)", [_COUNT, NAMED])
 
 
-def newer(what: str, changes: Sequence[Applied] = ()) -> WarehouseRefused:
+def of_newer_program(what: str, changes: Sequence[Applied] = ()) -> WarehouseRefused:
     """Return the refusal of a warehouse that a newer program made: what it is told by, and whom."""
     last = max(
         (each for each in changes if each.program and each.at),

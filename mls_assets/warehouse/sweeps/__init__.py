@@ -5,7 +5,7 @@ The proof, the plan and the guard are pure and live in another room.
 
 from mls_assets.warehouse.sweeps.approvals import Approval, approval, released_for, use_approval
 from mls_assets.warehouse.sweeps.staging import (
-    Difference,
+    KeyDifference,
     arrived_since,
     count_staged,
     drop_staged_keys,
@@ -50,7 +50,7 @@ from mls_assets.warehouse.sweeps.verdicts import (
 __all__ = [
     "SECOND_WALK",
     "Approval",
-    "Difference",
+    "KeyDifference",
     "SweepRow",
     "approval",
     "arrived_since",

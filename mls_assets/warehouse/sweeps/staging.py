@@ -97,7 +97,7 @@ def unknown_locally(con: Connection, sweep_id: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class KeyDifference:
     """How many keys are on both sides, and which are on one alone, in bytewise order.
 
     The local ones each with whether it was known before the sweep began.
@@ -108,7 +108,7 @@ class Difference:
     staged_only: list[str]
 
 
-def key_difference(con: Connection, sweep_id: str) -> Difference:
+def key_difference(con: Connection, sweep_id: str) -> KeyDifference:
     """Hold the keys held here against those that a sweep was told.
 
     A million equal keys stay in the database: only what differs is handed out.
@@ -126,7 +126,7 @@ def key_difference(con: Connection, sweep_id: str) -> Difference:
     staged_only = list(dict.fromkeys(key for _, key in differing if key is not None))
     arrived = arrived_since(con, sweep_id, local_only)
     held = scalar(con, f"select count(*) from ({here})", here_params)
-    return Difference(
+    return KeyDifference(
         held - len(local_only), [(key, key not in arrived) for key in local_only], staged_only
     )
 
