@@ -93,6 +93,13 @@ def test_events_are_followed_until_none_remain(server: Server, forge: Clients):
     assert all(page.next is None for page in pages)
 
 
+def test_a_page_says_of_which_mls_its_records_are(server: Server, forge: Clients):
+    answers(server, events(5, 0))
+    (page,) = follow(forge())
+    assert (page.feed, page.feed.source, page.feed.mls) == ("forge/armls", "forge", "armls")
+    assert page.in_event_order
+
+
 def test_a_page_carries_its_facts_and_the_records_verbatim(server: Server, forge: Clients):
     body = (
         b'{"data":{"mls":{"listings":{"latest_event":7,"remaining":0,"results":['

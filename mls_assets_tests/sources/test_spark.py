@@ -495,9 +495,23 @@ def test_lookups_are_walked_by_offset(server: Server, spark: Clients):
             next="Lookup?%24skip=1",
         ),
         records({"LookupKey": "3-4"}, {"LookupName": "A", "LookupValue": "no key"}),
+        records(),
     ]
     pages = list(spark().lookups())
     assert pages == [[LookupValue("A", "b", None, "c", "1-2")], []]
+    assert server.asked[-1].options == {"$top": "1", "$skip": "3"}, "what lies behind is asked for"
+
+
+@pytest.mark.parametrize("how", ["more behind", "a larger count"])
+def test_a_set_of_lookups_that_ends_too_early_is_no_answer(
+    server: Server, spark: Clients, how: str
+):
+    value = {"LookupKey": "1", "LookupName": "A", "LookupValue": "b"}
+    count = {"count": 2} if how == "a larger count" else {}
+    behind = [value] if how == "more behind" else []
+    server.replies = [records(value, **count), records(*behind)]
+    with pytest.raises(AnswerBroken, match="ended after 1 values"):
+        list(spark().lookups())
 
 
 def test_no_error_of_a_walk_shows_the_token(server: Server, spark: Clients):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.records import Reject
 from mls_assets.model.resources import Reason, Resource
 from mls_assets.warehouse import Warehouse
@@ -100,8 +101,9 @@ def test_an_entry_says_all_that_proves_the_removal(warehouse: Warehouse):
 def test_a_record_that_only_landed_is_removed_and_named_after_its_feed(warehouse: Warehouse):
     with warehouse.write() as con:
         land(con, page("a"))
-        land(con, page("a", feed="forge/armls"))
-        land(con, page(gone("a"), feed="forge/armls"))
+        armls = FeedName("forge/armls", is_mls=True)
+        land(con, page("a", feed=armls))
+        land(con, page(gone("a"), feed=armls))
         assert _remove(con, "a") == 1
         found = con.execute("select source, mls from deletion_ledger order by entry_id").fetchall()
     assert found == [("forge", "armls"), ("spark", FEED)]

@@ -17,6 +17,7 @@ from mls_assets.errors import (
     SourceRefused,
 )
 from mls_assets.model.declarations import Declaration
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.records import Page
 from mls_assets.model.resources import Resource
 from mls_assets.sources.forge.answers import (
@@ -122,7 +123,7 @@ class ForgeClient:
         answer that brings no new event id is the end. Raises AccessLost, CursorWentBack,
         PagingLoop (the log stands still although events remain) and whatever the session raises.
         """
-        shape = self._shape_for(resource)
+        shape, name = self._shape_for(resource), FeedName(feed, is_mls=True)
         if filter and shape.filter_type is None:
             raise ConfigurationError(
                 f"{feed}: the source's `{shape.query}` takes no filter. Nothing was asked; take "
@@ -140,7 +141,7 @@ class ForgeClient:
             position = events.position
             current = position.remaining == 0 or position.latest_event == after
             yield Page(
-                feed=feed,
+                feed=name,
                 resource=resource,
                 fetched_at=answer.began_at,
                 records=events.records,
