@@ -214,7 +214,7 @@ def test_a_landing_that_breaks_off_leaves_nothing(warehouse: Warehouse):
         raise RuntimeError
     with warehouse.read() as con:
         for table in warehouse.schema.tables:
-            if table.name != "raw.meta":
+            if table.name not in ("raw.meta", "raw.schema_versions"):
                 assert con.execute(f"select count(*) from {table.name}").fetchall() == [(0,)]
 
 
