@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from mls_assets.model.states import LedgerEvent, ListingEvent, PassKind, ReplicationState
 from mls_assets.model.verdicts import Verdict
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +119,48 @@ def test_verdicts_are_named_by_their_enumeration_alone():
         if spelt.search(line)
     ]
     assert found == []
+
+
+#: Words of columns, each with the name before it where it is one, in Python and in SQL.
+WORDS = (
+    ("state", ReplicationState),
+    ("event", LedgerEvent),
+    ("event", ListingEvent),
+    ("kind", PassKind),
+)
+
+
+def test_states_events_and_kinds_are_named_by_their_enumerations_alone():
+    """Where a word is a state, an event or a kind, it is compared, stored or returned as one."""
+    words = "|".join(each.value for _, kind in WORDS for each in kind)
+    columns = "|".join(sorted({column for column, _ in WORDS}))
+    spelt = re.compile(
+        rf"\b(?:{columns})\b[\"']?\]?\)? *(?:==|!=|=|<>|in|not in|:) *\(?[\"'](?:{words})[\"']"
+        rf"|(?:then|else) '(?:{words})'"
+    )
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in MODULES
+        if "sandbox" not in path.parts
+        for line in path.read_text().splitlines()
+        if spelt.search(line)
+    ]
+    assert found == []
+
+
+def test_each_word_of_an_enumeration_stands_in_one_module_where_no_other_means_it():
+    """Words that mean nothing else in the package stand in quotes in their enumeration alone."""
+    alone = ("needs_resync", "downloading", "restored", "relisted", "price_change")
+    where: dict[str, set[str]] = {word: set() for word in alone}
+    for path in MODULES:
+        if "sandbox" not in path.parts:
+            text = path.read_text()
+            for word in alone:
+                if re.search(rf"[\"']{word}[\"']", text):
+                    where[word].add(path.stem)
+    assert {word: names - {"states"} for word, names in where.items()} == {
+        word: set() for word in alone
+    }
 
 
 #: Names that stand in several modules, because the one is the thin face of the other (a verb, what

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from mls_assets.configuration.credentials import token_of
 from mls_assets.configuration.feeds import Feeds, load_feeds
 from mls_assets.errors import ConfigurationError
+from mls_assets.model.states import ReplicationState
 from mls_assets.replication.reporting.findings import by_cause
 from mls_assets.replication.reporting.status import FeedStatus, Status, status
 from mls_assets.replication.reporting.status_table import (
@@ -66,7 +67,7 @@ def _table(screen: Screen, current: Status, now: datetime) -> None:
                 f"blocked: {entry.blocked.explanation or entry.blocked.sweep_id} "
                 f"(sweep {entry.blocked.sweep_id})"
             )
-        elif entry.state.state != "unconfigured" and (entry.hours_left or 0) < 0:
+        elif entry.state.state != ReplicationState.UNCONFIGURED and (entry.hours_left or 0) < 0:
             screen.say(
                 f"overdue: {entry.state.feed} {entry.state.resource} has no proof of its removals "
                 f"since {-(entry.hours_left or 0):.1f} hours too long; run "

@@ -16,6 +16,7 @@ import duckdb
 from mls_assets.demo.comparison import differences
 from mls_assets.demo.sandbox_client import SandboxClient
 from mls_assets.model.resources import KEY_FIELDS, TABLE_OF_RESOURCE, Resource
+from mls_assets.model.states import LedgerEvent
 
 #: Listings of each feed that are compared value by value.
 SAMPLED = 50
@@ -140,7 +141,7 @@ def verify(
         resource,
         source_rows=len(truth),
         local_rows=len(here),
-        removed=sum(event == "removed" for _, event in entries),
+        removed=sum(event == LedgerEvent.REMOVED for _, event in entries),
         ledger_entries=len(entries),
     )
     over = copy.ever_over(feed) if resource is Resource.OPEN_HOUSE else set()
@@ -149,10 +150,11 @@ def verify(
     last = dict(entries)
     gone = ever - here - over
     verdict.expect_none(
-        (key for key in gone if last.get(key) != "removed"), "keys left without a ledger entry"
+        (key for key in gone if last.get(key) != LedgerEvent.REMOVED),
+        "keys left without a ledger entry",
     )
     verdict.expect_none(
-        (key for key in here if last.get(key) == "removed"), "keys here count as removed"
+        (key for key in here if last.get(key) == LedgerEvent.REMOVED), "keys here count as removed"
     )
     if resource is Resource.PROPERTY:
         both = sorted(truth & here)

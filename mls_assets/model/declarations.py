@@ -87,3 +87,8 @@ class Table:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "column_names", tuple(column.name for column in self.columns))
+
+
+#: The columns that most tables begin with.
+FEED = Column("feed", "VARCHAR", "Name of the feed, such as spark/default or forge/armls.")
+RESOURCE = Column("resource", "VARCHAR", "RESO resource, such as Property.")

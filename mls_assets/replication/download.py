@@ -14,6 +14,7 @@ from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import DownloadIncomplete, LinkExpired, SourceRefused
 from mls_assets.model.records import KeyOrder, Page
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import PassKind
 from mls_assets.reconcile.ending import MAX_MISSED_SHARE, WalkCounts, followed
 from mls_assets.replication.clocks import is_ahead
 from mls_assets.replication.ending import Ending, Window, ending, way_out
@@ -69,7 +70,12 @@ def download(
     errors; the next call resumes, or begins again where the source forgot the position.
     """
     work = _Download(
-        workspace, client, feed, resource, settings, Replicated(feed.name, resource, "download")
+        workspace,
+        client,
+        feed,
+        resource,
+        settings,
+        Replicated(feed.name, resource, PassKind.DOWNLOAD),
     )
     walk = _walk_records(work)
     if walk is None:
@@ -112,7 +118,7 @@ def _walk_records(work: _Download) -> _Proven | None:
     """Walk to the proven end of the records; None when the page budget ended it."""
     for attempt in numbers():
         with work.workspace.warehouse.read() as con:
-            walk = cursors.open_walk(con, work.feed.name, work.resource, "download")
+            walk = cursors.open_walk(con, work.feed.name, work.resource, PassKind.DOWNLOAD)
         if walk is not None and is_ahead(walk.started_at, datetime.now(UTC)):
             # by a clock that ran ahead: when it really began, and so its cursor, is not known
             with work.workspace.warehouse.write() as con:
@@ -175,7 +181,7 @@ def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
                     con,
                     feed,
                     resource,
-                    "download",
+                    PassKind.DOWNLOAD,
                     started_at=page.fetched_at,
                     count_before=page.count,
                 )
@@ -184,7 +190,7 @@ def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
             walk = cursors.advance_walk(con, walk, page.next or ENDED, order)
         work.done = work.done.plus(landed)
         records += len(page.records)
-        work.report("download", walk.pages, records, walk.count_before)
+        work.report(PassKind.DOWNLOAD, walk.pages, records, walk.count_before)
         if page.next and work.out_of_budget:
             return None
     return walk
@@ -252,14 +258,14 @@ def _walk_relations(work: _Download, expected: int) -> bool:
     """Walk the listings' child collections; False when the page budget ended it."""
     for attempt in numbers():
         with work.workspace.warehouse.read() as con:
-            walk = cursors.open_walk(con, work.feed.name, work.resource, "relations")
+            walk = cursors.open_walk(con, work.feed.name, work.resource, PassKind.RELATIONS)
         try:
             return _follow_relations(work, walk, expected)
         except LinkExpired:
             if walk is None or attempt:
                 raise
             with work.workspace.warehouse.write() as con:
-                cursors.end_walks(con, work.feed.name, work.resource, kind="relations")
+                cursors.end_walks(con, work.feed.name, work.resource, kind=PassKind.RELATIONS)
     raise AssertionError("unreachable")
 
 
@@ -278,7 +284,7 @@ def _follow_relations(work: _Download, walk: Walk | None, expected: int) -> bool
                     con,
                     work.feed.name,
                     work.resource,
-                    "relations",
+                    PassKind.RELATIONS,
                     started_at=page.fetched_at,
                     count_before=page.count,
                 )
@@ -286,7 +292,7 @@ def _follow_relations(work: _Download, walk: Walk | None, expected: int) -> bool
             walk = cursors.advance_walk(con, walk, page.next or ENDED)
         work.done = work.done.plus(landed)
         told += len({child.listing_key for child in page.children})
-        work.report("relations", walk.pages, told, expected)
+        work.report(PassKind.RELATIONS, walk.pages, told, expected)
         if page.next and work.out_of_budget:
             return False
     if walk is None:

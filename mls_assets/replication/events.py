@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from mls_assets.configuration.feeds import ForgeAccess, mls_of_feed
 from mls_assets.errors import CursorWentBack
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import PassKind
 from mls_assets.replication.outcome import Replicated
 from mls_assets.replication.own_entries import keeping
 from mls_assets.replication.settings import ForgeSettings
@@ -31,7 +32,7 @@ def follow_events(
     Raises CursorWentBack (and marks the feed `needs_resync`) when the source's log was reset,
     and the typed source errors; every page that was stored stays stored with its event id.
     """
-    done = Replicated(feed, resource, "events")
+    done = Replicated(feed, resource, PassKind.EVENTS)
     with workspace.warehouse.read() as con:
         cursor = cursors.state_of(con, feed, resource).cursor
     pages = client.pages(
@@ -57,7 +58,9 @@ def follow_events(
             done = done.plus(landed)
             records += len(page.records) + len(page.removals)
             expected = records + (page.remaining or 0)
-            workspace.progress(Progress(feed, resource, "events", done.pages, records, expected))
+            workspace.progress(
+                Progress(feed, resource, PassKind.EVENTS, done.pages, records, expected)
+            )
             if not current and 0 < settings.page_budget <= done.pages:
                 return replace(done, complete=False, cursor=cursor)
     except CursorWentBack:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from mls_assets.configuration.feeds import ForgeAccess, SparkFeed
 from mls_assets.errors import SweepBlocked, SweepVoid
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import PassKind, ReplicationState
 from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication import download, events, update
@@ -29,7 +30,11 @@ from mls_assets.warehouse.removals import unasked
 from mls_assets.warehouse.sweeps.approvals import VALID_FOR
 
 #: States in which what is stored cannot be brought up to date, but has to be downloaded.
-_DOWNLOAD_DUE = ("new", "downloading", "needs_resync")
+_DOWNLOAD_DUE = (
+    ReplicationState.NEW,
+    ReplicationState.DOWNLOADING,
+    ReplicationState.NEEDS_RESYNC,
+)
 
 
 def replicate_spark(
@@ -104,10 +109,10 @@ def replicate_forge(
         settled = settle(workspace, client, feed, resource, settings, accept=accept_fields)
         notes = claimed + settled.notes
         if not settled.asked:
-            return Replicated(feed, resource, "events", notes=notes)
+            return Replicated(feed, resource, PassKind.EVENTS, notes=notes)
         if resource is Resource.PROPERTY:
             normalise_locked(workspace, feed)  # for the same reasons as of Spark
-        if state.state == "needs_resync" or settled.changed:
+        if state.state == ReplicationState.NEEDS_RESYNC or settled.changed:
             held_back = _held_back(workspace, feed, resource)
             # a question that has just changed is asked at once
             if held_back and not claimed and not settled.changed:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import ReplicationState
 from mls_assets.replication.workspace import Workspace
 from mls_assets.sources.registry import feed_named, source_of
 from mls_assets.sources.source import Source
@@ -47,11 +48,11 @@ def bind_source(
         claimed = origins.bind_origin(con, feed_named(feed), origin, resource, *asked)
         state = cursors.state_of(con, feed, resource)
         notes = _renamed(workspace, con, feed, source)
-        if claimed != "asked_otherwise" or state.state == "new":
+        if claimed != "asked_otherwise" or state.state == ReplicationState.NEW:
             return state, notes
         cursors.needs_resync(con, feed, resource)
     more = ", and more for relations" if source.relations else ""
-    return replace(state, state="needs_resync"), (
+    return replace(state, state=ReplicationState.NEEDS_RESYNC), (
         *notes,
         resync_note(state, "the question changed", more),
     )

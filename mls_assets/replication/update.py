@@ -14,6 +14,7 @@ from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.model.records import KeyOrder, Page
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import PassKind
 from mls_assets.reconcile.ending import WalkCounts, followed
 from mls_assets.replication.clocks import CLOCK_GRAIN, about_return, is_ahead, last_sane
 from mls_assets.replication.ending import Ending, Window, ending, way_out
@@ -63,7 +64,7 @@ def update(
     if state.cursor is None:
         raise ValueError("an update starts from a cursor")
     with workspace.warehouse.read() as con:
-        walk = cursors.open_walk(con, feed.name, resource, "update")
+        walk = cursors.open_walk(con, feed.name, resource, PassKind.UPDATE)
         before = cursors.remembered(con, feed.name, resource)
     source_rows = client.count(resource)
     now = client.clock or datetime.now(UTC)
@@ -93,7 +94,7 @@ def update(
 
 def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicated:
     workspace, feed, resource = work.workspace, work.feed.name, work.resource
-    done = Replicated(feed, resource, "update", cursor=work.cursor)
+    done = Replicated(feed, resource, PassKind.UPDATE, cursor=work.cursor)
     records = 0
     went_behind: str | None = None
     following: Iterator[Page] | None = pages
@@ -117,7 +118,7 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
                     con,
                     feed,
                     resource,
-                    "update",
+                    PassKind.UPDATE,
                     started_at=page.fetched_at,
                     since=work.since,
                     until=work.until,
@@ -148,7 +149,9 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
             done = done.plus(landed)
             records += len(page.records)
             expected = walk.count_before
-            workspace.progress(Progress(feed, resource, "update", done.pages, records, expected))
+            workspace.progress(
+                Progress(feed, resource, PassKind.UPDATE, done.pages, records, expected)
+            )
             if page.next and 0 < work.settings.page_budget <= done.pages:
                 return replace(done, complete=False)
     if walk is None:

@@ -5,26 +5,18 @@ How a value is shown there belongs here; why it was rejected is said by whoever 
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 import polars as pl
 
+from mls_assets.model.rejected_values import REJECTED_VALUES, RejectedValue
 from mls_assets.model.resources import Resource
+from mls_assets.reso.decode import POLARS_TYPES
 
 #: Characters of a value that are kept.
 LONGEST_VALUE = 1_000
 
-_SCHEMA: dict[str, Any] = {
-    "feed": pl.String,
-    "resource": pl.String,
-    "record_key": pl.String,
-    "field": pl.String,
-    "value": pl.String,
-    "problem": pl.String,
-    "page_id": pl.Int64,
-    "seen_at": pl.Datetime("us", "UTC"),
-}
+_SCHEMA = {column.name: POLARS_TYPES[column.type] for column in REJECTED_VALUES.columns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,7 @@ class Rejects:
     """Collects what was rejected of one feed."""
 
     feed: str
-    _rows: list[tuple[Any, ...]] = field(default_factory=list)
+    _rows: list[RejectedValue] = field(default_factory=list)
 
     def add(
         self, resource: Resource, item: LandedItem, name: str | None, token: bytes, problem: str
@@ -70,9 +62,9 @@ class Rejects:
             problem = f"{problem}; the first {LONGEST_VALUE:,} of {len(value):,} characters"
             value = value[:LONGEST_VALUE]
         self._rows.append(
-            (
+            RejectedValue(
                 self.feed,
-                str(resource),
+                resource,
                 item.record_key,
                 name,
                 value,
@@ -84,4 +76,5 @@ class Rejects:
 
     def frame(self) -> pl.DataFrame:
         """All rows so far, in the columns of `rejected_values`."""
-        return pl.DataFrame(self._rows, schema=_SCHEMA, orient="row")
+        columns = {name: [getattr(row, name) for row in self._rows] for name in _SCHEMA}
+        return pl.DataFrame(columns, schema=_SCHEMA)

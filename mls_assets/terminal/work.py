@@ -18,6 +18,7 @@ from mls_assets.configuration.feeds import Feeds, ForgeAccess
 from mls_assets.errors import MlsAssetsError
 from mls_assets.model.feed_names import FeedName
 from mls_assets.model.resources import CHILD_RESOURCES, RESOURCE_OF_TABLE, Resource
+from mls_assets.model.states import ReplicationState
 from mls_assets.model.text import amount, counted
 from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration import jobs
@@ -35,9 +36,12 @@ from mls_assets.sources.source import Source
 from mls_assets.terminal.choosing import choose, swept_feed
 from mls_assets.terminal.demo_folder import disown
 from mls_assets.terminal.screen import Screen, complain, log_path
+from mls_assets.warehouse import SUMMARY_FIGURES
 
 #: Verbs that bring data of a source into the folder.
 _FILLING = ("replicate", "purge")
+#: The figure of a landing to which a summary adds the values that did not fit.
+_REJECTED = "rejected"
 
 
 class Session:
@@ -222,12 +226,9 @@ def _unlisted(session: Session, feeds: Sequence[str]) -> tuple[str, ...]:
     with session.reading():
         for entry in status(session.workspace, session.feeds).feeds:
             feed, state = entry.state.feed, entry.state.state
-            if FeedName.of(feed).source in listing and state != "unconfigured":
+            if FeedName.of(feed).source in listing and state != ReplicationState.UNCONFIGURED:
                 found[feed] = None
     return tuple(feed for feed in found if feed not in feeds)
-
-
-_COUNTS = ("new", "changed", "removed", "restored")
 
 
 def _counted_with(resource: Resource) -> Resource:
@@ -241,7 +242,10 @@ def _replicated(
     done: Mapping[tuple[str, str], Mapping[str, Any]],
     bad: Mapping[tuple[str, str], int],
 ) -> None:
-    """Show what became of each resource; `bad` are its rejected values beside whole records."""
+    """Show what became of each resource; `bad` are its rejected values beside whole records.
+
+    They are counted with the records that were rejected.
+    """
     rows = []
     current = status(session.workspace, session.feeds)
     for entry in current.feeds:
@@ -249,20 +253,21 @@ def _replicated(
         if state.feed not in feeds:
             continue
         whose = (state.feed, state.resource)
-        facts = done.get(whose, {})
+        facts = dict(done.get(whose, {}))
+        if _REJECTED in facts:
+            facts[_REJECTED] += bad.get(whose, 0)
         rows.append(
             (
                 state.feed,
                 state.resource,
                 str(facts.get("kind", "-" if facts else "failed")),
-                *(amount(facts.get(name)) for name in _COUNTS),
-                amount(facts["rejected"] + bad.get(whose, 0) if "rejected" in facts else None),
+                *(amount(facts.get(name)) for name in SUMMARY_FIGURES),
                 amount(state.rows),
                 amount(state.source_rows),
                 state.state,
             )
         )
-    headings = ("feed", "resource", "pass", *_COUNTS, "rejected", "rows", "source rows", "state")
+    headings = ("feed", "resource", "pass", *SUMMARY_FIGURES, "rows", "source rows", "state")
     session.screen.table(headings, rows)
     count = sum(bad.values())
     if count:

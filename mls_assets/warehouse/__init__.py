@@ -6,7 +6,7 @@ to a source, no decoding of records, no judgement about a sweep: those are other
 """
 
 from mls_assets.warehouse.landing.cursors import FeedState, Walk
-from mls_assets.warehouse.landing.landing import Landing
+from mls_assets.warehouse.landing.figures import SUMMARY_FIGURES, Figures, Landing
 from mls_assets.warehouse.schema.tables import PIPELINE_TABLES
 from mls_assets.warehouse.storage.connection import Warehouse
 from mls_assets.warehouse.storage.locks import FeedLock, Holder, holder
@@ -14,9 +14,11 @@ from mls_assets.warehouse.storage.queries import Connection, rows, scalar
 
 __all__ = [
     "PIPELINE_TABLES",
+    "SUMMARY_FIGURES",
     "Connection",
     "FeedLock",
     "FeedState",
+    "Figures",
     "Holder",
     "Landing",
     "Walk",

@@ -13,6 +13,7 @@ from mls_assets.cli import overview
 from mls_assets.cli.verbs import verbs
 from mls_assets.model.resources import Resource
 from mls_assets.model.text import counted
+from mls_assets.model.verdicts import Verdict
 from mls_assets.replication.reporting.status import FeedStatus, Status
 from mls_assets.replication.reporting.status_table import as_markdown
 from mls_assets.terminal.screen import Screen
@@ -28,7 +29,7 @@ def entry(feed, state="current", *, blocked=False, proven_hours_ago=1, rows=1_23
     if blocked:
         facts = dict.fromkeys(field.name for field in fields(SweepRow))
         facts |= {"sweep_id": f"{feed}-sweep", "feed": feed, "resource": Resource.PROPERTY}
-        facts |= {"explanation": "400,000 of 1,234,567 keys are absent", "verdict": "blocked"}
+        facts |= {"explanation": "400,000 of 1,234,567 keys are absent", "verdict": Verdict.BLOCKED}
         sweep = SweepRow(**facts)
     proof = NOW - timedelta(hours=proven_hours_ago)
     stored = FeedState(

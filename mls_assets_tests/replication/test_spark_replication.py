@@ -54,7 +54,7 @@ def test_a_second_run_asks_for_changes_only_and_changes_no_row(place):
     done = place.replicate()
     assert {each.kind for each in done} == {"update"}
     assert sum(each.pages for each in done) == len(done)
-    assert not any(each.new + each.changed + each.removed + each.children for each in done)
+    assert not any(each.new + each.changed + each.removed + each.child_sets for each in done)
     assert place.tables() == before
 
 
@@ -194,7 +194,7 @@ def test_listings_left_out_of_an_answer_about_their_children_are_asked_for_again
             place.replicate(Resource.PROPERTY)
     assert place.state()["cursor"] == cursor
     (done,) = place.replicate(Resource.PROPERTY)
-    assert (done.changed, done.children) == (2, 2)
+    assert (done.changed, done.child_sets) == (2, 2)
 
 
 def test_a_record_without_a_key_neither_stops_a_page_nor_the_download(place):

@@ -1,26 +1,16 @@
 """States, cursors and walks, and that a source stays the source of its feed."""
 
-from dataclasses import fields
-
 import pytest
 
 from mls_assets.errors import ConfigurationError, FeedBusy
 from mls_assets.model.resources import Resource
-from mls_assets.warehouse import FeedState, Walk, Warehouse
+from mls_assets.warehouse import FeedState, Warehouse
 from mls_assets.warehouse.landing import cursors, origins
 from mls_assets.warehouse.landing.cursors import ENDED
 from mls_assets.warehouse.publication import publication
-from mls_assets.warehouse.schema.raw_tables import RAW_TABLES
-from mls_assets.warehouse.schema.tables import FEEDS
 from mls_assets_tests.warehouse.world import FEED, MINUTE, NOON, land, merge_all, page
 
 PROPERTY = Resource.PROPERTY
-
-
-def test_states_and_walks_have_the_fields_that_their_tables_have_columns():
-    walks = next(table for table in RAW_TABLES if table.name == "raw.walks")
-    assert tuple(field.name for field in fields(FeedState)) == FEEDS.column_names
-    assert tuple(field.name for field in fields(Walk)) == walks.column_names
 
 
 def test_a_resource_is_new_then_downloading_then_current(warehouse: Warehouse):

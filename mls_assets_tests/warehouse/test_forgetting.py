@@ -122,11 +122,11 @@ def test_erasing_a_feed_takes_everything_of_it_and_nothing_of_others(warehouse: 
         assert [state.feed for state in cursors.states(con)] == ["spark/other"]
         assert keys_in(con, "listings") == ["a"]
         assert keys_in(con, "raw.sweep_keys", "record_key") == []
-        row = sweeps.sweep_as_dict(con, "s1")
+        row = sweeps.find_sweep(con, "s1")
         assert row is not None
-        assert row["changed_keys"] == []
-        assert row["verdict"] == "void"
-        assert row["explanation"] == "The feed was erased meanwhile, so nothing follows from it."
+        assert row.changed_keys == []
+        assert row.verdict == "void"
+        assert row.explanation == "The feed was erased meanwhile, so nothing follows from it."
         assert set(ledger_entries(con)) == {
             (resource, key, "removed", "operator_erase")
             for resource, key in [

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from mls_assets.model.records import RawRecord, Reject, Removal, UntoldCollection
 from mls_assets.model.resources import Reason, Resource
+from mls_assets.replication.outcome import Replicated
 from mls_assets.warehouse import Warehouse
 from mls_assets.warehouse.landing import child_sets, cursors, landing
-from mls_assets.warehouse.landing.landing import Landing
+from mls_assets.warehouse.landing.figures import Landing
 from mls_assets.warehouse.landing.versions import StoredVersion, sort_records
 from mls_assets.warehouse.removals import unasked
 from mls_assets.warehouse.storage.arrow import digest_of
@@ -117,10 +118,10 @@ def test_feeds_and_resources_do_not_mix(warehouse: Warehouse):
 
 def test_a_child_set_lands_only_with_its_listing(warehouse: Warehouse):
     with warehouse.write() as con:
-        assert land(con, page(photos("a", "1"))).children == 0
-        assert land(con, page("a", photos("a", "1"), photos("b", "2"))).children == 1
-        assert land(con, page(photos("a", "1"))).children == 0, "the same again"
-        assert land(con, page(photos("a"))).children == 1, "an empty set is a set"
+        assert land(con, page(photos("a", "1"))).child_sets == 0
+        assert land(con, page("a", photos("a", "1"), photos("b", "2"))).child_sets == 1
+        assert land(con, page(photos("a", "1"))).child_sets == 0, "the same again"
+        assert land(con, page(photos("a"))).child_sets == 1, "an empty set is a set"
         assert child_sets.stored_child_sets(con, FEED, ["a", "b"]) == {"a": {Resource.MEDIA}}
 
 
@@ -151,11 +152,26 @@ def test_what_is_not_asked_for_any_more_is_not_waited_for_either(warehouse: Ware
         assert con.execute("select resource from raw.untold").fetchall() == [("Media",)]
 
 
+def test_the_sum_of_landings_has_every_figure_of_each(warehouse: Warehouse):
+    with warehouse.write() as con:
+        first = land(con, page("a", "b", photos("a", "1")))
+        second = land(
+            con, page("a", record("b", NOON + MINUTE, City="Mesa"), gone("c"), photos("b", "2"))
+        )
+    total = Replicated(FEED, Resource.PROPERTY, "update").plus(first).plus(second)
+    assert total.pages == 2
+    assert total.figures == {
+        name: first.figures[name] + second.figures[name] for name in total.figures
+    }
+    assert (total.new, total.changed, total.unchanged, total.child_sets) == (2, 1, 1, 2)
+    assert total.records == 4
+
+
 def test_a_stale_record_brings_no_children_and_a_removed_one_neither(warehouse: Warehouse):
     with warehouse.write() as con:
         land(con, page(record("a", NOON + MINUTE), "b"))
         stale = page(record("a"), photos("a", "1"), gone("b"), photos("b", "2"))
-        assert land(con, stale).children == 0
+        assert land(con, stale).child_sets == 0
         assert child_sets.stored_child_sets(con, FEED, ["a", "b"]) == {}
 
 

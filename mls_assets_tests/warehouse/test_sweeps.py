@@ -1,18 +1,17 @@
 """What a sweep stores and streams, and what an approval releases."""
 
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Reason, Resource
+from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse import Warehouse, sweeps
 from mls_assets.warehouse.publication import publication
 from mls_assets.warehouse.removals import hiding
-from mls_assets.warehouse.schema.tables import SWEEPS
 from mls_assets.warehouse.storage.queries import Connection
-from mls_assets.warehouse.sweeps import SweepRow, staging
+from mls_assets.warehouse.sweeps import staging
 from mls_assets.warehouse.tables import open_houses
 from mls_assets_tests.warehouse.world import (
     FEED,
@@ -34,10 +33,6 @@ def _begin(con: Connection, sweep_id: str = "s1", resource: Resource = PROPERTY)
     sweeps.begin_sweep(con, sweep_id, FEED, resource, NOON, "run-1")
 
 
-def test_a_sweep_row_has_the_fields_that_the_table_has_columns():
-    assert tuple(field.name for field in fields(SweepRow)) == SWEEPS.column_names
-
-
 def test_a_sweep_leaves_a_row_whatever_becomes_of_it(warehouse: Warehouse):
     with warehouse.write() as con:
         _begin(con, "dead")
@@ -47,15 +42,17 @@ def test_a_sweep_leaves_a_row_whatever_becomes_of_it(warehouse: Warehouse):
         assert sweeps.count_staged(con, "dead") == 0
         dead = sweeps.sweep_row(con, "dead")
         assert (dead.verdict, dead.finished_at is None) == ("void", False)
-        sweeps.close_sweep(con, "s1", verdict="reconciled", explanation="equal", changed_keys=["x"])
-        newest = sweeps.sweep_as_dict(con, "s1")
+        sweeps.close_sweep(
+            con, "s1", verdict=Verdict.RECONCILED, explanation="equal", changed_keys=["x"]
+        )
+        newest = sweeps.find_sweep(con, "s1")
         assert newest is not None
-        assert (newest["pages"], newest["changed_keys"], newest["verdict"]) == (
+        assert (newest.pages, newest.changed_keys, newest.verdict) == (
             3,
             ["x"],
             "reconciled",
         )
-        assert sweeps.sweep_as_dict(con, "unknown") is None
+        assert sweeps.find_sweep(con, "unknown") is None
         assert sweeps.latest_sweep(con, FEED, Resource.MEMBER) is None
         with pytest.raises(ValueError, match="no columns colour"):
             sweeps.update_sweep(con, "s1", colour="red")
@@ -211,7 +208,7 @@ def test_a_blocked_sweep_is_shown_until_one_comes_through(warehouse: Warehouse):
         assert [row.sweep_id for row in sweeps.blocked_sweeps(con)] == ["s1"]
         assert sweeps.oldest_evidence(con) == {(FEED, PROPERTY): NOON}
         sweeps.begin_sweep(con, "s3", FEED, PROPERTY, NOON + 2 * MINUTE, "run-3")
-        sweeps.close_sweep(con, "s3", verdict="reconciled", explanation="equal")
+        sweeps.close_sweep(con, "s3", verdict=Verdict.RECONCILED, explanation="equal")
         sweeps.forget_suspects(con, FEED, PROPERTY)
         assert sweeps.blocked_sweeps(con) == []
         assert sweeps.oldest_evidence(con) == {}
@@ -248,7 +245,7 @@ def test_an_approval_releases_the_suspects_of_its_sweep_once_and_for_a_day(wareh
         _begin(con, "s6")
         sweeps.close_sweep(con, "s6", verdict="blocked", explanation="")
         _begin(con, "s7")
-        sweeps.close_sweep(con, "s7", verdict="reconciled", explanation="")
+        sweeps.close_sweep(con, "s7", verdict=Verdict.RECONCILED, explanation="")
         with pytest.raises(ConfigurationError, match="sweep s7 came through since"):
             sweeps.approval(con, "s6", FEED, PROPERTY)
 

@@ -38,9 +38,9 @@ def approvals(
     if not config.approve or not feeds:
         return {}
     with workspace.warehouse.read() as con:
-        row = sweeps.sweep_as_dict(con, config.approve)
-        feed = row["feed"] if row and row["feed"] in feeds else feeds[0]
-        resource = Resource(row["resource"]) if row else Resource.PROPERTY
+        row = sweeps.find_sweep(con, config.approve)
+        feed = row.feed if row and row.feed in feeds else feeds[0]
+        resource = row.resource if row else Resource.PROPERTY
         sweeps.approval(con, config.approve, feed, resource)
     by = config.approved_by.strip() or "somebody who gave no name"
     return {(feed, resource): ApprovalOf(config.approve, by)}

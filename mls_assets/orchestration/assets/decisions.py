@@ -108,13 +108,13 @@ def _approve_op(sources: Sequence[Source]) -> dg.OpDefinition:
             workspace = workspace_of(context)
             sweep_id = config.sweep_id.strip()
             with workspace.warehouse.read() as con:
-                row = sweeps.sweep_as_dict(con, sweep_id)
+                row = sweeps.find_sweep(con, sweep_id)
             if row is None:
                 raise ConfigurationError(
                     f"No sweep has the id {sweep_id!r}. Nothing was removed; the check "
                     f"{PURGE_CHECK} and `mls-assets status` name the sweeps that are blocked."
                 )
-            feed, resource = row["feed"], Resource(row["resource"])
+            feed, resource = row.feed, row.resource
             released = ApprovalConfig(approve=sweep_id, approved_by=config.by)
             approved = approvals(workspace, [feed], released).get((feed, resource))
             source = source_of(feed)

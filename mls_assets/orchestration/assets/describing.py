@@ -8,6 +8,7 @@ import dagster as dg
 
 from mls_assets.model.declarations import Table
 from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource
+from mls_assets.model.states import LedgerEvent
 from mls_assets.orchestration.standing import VERSION_TAG
 from mls_assets.replication.normalise import NormalisedRows
 from mls_assets.replication.outcome import Replicated
@@ -50,17 +51,10 @@ def table_metadata(table: Table) -> Mapping[str, Any]:
 def pages_metadata(workspace: Workspace, done: Replicated) -> dict[str, Any]:
     """Return what a landing did, in numbers; the same keys every time, so that plots go on."""
     return {
-        "kind": done.kind,
+        "kind": done.kind.value,
         "pages": done.pages,
         "records": done.records,
-        "new": done.new,
-        "changed": done.changed,
-        "unchanged": done.unchanged,
-        "stale": done.stale,
-        "removed": done.removed,
-        "restored": done.restored,
-        "rejected": done.rejected,
-        "child_sets": done.children,
+        **done.figures,
         "complete": done.complete,
         **state_metadata(workspace, done.feed, done.resource),
         **told(source_rows=done.source_rows, notes="\n".join(done.notes) or None),
@@ -109,7 +103,9 @@ def ledger_metadata(workspace: Workspace) -> dict[str, Any]:
     with workspace.warehouse.read() as con:
         days = figures.removals_by_day(con, _DAYS_SHOWN)
     records = [
-        dg.TableRecord({"day": f"{day}", "removed": left, "restored": back})
+        dg.TableRecord(
+            {"day": f"{day}", LedgerEvent.REMOVED.value: left, LedgerEvent.RESTORED.value: back}
+        )
         for day, left, back in days
     ]
     return {"by_day": dg.MetadataValue.table(records, _REMOVALS_BY_DAY)}
@@ -120,7 +116,7 @@ def state_metadata(workspace: Workspace, feed: str, resource: Resource) -> dict[
     with workspace.warehouse.read() as con:
         state = cursors.state_of(con, feed, resource)
     return {
-        "state": state.state,
+        "state": state.state.value,
         **told(
             cursor=state.cursor,
             lag_seconds=_age(state.last_success_at),

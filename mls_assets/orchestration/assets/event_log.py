@@ -8,6 +8,7 @@ from pydantic import Field
 from mls_assets.configuration.feeds import ForgeAccess, load_feeds
 from mls_assets.errors import MlsAssetsError
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import PassKind, ReplicationState
 from mls_assets.model.verdicts import Verdict
 from mls_assets.orchestration.assets.approvals import ApprovalConfig, approvals
 from mls_assets.orchestration.assets.describing import (
@@ -178,8 +179,8 @@ def _replay(
         yield dg.MaterializeResult(
             asset_key=name,
             metadata={
-                "kind": "replay",
-                "complete": state["state"] != "needs_resync",
+                "kind": PassKind.REPLAY.value,
+                "complete": state["state"] != ReplicationState.NEEDS_RESYNC,
                 **state,
                 **judged_metadata(feed, [done]),
             },

@@ -3,7 +3,7 @@
 Read here from stored rows; judged in `passes.judge`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +19,7 @@ from mls_assets.sources.registry import all_sources, known_source
 from mls_assets.sources.source import Source
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.landing import cursors
+from mls_assets.warehouse.sweeps import SweepRow
 
 #: Verdicts that say whether sets were equal; the others say nothing of it.
 _SAYS_SOMETHING = (Verdict.RECONCILED, Verdict.UNEQUAL, Verdict.BLOCKED, Verdict.VOID)
@@ -95,7 +96,7 @@ def reconciles(
 ) -> dg.AssetCheckResult:
     """Say whether the purges of a run left equal key sets."""
     with workspace.warehouse.read() as con:
-        stored = [sweeps.sweep_as_dict(con, entry.sweep_id) for entry in judged]
+        stored = [sweeps.find_sweep(con, entry.sweep_id) for entry in judged]
     return _result(name, asset, [row for row in stored if row])
 
 
@@ -112,17 +113,17 @@ def stored_proof(
 ) -> dg.AssetCheckResult:
     """Say whether the newest sweeps were proven, for a check that is run by itself."""
     rows = _newest(workspace, [source], feed, (*_SAYS_SOMETHING, Verdict.PLANNED))
-    void = [row for row in rows if row["verdict"] == Verdict.VOID]
+    void = [row for row in rows if row.verdict == Verdict.VOID]
     return dg.AssetCheckResult(
         asset_key=source.keys_asset,
         check_name=name,
         passed=bool(rows) and not void,
         severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
         description=proof_in_words(
-            len(rows), [f"{row['resource']}: {row['explanation']}" for row in void]
+            len(rows), [f"{row.resource}: {row.explanation}" for row in void]
         ),
         metadata={
-            **of_feed((row["feed"] for row in rows), (row["feed"] for row in void)),
+            **of_feed((row.feed for row in rows), (row.feed for row in void)),
             "proven": len(rows) - len(void),
             "void": len(void),
         },
@@ -145,8 +146,11 @@ def of_feed(feeds: Iterable[str], wrong: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def _newest(
-    workspace: Workspace, sources: Collection[Source], feed: str | None, verdicts: Sequence[str]
-) -> list[dict[str, Any]]:
+    workspace: Workspace,
+    sources: Collection[Source],
+    feed: str | None,
+    verdicts: Sequence[Verdict],
+) -> list[SweepRow]:
     with workspace.warehouse.read() as con:
         newest = [
             sweeps.latest_sweep(con, state.feed, state.resource, verdicts)
@@ -156,13 +160,13 @@ def _newest(
     return [row for row in newest if row]
 
 
-def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.AssetCheckResult:
-    wrong = [row for row in rows if row["verdict"] != Verdict.RECONCILED]
+def _result(name: str, asset: str, rows: Sequence[SweepRow]) -> dg.AssetCheckResult:
+    wrong = [row for row in rows if row.verdict != Verdict.RECONCILED]
     if rows:
-        text = "\n".join(f"{row['verdict']}: {row['explanation']}" for row in wrong or rows)
-        if any(row["verdict"] == Verdict.BLOCKED for row in wrong):
+        text = "\n".join(f"{row.verdict}: {row.explanation}" for row in wrong or rows)
+        if any(row.verdict == Verdict.BLOCKED for row in wrong):
             text += f"\nIn the UI: the job purge_approve ({_JOBS}/purge_approve/playground)."
-        if any(row["verdict"] == Verdict.VOID for row in wrong):
+        if any(row.verdict == Verdict.VOID for row in wrong):
             text += f"\n{_SWEEP_AGAIN}"
     else:
         text = "No purge has been judged yet."
@@ -173,29 +177,30 @@ def _result(name: str, asset: str, rows: Sequence[Mapping[str, Any]]) -> dg.Asse
         severity=dg.AssetCheckSeverity.ERROR if rows else dg.AssetCheckSeverity.WARN,
         description=text,
         metadata={
-            **of_feed((row["feed"] for row in rows), (row["feed"] for row in wrong)),
+            **of_feed((row.feed for row in rows), (row.feed for row in wrong)),
             **_numbers(rows),
             **_proofs(rows),
         },
     )
 
 
-def _numbers(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _numbers(rows: Sequence[SweepRow]) -> dict[str, Any]:
     """Return what plots: verdicts, and key sets under the name of their feed and resource."""
     numbers: dict[str, Any] = {"judged": len(rows)}
     for verdict in _SAYS_SOMETHING:
-        numbers[verdict.value] = sum(row["verdict"] == verdict for row in rows)
+        numbers[verdict.value] = sum(row.verdict == verdict for row in rows)
     for row in rows:
-        whose = f"{row['feed']} {row['resource']}"
+        whose = f"{row.feed} {row.resource}"
         for column in _PLOTTED:
-            if row[column] is not None:
-                numbers[f"{column} {whose}"] = row[column]
+            value = getattr(row, column)
+            if value is not None:
+                numbers[f"{column} {whose}"] = value
     return numbers
 
 
-def _what_to_do(rows: Sequence[Mapping[str, Any]]) -> str:
+def _what_to_do(rows: Sequence[SweepRow]) -> str:
     """Say with links where a person looks at what a guard held back, and lets it go."""
-    blocked = {row["feed"] for row in rows if row["verdict"] == Verdict.BLOCKED}
+    blocked = {row.feed for row in rows if row.verdict == Verdict.BLOCKED}
     plans = sorted(
         {
             f"[{source.plan_job}]({_JOBS}/{source.plan_job}/playground)"
@@ -215,24 +220,24 @@ def _short(digest: str | None, other: str | None = None) -> str:
     return "the same" if digest and digest == other else (digest or "")[:_DIGITS]
 
 
-def _proofs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _proofs(rows: Sequence[SweepRow]) -> dict[str, Any]:
     """Return the evidence of each sweep: counts, digests and a few of the keys that changed."""
     if not rows:
         return {}
     records = [
         dg.TableRecord(
             {
-                "sweep": row["sweep_id"],
-                "verdict": row["verdict"],
-                "source digest": _short(row["source_digest"]),
-                "local digest": _short(row["local_digest"], row["source_digest"]),
-                "changed meanwhile": len(row["changed_keys"] or ()),
-                "such as": ", ".join((row["changed_keys"] or ())[:_SAMPLE]),
+                "sweep": row.sweep_id,
+                "verdict": row.verdict.value,
+                "source digest": _short(row.source_digest),
+                "local digest": _short(row.local_digest, row.source_digest),
+                "changed meanwhile": len(row.changed_keys or ()),
+                "such as": ", ".join((row.changed_keys or ())[:_SAMPLE]),
             }
         )
         for row in rows
     ]
-    blocked = [row["sweep_id"] for row in rows if row["verdict"] == Verdict.BLOCKED]
+    blocked = [row.sweep_id for row in rows if row.verdict == Verdict.BLOCKED]
     return {
         "proofs": dg.MetadataValue.table(records),
         **told(blocked_sweeps=", ".join(blocked) or None),

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from mls_assets.configuration.feeds import load_feeds
+from mls_assets.model.states import ReplicationState
 from mls_assets.orchestration.resources import MlsWarehouse
 from mls_assets.orchestration.running import OFFENDERS, failing
 from mls_assets.replication.upkeep.unconfigured import children_unasked, unasked_of
@@ -30,7 +31,7 @@ def stored_is_configured(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         description=". ".join(map(str, (*found, *relations)))
         or "Everything that is stored is configured.",
         metadata={
-            "unconfigured": sum(len(entry.resources) for entry in found),
+            ReplicationState.UNCONFIGURED.value: sum(len(entry.resources) for entry in found),
             "relations": len(relations),
             OFFENDERS: [
                 *(f"{entry.feed} {resource}" for entry in found for resource in entry.resources),

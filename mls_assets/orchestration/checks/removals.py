@@ -8,6 +8,7 @@ import dagster as dg
 
 from mls_assets.configuration.feeds import REMOVAL_HOURS, load_feeds
 from mls_assets.model.resources import TABLE_OF_RESOURCE, Resource
+from mls_assets.model.states import ReplicationState
 from mls_assets.orchestration.checks.plotted import of_each
 from mls_assets.orchestration.resources import MlsWarehouse, RemovalTimes
 from mls_assets.orchestration.running import OFFENDERS, failing
@@ -137,7 +138,7 @@ def removals_in_time(warehouse: MlsWarehouse, removal_times: RemovalTimes) -> dg
         entries = [
             entry
             for entry in status(workspace, feeds).feeds
-            if entry.state.was_complete or entry.state.state == "unconfigured"
+            if entry.state.was_complete or entry.state.state == ReplicationState.UNCONFIGURED
         ]
     found = latency(done, entries)
     whose = {*done, *((entry.state.feed, entry.state.resource) for entry in entries)}

@@ -18,6 +18,7 @@ from mls_assets.configuration.feeds import ForgeAccess, mls_of_feed
 from mls_assets.errors import ConfigurationError, CursorWentBack, MlsAssetsError
 from mls_assets.model.records import Page
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import PassKind, ReplicationState
 from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication.clients import forge_client
@@ -70,7 +71,7 @@ def replay(
         state, _ = bind_source(workspace, feed, access.url, resource, question, note=not dry_run)
         settled = settle(workspace, client, feed, resource, settings, dry_run=dry_run)
         if not settled.asked:
-            return Replicated(feed, resource, "replay", notes=settled.notes)
+            return Replicated(feed, resource, PassKind.REPLAY, notes=settled.notes)
         if approve:
             with workspace.warehouse.read() as con:
                 sweeps.approval(con, approve.sweep_id, feed, resource)
@@ -80,7 +81,7 @@ def replay(
                 f"`mls-assets replicate {feed}` first."
             )
         normalise_locked(workspace, feed)
-        if state.state != "needs_resync" and not settled.changed and not dry_run:
+        if state.state != ReplicationState.NEEDS_RESYNC and not settled.changed and not dry_run:
             follow_events(
                 workspace, client, feed, access, resource, replace(settings, page_budget=0)
             )
@@ -115,7 +116,7 @@ def replay_locked(
     sweep_id = new_sweep_id(feed, resource, datetime.now(UTC))
     with workspace.warehouse.write() as con:
         state = cursors.state_of(con, feed, resource)
-        resync = state.state == "needs_resync"
+        resync = state.state == ReplicationState.NEEDS_RESYNC
         reset = resync and resets.is_reset(con, feed, resource)
         sweeps.begin_sweep(con, sweep_id, feed, resource, datetime.now(UTC), workspace.run_id)
         replaying.drop_replay(con, feed, resource)
@@ -203,7 +204,7 @@ def _stage(workspace: Workspace, told: _Told, pages: Iterable[Page]) -> None:
         events += len(page.records) + len(page.removals)
         expected = events + (page.remaining or 0)
         workspace.progress(
-            Progress(told.feed, told.resource, "replay", told.pages, events, expected)
+            Progress(told.feed, told.resource, PassKind.REPLAY, told.pages, events, expected)
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mls_assets.configuration.feeds import REMOVAL_HOURS, Feeds, forge_feed
+from mls_assets.model.states import ReplicationState
 from mls_assets.replication.reporting.findings import Finding, Findings, refused_by_findings
 from mls_assets.replication.upkeep import unconfigured
 from mls_assets.replication.upkeep.unconfigured import UnconfiguredResource
@@ -126,7 +127,7 @@ def status(workspace: Workspace, feeds: Feeds, *, now: datetime | None = None) -
     begun = [key for key in asked if unconfigured.is_asked(feeds, vanished, *key)]
     unasked_here = {key for key in states if not unconfigured.is_asked(feeds, vanished, *key)}
     for key in unasked_here:
-        states[key] = replace(states[key], state="unconfigured")
+        states[key] = replace(states[key], state=ReplicationState.UNCONFIGURED)
         blocked.pop(key, None)
         if key in marked:
             evidence[key] = min(marked[key], evidence.get(key, marked[key]))
@@ -136,7 +137,7 @@ def status(workspace: Workspace, feeds: Feeds, *, now: datetime | None = None) -
         states.setdefault((feed, resource), FeedState(feed=feed, resource=resource))
     findings = Findings(workspace.folder).standing(feeds)
     for key in refused_by_findings(findings, states.keys() - unasked_here):
-        states[key] = replace(states[key], state="refused")
+        states[key] = replace(states[key], state=ReplicationState.REFUSED)
     return Status(
         tuple(
             FeedStatus(

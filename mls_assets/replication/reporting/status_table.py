@@ -5,6 +5,7 @@ first. Pure; the facts come from `status`.
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from mls_assets.model.states import ReplicationState
 from mls_assets.model.text import amount
 from mls_assets.replication.reporting.status import FeedStatus, Status
 
@@ -12,7 +13,12 @@ HEADINGS = ("feed", "resource", "state", "rows", "source rows", "last success", 
              "newest record", "removal due")  # fmt: skip
 
 #: States that somebody has to act on, the most urgent first.
-_URGENT = ("blocked", "refused", "unconfigured", "needs_resync")
+_URGENT = (
+    ReplicationState.BLOCKED,
+    ReplicationState.REFUSED,
+    ReplicationState.UNCONFIGURED,
+    ReplicationState.NEEDS_RESYNC,
+)
 
 
 def ranked(entries: Iterable[FeedStatus]) -> list[FeedStatus]:
@@ -22,7 +28,7 @@ def ranked(entries: Iterable[FeedStatus]) -> list[FeedStatus]:
 
 def _shown(entry: FeedStatus) -> str:
     """Return the state in one word; what a guard holds back is nothing that is current."""
-    return "blocked" if entry.blocked is not None else entry.state.state
+    return ReplicationState.BLOCKED if entry.blocked is not None else entry.state.state
 
 
 def _rank(entry: FeedStatus) -> int:

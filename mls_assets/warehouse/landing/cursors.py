@@ -4,35 +4,26 @@ A cursor is written in the transaction that stores the data it stands for. No da
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 from mls_assets.errors import FeedBusy
 from mls_assets.model.records import KeyOrder, Page
 from mls_assets.model.resources import FUTURE_TOLERANCE, TABLE_OF_RESOURCE, Resource
+from mls_assets.model.states import PassKind, ReplicationState
 from mls_assets.warehouse.landing import status_deletes
 from mls_assets.warehouse.schema import counters
-from mls_assets.warehouse.schema.ddl import column_list
-from mls_assets.warehouse.schema.raw_tables import RAW_TABLES
+from mls_assets.warehouse.schema.raw_tables import WALKS
+from mls_assets.warehouse.schema.table_rows import insert_row, stored_rows
 from mls_assets.warehouse.schema.tables import FEEDS
 from mls_assets.warehouse.storage import arrow
 from mls_assets.warehouse.storage.queries import Connection, framed, rows, scalar
-
-#: `unconfigured` is what the configuration says (see `unasked`), and `refused` what ticks and runs
-#: met (see `refusals`); no row of `feeds` here has them.
-State = Literal[
-    "new", "downloading", "current", "needs_resync", "blocked", "refused", "unconfigured"
-]
-WalkKind = Literal["download", "update", "relations"]
 
 #: The `next_link` of a walk whose last page is stored.
 ENDED = ""
 
 #: How many time cursors of a resource are remembered: a week of one each twenty minutes.
 CURSORS_KEPT = 500
-
-_WALKS = next(table for table in RAW_TABLES if table.name == "raw.walks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +32,7 @@ class FeedState:
 
     feed: str
     resource: Resource
-    state: State = "new"
+    state: ReplicationState = ReplicationState.NEW
     cursor: str | None = None
     initial_download_complete: bool = False
     last_poll_at: datetime | None = None
@@ -59,12 +50,15 @@ class FeedState:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A walk over pages that is not finished; `next_link` is None before the first page."""
+    """A row of `raw.walks`: a walk over pages that is not finished; the fields are its columns.
+
+    `next_link` is None before the first page.
+    """
 
     walk_id: int
     feed: str
     resource: Resource
-    kind: WalkKind
+    kind: PassKind
     started_at: datetime
     since: datetime | None = None
     next_link: str | None = None
@@ -87,13 +81,8 @@ class Walk:
 
 def states(con: Connection, feed: str | None = None) -> list[FeedState]:
     """Return the states of all feeds, or of one, in order."""
-    found = rows(
-        con,
-        f"select {column_list(FEEDS)} from feeds where feed = coalesce(?, feed) "
-        "order by feed, resource",
-        [feed],
-    )
-    return [FeedState(row[0], Resource(row[1]), *row[2:]) for row in found]
+    where = "feed = coalesce(?, feed) order by feed, resource"
+    return stored_rows(con, FEEDS, FeedState, where, [feed])
 
 
 def state_of(con: Connection, feed: str, resource: Resource) -> FeedState:
@@ -105,8 +94,7 @@ def state_of(con: Connection, feed: str, resource: Resource) -> FeedState:
 def save_state(con: Connection, state: FeedState) -> None:
     """Store a state as it is given."""
     con.execute("delete from feeds where feed = ? and resource = ?", [state.feed, state.resource])
-    marks = ", ".join("?" * len(FEEDS.columns))
-    con.execute(f"insert into feeds ({column_list(FEEDS)}) values ({marks})", astuple(state))
+    insert_row(con, FEEDS, state)
 
 
 def note_modification(
@@ -150,8 +138,8 @@ def remembered(con: Connection, feed: str, resource: Resource) -> list[datetime]
 def unblock(con: Connection, feed: str, resource: Resource) -> None:
     """End a block: no guard holds anything back any more."""
     state = state_of(con, feed, resource)
-    if state.state == "blocked":
-        save_state(con, replace(state, state="current"))
+    if state.state == ReplicationState.BLOCKED:
+        save_state(con, replace(state, state=ReplicationState.CURRENT))
         counters.changed(con)
 
 
@@ -179,7 +167,12 @@ def reconciled(
 def block(con: Connection, feed: str, resource: Resource, *, source_rows: int) -> None:
     """Mark that a guard holds a purge back; updates go on, and a resync stays due."""
     state = replace(state_of(con, feed, resource), source_rows=source_rows)
-    save_state(con, replace(state, state="blocked") if state.state == "current" else state)
+    save_state(
+        con,
+        replace(state, state=ReplicationState.BLOCKED)
+        if state.state == ReplicationState.CURRENT
+        else state,
+    )
     counters.changed(con)
 
 
@@ -212,7 +205,9 @@ def succeed(
         con,
         replace(
             state,
-            state="blocked" if state.state == "blocked" else "current",
+            state=ReplicationState.BLOCKED
+            if state.state == ReplicationState.BLOCKED
+            else ReplicationState.CURRENT,
             cursor=cursor,
             initial_download_complete=initial_complete,
             last_poll_at=at,
@@ -223,7 +218,7 @@ def succeed(
             else max(source_rows - status_deletes.count_status_deletes(con, feed, resource), 0),
         ),
     )
-    if state.state not in ("current", "blocked"):
+    if state.state not in (ReplicationState.CURRENT, ReplicationState.BLOCKED):
         counters.changed(con)
 
 
@@ -235,14 +230,16 @@ def advance_events(
         succeed(con, feed, resource, cursor=cursor, at=at, initial_complete=True)
         return
     state = state_of(con, feed, resource)
-    under_way: State = "downloading" if state.state == "new" else state.state
+    under_way = state.state
+    if under_way == ReplicationState.NEW:
+        under_way = ReplicationState.DOWNLOADING
     save_state(con, replace(state, state=under_way, cursor=cursor, last_poll_at=at))
 
 
 def needs_resync(con: Connection, feed: str, resource: Resource) -> None:
     """Mark that what is stored cannot be brought up to date; unfinished walks are dropped."""
     end_walks(con, feed, resource)
-    save_state(con, replace(state_of(con, feed, resource), state="needs_resync"))
+    save_state(con, replace(state_of(con, feed, resource), state=ReplicationState.NEEDS_RESYNC))
     counters.changed(con)
 
 
@@ -256,25 +253,18 @@ def expect_cursor(con: Connection, feed: str, resource: Resource, cursor: str | 
         )
 
 
-def open_walk(con: Connection, feed: str, resource: Resource, kind: WalkKind) -> Walk | None:
+def open_walk(con: Connection, feed: str, resource: Resource, kind: PassKind) -> Walk | None:
     """Return the unfinished walk of a kind, if there is one."""
-    found = rows(
-        con,
-        f"select {column_list(_WALKS)} from raw.walks where feed = ? and resource = ? "
-        "and kind = ? order by walk_id desc limit 1",
-        [feed, resource, kind],
-    )
-    if not found:
-        return None
-    columns = dict(zip(_WALKS.column_names, found[0], strict=True))
-    return Walk(**{**columns, "resource": Resource(columns["resource"])})
+    where = "feed = ? and resource = ? and kind = ? order by walk_id desc limit 1"
+    found = stored_rows(con, WALKS, Walk, where, [feed, resource, kind])
+    return found[0] if found else None
 
 
 def begin_walk(
     con: Connection,
     feed: str,
     resource: Resource,
-    kind: WalkKind,
+    kind: PassKind,
     *,
     started_at: datetime,
     since: datetime | None = None,
@@ -298,10 +288,9 @@ def begin_walk(
         cursor_before=state.cursor,
         until=until,
     )
-    marks = ", ".join("?" * len(_WALKS.columns))
-    con.execute(f"insert into raw.walks ({column_list(_WALKS)}) values ({marks})", astuple(walk))
-    if kind == "download":
-        save_state(con, replace(state, state="downloading", last_poll_at=started_at))
+    insert_row(con, WALKS, walk)
+    if kind == PassKind.DOWNLOAD:
+        save_state(con, replace(state, state=ReplicationState.DOWNLOADING, last_poll_at=started_at))
     return walk
 
 
@@ -332,19 +321,13 @@ def advance_walk(
         bytewise=order.bytewise,
         numeric=order.numeric,
     )
-    con.execute(
-        "update raw.walks set pages = ?, next_link = ?, last_key = ?, before_last_key = ?, "
-        "bytewise = ?, numeric = ? where walk_id = ?",
-        [
-            *(moved.pages, moved.next_link, moved.last_key, moved.before_last_key),
-            *(moved.bytewise, moved.numeric, moved.walk_id),
-        ],
-    )
+    con.execute("delete from raw.walks where walk_id = ?", [walk.walk_id])
+    insert_row(con, WALKS, moved)
     return moved
 
 
 def end_walks(
-    con: Connection, feed: str, resource: Resource, *, kind: WalkKind | None = None
+    con: Connection, feed: str, resource: Resource, *, kind: PassKind | None = None
 ) -> None:
     """Drop the unfinished walks of a resource, of one kind or of all."""
     which, params = "feed = ? and resource = ? and kind = coalesce(?, kind)", [feed, resource, kind]
@@ -360,8 +343,9 @@ def first_downloads(con: Connection) -> dict[tuple[str, Resource], datetime]:
     """Return when the first page of each resource was asked for, by the source's clock."""
     found = rows(
         con,
-        "select feed, resource, min(fetched_at) from raw.pages where kind = 'download' "
+        "select feed, resource, min(fetched_at) from raw.pages where kind = ? "
         "group by feed, resource",
+        [PassKind.DOWNLOAD],
     )
     return {(feed, Resource(resource)): moment for feed, resource, moment in found}
 
@@ -386,7 +370,10 @@ def keys_already_walked(con: Connection, page: Page) -> dict[str, int]:
     A page that belongs to no walk leaves them there, or the walk's count would miss them.
     """
     whose = [page.feed, page.resource]
-    walks = "select walk_id from raw.walks where feed = ? and resource = ? and kind <> 'relations'"
+    walks = (
+        "select walk_id from raw.walks where feed = ? and resource = ? "
+        f"and kind <> '{PassKind.RELATIONS}'"
+    )
     if not page.records or not rows(con, walks, whose):
         return {}
     with framed(con, incoming=arrow.of_keys(record.key for record in page.records)):

@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from mls_assets.model.records import Page, Removal
 from mls_assets.model.resources import Reason, Resource
+from mls_assets.model.states import PassKind
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.landing import child_sets, cursors, rejects, status_deletes
 from mls_assets.warehouse.landing.cursors import Walk
+from mls_assets.warehouse.landing.figures import LandedPage, Landing
 from mls_assets.warehouse.landing.versions import (
     SortedRecords,
     StoredVersion,
@@ -23,6 +25,8 @@ from mls_assets.warehouse.landing.versions import (
 )
 from mls_assets.warehouse.removals import ledger
 from mls_assets.warehouse.schema import counters
+from mls_assets.warehouse.schema.raw_tables import PAGES
+from mls_assets.warehouse.schema.table_rows import insert_row
 from mls_assets.warehouse.storage import arrow
 from mls_assets.warehouse.storage.queries import Connection, framed, rows
 
@@ -30,22 +34,28 @@ from mls_assets.warehouse.storage.queries import Connection, framed, rows
 PAGE_EVIDENCE = "page-"
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
-    """What a page did. Of its records: `new`, `changed`, `unchanged`, or `stale` (older than
-    the stored version, so not taken). `removed` and `restored` count ledger entries of its
-    resource, `rejected` records without a usable key or body, `children` replaced child sets.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPage:
+    """A row of `raw.pages`; the fields are its columns."""
 
     page_id: int
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    stale: int = 0
-    removed: int = 0
-    restored: int = 0
-    rejected: int = 0
-    children: int = 0
+    feed: str
+    resource: Resource
+    kind: PassKind | None
+    walk_id: int | None
+    run_id: str
+    fetched_at: datetime
+    stored_at: datetime
+    records: int
+    children: int
+    removals: int
+    rejects: int
+    outdated: int
+    size: int
+    sha256: str
+    position: int | None
+    remaining: int | None
+    source_count: int | None
 
 
 def land_page(
@@ -115,17 +125,7 @@ def land_page(
         page.resource,
         [told.modified_at for told in (*page.records, *page.removals)],
     )
-    landing = Landing(
-        page_id=page_id,
-        new=len(judged.new),
-        changed=len(judged.changed),
-        unchanged=len(judged.unchanged),
-        stale=len(judged.stale),
-        removed=removed,
-        restored=restored,
-        rejected=len(page.rejects),
-        children=children,
-    )
+    landing = Landing.of(page_id, LandedPage(page, judged, removed, restored, children))
     for other in page.along:
         land_page(con, other, walk=None, run_id=run_id)
     if landing.new or landing.changed or children or page.rejects:
@@ -158,30 +158,29 @@ def bodies(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) 
 
 def _store_facts(con: Connection, page: Page, walk: Walk | None, run_id: str, outdated: int) -> int:
     page_id = counters.take_numbers(con, "page_id")
-    con.execute(
-        "insert into raw.pages (page_id, feed, resource, kind, walk_id, run_id, fetched_at, "
-        "stored_at, records, children, removals, rejects, outdated, size, sha256, position, "
-        "remaining, source_count) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            page_id,
-            page.feed,
-            page.resource,
-            walk.kind if walk else None,
-            walk.walk_id if walk else None,
-            run_id,
-            page.fetched_at,
-            datetime.now(UTC),
-            len(page.records),
-            len(page.children),
-            len(page.removals),
-            len(page.rejects),
-            outdated,
-            page.size,
-            page.sha256,
-            page.position,
-            page.remaining,
-            page.count,
-        ],
+    insert_row(
+        con,
+        PAGES,
+        StoredPage(
+            page_id=page_id,
+            feed=page.feed,
+            resource=page.resource,
+            kind=walk.kind if walk else None,
+            walk_id=walk.walk_id if walk else None,
+            run_id=run_id,
+            fetched_at=page.fetched_at,
+            stored_at=datetime.now(UTC),
+            records=len(page.records),
+            children=len(page.children),
+            removals=len(page.removals),
+            rejects=len(page.rejects),
+            outdated=outdated,
+            size=page.size,
+            sha256=page.sha256,
+            position=page.position,
+            remaining=page.remaining,
+            source_count=page.count,
+        ),
     )
     return page_id
 

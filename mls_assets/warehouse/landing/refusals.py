@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import ReplicationState
 from mls_assets.warehouse.schema import counters
 from mls_assets.warehouse.storage.queries import Connection, rows
 
@@ -29,5 +30,5 @@ def refused_resources(con: Connection) -> set[tuple[str, Resource]]:
 #: The state of a row of `feeds` (called `held`) as readers see it.
 TOLD_STATE = (
     "case when exists (from raw.refused refused where refused.feed = held.feed "
-    "and refused.resource = held.resource) then 'refused' else held.state end"
+    f"and refused.resource = held.resource) then '{ReplicationState.REFUSED}' else held.state end"
 )

@@ -12,9 +12,9 @@ import polars as pl
 import pyarrow as pa
 
 from mls_assets.model.records import Page
+from mls_assets.model.rejected_values import REJECTED_VALUES
 from mls_assets.model.resources import Resource
 from mls_assets.warehouse.schema.ddl import column_list
-from mls_assets.warehouse.schema.tables import REJECTED_VALUES
 from mls_assets.warehouse.storage import arrow
 from mls_assets.warehouse.storage.queries import Connection, framed, rows, scalar
 

@@ -18,6 +18,7 @@ from mls_assets.model.resources import (
     TABLE_OF_RESOURCE,
     Resource,
 )
+from mls_assets.model.states import LedgerEvent, ListingEvent, PassKind
 from mls_assets.warehouse import rows, scalar
 from mls_assets.warehouse.removals.hiding import visible_rows
 from mls_assets.warehouse.removals.ledger import GONE
@@ -60,8 +61,9 @@ def downloads_under_way(
         "from raw.pages page semi join (from feeds where last_success_at is null "
         "and initial_download_complete is not true) new using (feed, resource) "
         "group by page.feed, page.resource) held left join raw.walks walk on "
-        "walk.feed = held.feed and walk.resource = held.resource and walk.kind = 'download' "
+        "walk.feed = held.feed and walk.resource = held.resource and walk.kind = ? "
         "order by all",
+        [PassKind.DOWNLOAD],
     )
     return {
         (feed, Resource(resource)): (pages, records, count)
@@ -152,7 +154,7 @@ def incomplete_entries(con: Connection) -> int:
         con,
         "select count(*) from deletion_ledger where reason is null or evidence_id is null "
         "or first_evidence_at is null or run_id is null "
-        "or (event = 'removed' and removed_at is null)",
+        f"or (event = '{LedgerEvent.REMOVED}' and removed_at is null)",
     )
 
 
@@ -186,7 +188,8 @@ def slowest_removal_hours(con: Connection) -> dict[tuple[str, Resource], float]:
         con,
         "select feed, resource, "
         f"max(epoch({gone} - first_evidence_at)) / 3600 from deletion_ledger entry "
-        f"where event = 'removed' and {gone} >= now() - interval 1 day and not exists (from "
+        f"where event = '{LedgerEvent.REMOVED}' and {gone} >= now() - interval 1 day "
+        "and not exists (from "
         "deletion_ledger later where later.feed = entry.feed and later.resource = entry.resource "
         "and later.record_key = entry.record_key and later.entry_id > entry.entry_id) group by all",
     )
@@ -275,7 +278,7 @@ def lingering(con: Connection, *, published: bool) -> dict[str, int]:
     counts[f"{catalog}{LISTING_EVENTS.name}"] += scalar(
         con,
         f"select count(*) from {catalog}{LISTING_EVENTS.name} held join {GONE} gone on gone.feed = "
-        "held.feed and gone.resource = ? and held.event = 'relisted' "
+        f"held.feed and gone.resource = ? and held.event = '{ListingEvent.RELISTED}' "
         f"and gone.record_key = held.old_value {when}",
         [Resource.PROPERTY],
     )

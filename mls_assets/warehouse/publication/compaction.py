@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mls_assets.model.declarations import Table
+from mls_assets.model.states import LedgerEvent
 from mls_assets.warehouse.schema import ddl
 from mls_assets.warehouse.schema.ddl import STORAGE_VERSION, WarehouseSchema, column_list, literal
 from mls_assets.warehouse.schema.tables import LEDGER
@@ -44,7 +45,7 @@ def rewrite_file(warehouse: Warehouse, *, run_id: str) -> Compacted:
 
 
 def _copy(con: Connection, tables: WarehouseSchema, fresh: Path) -> int:
-    due = "event = 'removed' and raw_scrubbed_at is null"
+    due = f"event = '{LedgerEvent.REMOVED}' and raw_scrubbed_at is null"
     scrubbed = scalar(con, f"select count(*) from deletion_ledger where {due}")
     con.execute(
         f"attach {literal(str(fresh))} as {_CATALOG} (storage_version {literal(STORAGE_VERSION)})"

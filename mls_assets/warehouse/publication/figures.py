@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import LedgerEvent
 from mls_assets.warehouse.storage.queries import Connection, rows
 
 
@@ -25,11 +26,11 @@ def removals_by_day(
     return rows(
         con,
         "select coalesce(removed_at, first_evidence_at)::timestamp::date as day, "
-        "count(*) filter (event = 'removed'), count(*) filter (event = 'restored') "
-        "from deletion_ledger where event in ('removed', 'restored') "
+        "count(*) filter (event = ?), count(*) filter (event = ?) "
+        "from deletion_ledger where event in (?, ?) "
         "and coalesce(removed_at, first_evidence_at)::timestamp::date between ? and ? "
         "group by day order by day desc",
-        [last - timedelta(days=days - 1), last],
+        [*(LedgerEvent.REMOVED, LedgerEvent.RESTORED) * 2, last - timedelta(days=days - 1), last],
     )
 
 

@@ -17,6 +17,7 @@ import duckdb
 from mls_assets.errors import MlsAssetsError
 from mls_assets.model.declarations import Table
 from mls_assets.model.resources import KEY_FIELDS, KEYED_RESOURCES, TABLE_OF_RESOURCE
+from mls_assets.model.states import LedgerEvent
 from mls_assets.warehouse.landing import refusals
 from mls_assets.warehouse.publication import audit, losses
 from mls_assets.warehouse.publication.losses import MayLose
@@ -219,7 +220,8 @@ def _plan_entries(con: Connection, now: datetime) -> None:
     for resource in KEYED_RESOURCES:
         con.execute(
             "insert into raw.publishing select entry_id, ? from deletion_ledger entry "
-            "where event = 'removed' and published_at is null and resource = ? and not exists "
+            f"where event = '{LedgerEvent.REMOVED}' and published_at is null "
+            "and resource = ? and not exists "
             f"(from {TABLE_OF_RESOURCE[resource]} held where held.feed = entry.feed "
             f"and held.{quoted(KEY_FIELDS[resource])} = entry.record_key)",
             [now, resource],

@@ -13,6 +13,7 @@ from mls_assets.model.resources import (
     Reason,
     Resource,
 )
+from mls_assets.model.states import LedgerEvent
 from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.removals import ledger
@@ -93,7 +94,7 @@ def _enter(con: Connection, feed: FeedName, resource: Resource, run_id: str) -> 
         [feed.source, feed.mls, feed, resource, feed],
         feed=feed,
         resource=resource,
-        event="removed",
+        event=LedgerEvent.REMOVED,
         reason=Reason.OPERATOR_ERASE,
         evidence_id=run_id,
         first_evidence_at=now,
@@ -149,8 +150,8 @@ def unproven(con: Connection, feed: str, resource: Resource | None = None) -> in
     """Count a feed's (or resource's) removals whose bytes a publication or compaction keeps yet."""
     return scalar(
         con,
-        "select count(*) from deletion_ledger where feed = ? and event = 'removed' "
+        "select count(*) from deletion_ledger where feed = ? and event = ? "
         "and resource = coalesce(?, resource) "
         "and (published_at is null or raw_scrubbed_at is null)",
-        [feed, resource],
+        [feed, LedgerEvent.REMOVED, resource],
     )

@@ -6,6 +6,7 @@ nobody has decided yet whether it is gone. Nothing is removed here.
 
 from collections.abc import Sequence
 
+from mls_assets.model.rejected_values import REJECTED_VALUES
 from mls_assets.model.resources import (
     CHILD_RESOURCES,
     KEY_FIELDS,
@@ -14,9 +15,10 @@ from mls_assets.model.resources import (
     TABLE_OF_RESOURCE,
     Resource,
 )
+from mls_assets.model.states import ListingEvent
 from mls_assets.warehouse.schema import counters
 from mls_assets.warehouse.schema.ddl import literal, quoted
-from mls_assets.warehouse.schema.tables import LISTING_EVENTS, REJECTED_VALUES
+from mls_assets.warehouse.schema.tables import LISTING_EVENTS
 from mls_assets.warehouse.storage import arrow
 from mls_assets.warehouse.storage.queries import Connection, framed, rows
 
@@ -81,7 +83,8 @@ def visible_rows(table: str) -> str:
     if table == LISTING_EVENTS.name:
         # a relisted one names the earlier listing too
         conditions.append(
-            "not (held.event = 'relisted' and exists (from raw.hidden where hidden.feed = "
+            f"not (held.event = '{ListingEvent.RELISTED}' and exists (from raw.hidden "
+            "where hidden.feed = "
             f"held.feed and hidden.resource = {literal(Resource.PROPERTY)} "
             "and hidden.record_key = held.old_value))"
         )

@@ -6,7 +6,6 @@ transaction ends; the ledger keeps keys, reasons, proofs and times, never conten
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 
 from mls_assets.model.feed_names import FeedName
 from mls_assets.model.resources import (
@@ -16,6 +15,7 @@ from mls_assets.model.resources import (
     Reason,
     Resource,
 )
+from mls_assets.model.states import LedgerEvent
 from mls_assets.warehouse.landing import cursors, rejects
 from mls_assets.warehouse.schema import counters
 from mls_assets.warehouse.schema.ddl import quoted
@@ -28,7 +28,7 @@ _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
 GONE = (
     "(select feed, resource, record_key, arg_max(published_at, entry_id) as published_at "
     "from deletion_ledger group by feed, resource, record_key "
-    "having arg_max(event, entry_id) = 'removed')"
+    f"having arg_max(event, entry_id) = '{LedgerEvent.REMOVED}')"
 )
 
 
@@ -79,7 +79,7 @@ def remove_keys(
             [name.source, name.mls, feed],
             feed=feed,
             resource=resource,
-            event="removed",
+            event=LedgerEvent.REMOVED,
             reason=reason,
             evidence_id=evidence_id,
             first_evidence_at=first_evidence_at,
@@ -144,11 +144,11 @@ def restore_keys(
             "select record_key, arg_max(source, entry_id) as source, arg_max(mls, entry_id) as mls "
             "from deletion_ledger semi join landed using (record_key) "
             "where feed = ? and resource = ? group by record_key "
-            "having arg_max(event, entry_id) = 'removed'",
-            [feed, resource],
+            "having arg_max(event, entry_id) = ?",
+            [feed, resource, LedgerEvent.REMOVED],
             feed=feed,
             resource=resource,
-            event="restored",
+            event=LedgerEvent.RESTORED,
             reason=Reason.RETURNED,
             evidence_id=evidence_id,
             first_evidence_at=seen_at,
@@ -167,7 +167,7 @@ def enter_events(
     *,
     feed: str,
     resource: Resource,
-    event: Literal["removed", "restored"],
+    event: LedgerEvent,
     reason: Reason,
     evidence_id: str,
     first_evidence_at: datetime,

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from mls_assets.model.resources import CHILD_RESOURCES, TABLE_OF_RESOURCE, Resource
+from mls_assets.model.states import ReplicationState
 from mls_assets.warehouse.schema import counters
 from mls_assets.warehouse.schema.ddl import quoted
 from mls_assets.warehouse.storage.queries import Connection, rows, scalar
@@ -42,7 +43,8 @@ def told_state(columns: str, otherwise: str) -> str:
     return columns.replace(
         state,
         "case when exists (from raw.unconfigured gone where gone.feed = held.feed "
-        f"and gone.resource = held.resource) then 'unconfigured' else {otherwise} end as {state}",
+        f"and gone.resource = held.resource) then '{ReplicationState.UNCONFIGURED}' "
+        f"else {otherwise} end as {state}",
     )
 
 

@@ -3,8 +3,8 @@
 Only the pipeline sees these tables; they live in the schema `raw`.
 """
 
-from mls_assets.model.declarations import Column, Table
-from mls_assets.warehouse.schema.tables import FEED, RECORD_KEY, RESOURCE, SWEEP
+from mls_assets.model.declarations import FEED, RESOURCE, Column, Table
+from mls_assets.warehouse.schema.tables import RECORD_KEY, SWEEP
 
 _DIGEST = Column("digest", "BLOB", "BLAKE2b-128 of the body unpacked: tells versions apart unread.")
 _SIZE = Column("size", "BIGINT", "Bytes of the body unpacked.")
@@ -338,3 +338,6 @@ RAW_TABLES = (
         ("entry_id",),
     ),
 )
+
+_BY_NAME = {table.name: table for table in RAW_TABLES}
+PAGES, WALKS = _BY_NAME["raw.pages"], _BY_NAME["raw.walks"]

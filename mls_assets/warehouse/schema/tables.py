@@ -3,10 +3,9 @@
 The RESO tables are declared in the room that knows the dictionary, the raw landing's beside.
 """
 
-from mls_assets.model.declarations import Column, Table
+from mls_assets.model.declarations import FEED, RESOURCE, Column, Table
+from mls_assets.model.rejected_values import REJECTED_VALUES
 
-FEED = Column("feed", "VARCHAR", "Name of the feed, such as spark/default or forge/armls.")
-RESOURCE = Column("resource", "VARCHAR", "RESO resource, such as Property.")
 SWEEP = Column("sweep_id", "VARCHAR", "Name of the sweep.")
 RECORD_KEY = Column("record_key", "VARCHAR", "RESO key of the record.")
 
@@ -97,22 +96,6 @@ FEEDS = Table(
         ),
     ),
     ("feed", "resource"),
-)
-
-REJECTED_VALUES = Table(
-    "rejected_values",
-    "value, or whole record, that did not fit and was not taken",
-    (
-        FEED,
-        RESOURCE,
-        Column("record_key", "VARCHAR", "RESO key of the record; NULL if it had none."),
-        Column("field", "VARCHAR", "RESO field; NULL if the whole record was refused."),
-        Column("value", "VARCHAR", "The value, cut at 1,000 characters; NULL for a record."),
-        Column("problem", "VARCHAR", "Why it was not taken."),
-        Column("page_id", "BIGINT", "The page that brought it."),
-        Column("seen_at", "TIMESTAMPTZ", "When the source sent it."),
-    ),
-    (),
 )
 
 LISTING_EVENTS = Table(

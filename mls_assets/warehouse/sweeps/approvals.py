@@ -11,7 +11,7 @@ from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource
 from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse.storage.queries import Connection, rows, scalar
-from mls_assets.warehouse.sweeps.verdicts import is_keyless, sweep_as_dict
+from mls_assets.warehouse.sweeps.verdicts import find_sweep, is_keyless
 
 #: How long a blocked sweep can be approved.
 VALID_FOR = timedelta(hours=24)
@@ -35,16 +35,17 @@ def approval(
     Raises ConfigurationError for a sweep that is unknown, another's, not held back, used by
     another, older than a day, or followed by one that came through.
     """
-    row = sweep_as_dict(con, sweep_id)
-    if row is None or (row["feed"], row["resource"]) != (feed, resource):
+    row = find_sweep(con, sweep_id)
+    if row is None or (row.feed, row.resource) != (feed, resource):
         raise _refused(sweep_id, f"no sweep of {feed} {resource} has this id")
     keyless = is_keyless(con, sweep_id)
-    if row["verdict"] != Verdict.BLOCKED and not (keyless and row["verdict"] == Verdict.VOID):
-        raise _refused(sweep_id, f"it is {row['verdict']}, there is nothing to approve")
+    if row.verdict != Verdict.BLOCKED and not (keyless and row.verdict == Verdict.VOID):
+        raise _refused(sweep_id, f"it is {row.verdict}, there is nothing to approve")
     used_by = scalar(con, "select used_by from raw.approvals where sweep_id = ?", [sweep_id])
     if used_by and used_by != user:
         raise _refused(sweep_id, f"its approval was used up by sweep {used_by}; it counts once")
-    age = datetime.now(UTC) - row["finished_at"]
+    ended = row.finished_at or row.started_at
+    age = datetime.now(UTC) - ended
     if age > VALID_FOR:
         hours = age / timedelta(hours=1)
         raise _refused(
@@ -54,7 +55,7 @@ def approval(
         con,
         "select any_value(sweep_id) from sweeps where feed = ? and resource = ? and "
         f"verdict in ('{Verdict.RECONCILED}', '{Verdict.UNEQUAL}') and finished_at > ?",
-        [feed, resource, row["finished_at"]],
+        [feed, resource, ended],
     )
     if later:
         raise _refused(sweep_id, f"sweep {later} came through since, so nothing waits any more")

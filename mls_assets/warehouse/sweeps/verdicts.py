@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mls_assets.model.resources import Reason, Resource
+from mls_assets.model.states import LedgerEvent
 from mls_assets.model.verdicts import Verdict
 from mls_assets.warehouse.schema import counters
-from mls_assets.warehouse.schema.ddl import column_list, quoted
+from mls_assets.warehouse.schema.ddl import quoted
+from mls_assets.warehouse.schema.table_rows import insert_row, stored_rows
 from mls_assets.warehouse.schema.tables import SWEEPS
 from mls_assets.warehouse.storage import arrow
 from mls_assets.warehouse.storage.queries import Connection, framed, rows, scalar
@@ -29,7 +31,7 @@ _CUT_SHORT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRow:
     """A row of `sweeps`; the fields are its columns."""
 
@@ -37,24 +39,24 @@ class SweepRow:
     feed: str
     resource: Resource
     started_at: datetime
-    finished_at: datetime | None
-    pages: int | None
-    source_keys: int | None
-    source_count_before: int | None
-    source_count_after: int | None
-    local_keys_before: int | None
-    absent: int | None
-    confirmed_absent: int | None
-    removed: int | None
-    spared: int | None
-    missing_locally: int | None
-    refetched: int | None
-    local_keys_after: int | None
-    changed_keys: list[str] | None
-    source_digest: str | None
-    local_digest: str | None
-    verdict: str
-    explanation: str | None
+    finished_at: datetime | None = None
+    pages: int | None = None
+    source_keys: int | None = None
+    source_count_before: int | None = None
+    source_count_after: int | None = None
+    local_keys_before: int | None = None
+    absent: int | None = None
+    confirmed_absent: int | None = None
+    removed: int | None = None
+    spared: int | None = None
+    missing_locally: int | None = None
+    refetched: int | None = None
+    local_keys_after: int | None = None
+    changed_keys: list[str] | None = None
+    source_digest: str | None = None
+    local_digest: str | None = None
+    verdict: Verdict
+    explanation: str | None = None
 
 
 def begin_sweep(
@@ -81,11 +83,14 @@ def begin_sweep(
             close_sweep(con, left, verdict=Verdict.UNEQUAL, explanation=text)
         else:
             close_sweep(con, left, verdict=Verdict.VOID, explanation=_SUPERSEDED)
-    con.execute(
-        "insert into sweeps (sweep_id, feed, resource, started_at, verdict) "
-        f"values (?, ?, ?, ?, '{Verdict.RUNNING}')",
-        [sweep_id, feed, resource, started_at],
+    row = SweepRow(
+        sweep_id=sweep_id,
+        feed=feed,
+        resource=resource,
+        started_at=started_at,
+        verdict=Verdict.RUNNING,
     )
+    insert_row(con, SWEEPS, row)
     con.execute(
         "insert into raw.sweep_marks (sweep_id, watermark, began_here_at, run_id) "
         "values (?, ?, ?, ?)",
@@ -109,7 +114,7 @@ def close_sweep(
     con: Connection,
     sweep_id: str,
     *,
-    verdict: str,
+    verdict: Verdict,
     explanation: str,
     **columns: object,
 ) -> None:
@@ -177,46 +182,51 @@ def about(con: Connection, sweep_id: str) -> Subject:
 
 def sweep_row(con: Connection, sweep_id: str) -> SweepRow:
     """Return a sweep's row; raises ValueError when there is none."""
-    found = _rows(con, "sweep_id = ?", [sweep_id])
-    if not found:
+    found = find_sweep(con, sweep_id)
+    if found is None:
         raise ValueError(f"no sweep {sweep_id} has begun")
-    return found[0]
+    return found
 
 
-def sweep_as_dict(con: Connection, sweep_id: str) -> dict[str, Any] | None:
-    """Return a sweep's row by column, None when it is unknown."""
-    return _by_column(_rows(con, "sweep_id = ?", [sweep_id]))
+def find_sweep(con: Connection, sweep_id: str) -> SweepRow | None:
+    """Return a sweep's row, None when it is unknown."""
+    found = stored_rows(con, SWEEPS, SweepRow, "sweep_id = ?", [sweep_id])
+    return found[0] if found else None
 
 
 def latest_sweep(
-    con: Connection, feed: str, resource: Resource, verdicts: Sequence[str] = ()
-) -> dict[str, Any] | None:
-    """Return the newest sweep's row by column (of these verdicts), None when there was none."""
-    return _by_column(
-        _rows(
-            con,
-            "feed = ? and resource = ? and (? or list_contains(?::varchar[], verdict)) "
-            f"order by {_NEWEST_FIRST} limit 1",
-            [feed, resource, not verdicts, list(verdicts)],
-        )
+    con: Connection, feed: str, resource: Resource, verdicts: Sequence[Verdict] = ()
+) -> SweepRow | None:
+    """Return the newest sweep's row (of these verdicts), None when there was none."""
+    where = "feed = ? and resource = ? and (? or list_contains(?::varchar[], verdict)) "
+    found = stored_rows(
+        con,
+        SWEEPS,
+        SweepRow,
+        f"{where} order by {_NEWEST_FIRST} limit 1",
+        [feed, resource, not verdicts, list(verdicts)],
     )
+    return found[0] if found else None
 
 
 def blocked_sweeps(con: Connection) -> list[SweepRow]:
     """Return, of each feed and resource, the newest judged sweep if a guard holds it back."""
-    return _rows(
+    return stored_rows(
         con,
+        SWEEPS,
+        SweepRow,
         f"verdict in ('{Verdict.RECONCILED}', '{Verdict.UNEQUAL}', '{Verdict.BLOCKED}') "
         f"qualify verdict = '{Verdict.BLOCKED}' and "
         f"row_number() over (partition by feed, resource order by {_NEWEST_FIRST}) = 1",
-        [],
     )
 
 
 def waiting_sweeps(con: Connection, feed: str, *, hours: float = 1.0) -> list[SweepRow]:
     """Return the sweeps of a feed that were proven lately and have no verdict yet."""
-    return _rows(
+    return stored_rows(
         con,
+        SWEEPS,
+        SweepRow,
         f"feed = ? and verdict = '{Verdict.RUNNING}' and source_keys is not null and sweep_id in "
         "(select sweep_id from raw.sweep_marks where began_here_at >= ?)",
         [feed, datetime.now(UTC) - timedelta(hours=hours)],
@@ -252,7 +262,8 @@ def count_removed_by_sweeps(con: Connection, feed: str, resource: Resource, sinc
     removed = scalar(
         con,
         "select count(*) from deletion_ledger where feed = ? and resource = ? and "
-        f"event = 'removed' and reason = ? and removed_at >= ? and evidence_id in {ours}",
+        f"event = '{LedgerEvent.REMOVED}' and reason = ? and removed_at >= ? "
+        f"and evidence_id in {ours}",
         [feed, resource, Reason.ABSENT_FROM_SWEEP, since, feed, resource],
     )
     released = scalar(
@@ -290,19 +301,3 @@ def recently_seen(
             params,
         )
     return scalar(con, f"select count(*) {seen}", params), frozenset(key for (key,) in found)
-
-
-def _rows(con: Connection, where: str, params: Sequence[object]) -> list[SweepRow]:
-    return [
-        SweepRow(
-            **{
-                **dict(zip(SWEEPS.column_names, found, strict=True)),
-                "resource": Resource(found[2]),
-            }
-        )
-        for found in rows(con, f"select {column_list(SWEEPS)} from sweeps where {where}", params)
-    ]
-
-
-def _by_column(found: Sequence[SweepRow]) -> dict[str, Any] | None:
-    return {name: getattr(found[0], name) for name in SWEEPS.column_names} if found else None

@@ -10,6 +10,7 @@ import polars as pl
 
 from mls_assets.model.records import LandedRecord
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import ListingEvent, PassKind
 from mls_assets.warehouse.schema.ddl import column_list, literal
 from mls_assets.warehouse.schema.tables import LISTING_EVENTS
 from mls_assets.warehouse.storage import arrow
@@ -107,7 +108,7 @@ def note_relisted(con: Connection, feed: str, new: Sequence[str]) -> None:
             'fresh.address = old.address and fresh."ParcelNumber" is null and old."ParcelNumber" '
             f'is null and fresh."PostalCode" is not distinct from old."PostalCode" and {alike}) '
             f"insert into listing_events ({column_list(LISTING_EVENTS)}) select feed, "
-            "\"ListingKey\", 'relisted', 'ListingKey', "
+            f"\"ListingKey\", '{ListingEvent.RELISTED}', 'ListingKey', "
             "arg_max(before, (coalesce(modified_before, '-infinity'::timestamptz), before)), "
             '"ListingKey", any_value(coalesce("OriginalEntryTimestamp", "ModificationTimestamp")), '
             'any_value(landed_at) from pairs group by feed, "ListingKey"',
@@ -120,7 +121,8 @@ def forget_history(con: Connection, feed: str, listing_keys: Collection[str]) ->
     with framed(con, forgotten=arrow.of_keys(listing_keys)):
         con.execute(
             'delete from listing_events where feed = ? and ("ListingKey" in '
-            "(select record_key from forgotten) or (event = 'relisted' and old_value in "
+            f"(select record_key from forgotten) or (event = '{ListingEvent.RELISTED}' "
+            "and old_value in "
             "(select record_key from forgotten)))",
             [feed],
         )
@@ -134,8 +136,8 @@ def _end_of_baseline(con: Connection, feed: str) -> int | None:
     """
     return scalar(
         con,
-        "select min(case when kind = 'update' then page_id - 1 when remaining = 0 then page_id end)"
-        " from raw.pages where feed = ? and resource = ?",
+        f"select min(case when kind = '{PassKind.UPDATE}' then page_id - 1 "
+        "when remaining = 0 then page_id end) from raw.pages where feed = ? and resource = ?",
         [feed, Resource.PROPERTY],
     )
 
@@ -147,7 +149,8 @@ def _appearances() -> str:
         f"and resource = {literal(Resource.PROPERTY)})"
     )
     return (
-        f"select feed, \"ListingKey\", if({was_here}, 'returned', 'new'), 'StandardStatus', null, "
+        f"select feed, \"ListingKey\", if({was_here}, '{ListingEvent.RETURNED}', "
+        f"'{ListingEvent.NEW}'), 'StandardStatus', null, "
         f'"StandardStatus", if({was_here}, "ModificationTimestamp", coalesce('
         '"OriginalEntryTimestamp", "ModificationTimestamp")), landed_at from incoming '
         'where "ListingKey" in (select record_key from appeared)'
@@ -159,11 +162,11 @@ def _changes(field: str, told_by: str) -> str:
 
     A value that is withheld, or was refused, is NULL, which says nothing about a change.
     """
-    event = "'price_change'"
+    event = f"'{ListingEvent.PRICE_CHANGE}'"
     if field == "StandardStatus":
         event = (
             f'if(new."StandardStatus" = \'Active\' and old."StandardStatus" in ({_listed(_AWAY)}), '
-            "'back_on_market', 'status_change')"
+            f"'{ListingEvent.BACK_ON_MARKET}', '{ListingEvent.STATUS_CHANGE}')"
         )
     return (
         f'select new.feed, new."ListingKey", {event}, \'{field}\', old."{field}"::varchar, '
