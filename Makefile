@@ -24,7 +24,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # of the long property tests; each run takes another and names it, so that it can be repeated
 SEED := $(or $(SEED),$(shell date +%s))
 
-.PHONY: help install demo test test-long model mutants dev lint lock clean
+.PHONY: help install demo test test-matrix test-long model mutants dev lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ demo: $(READY) ## the whole way on the built-in sandbox: download, changes, remo
 
 test: $(READY) ## the test suite (about ten minutes on two processors)
 	@$(BIN)/pytest -n 2 --dist loadscope --no-loadscope-reorder -m "not long"
+
+test-matrix: $(READY) ## a quick part of it on the lowest versions allowed, and on the newest Python here
+	@.ci/matrix
 
 # three at once, the largest modules first: those with a daemon mostly wait
 test-long: $(READY) ## what needs longer: model runs, kills, the demo, a real daemon, the UI in Chromium
@@ -78,13 +81,17 @@ lint: $(READY) ## style, types, and the one-way imports between rooms
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
-lock: ## write constraints.txt anew from the newest versions that setup.cfg allows
+lock: ## write anew the constraints: newest versions that setup.cfg allows, and lowest
 	@rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
 	@$(VENV)/lock/bin/python $(PIP) install --editable '.[test,postgres]'
 	@$(VENV)/lock/bin/python $(PIP) freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' \
 	  > $(VENV)/constraints.txt
-	@rm -rf $(VENV)/lock && mv $(VENV)/constraints.txt constraints.txt
-	@echo "constraints.txt: $$(wc -l < constraints.txt) packages"
+	@mv $(VENV)/constraints.txt constraints.txt
+	@UV_CACHE_DIR=$(VENV)/uv $(VENV)/lock/bin/uv pip compile --quiet --resolution lowest-direct \
+	  --python-version 3.11 --extra test --no-annotate --no-header setup.cfg \
+	  > $(VENV)/constraints.txt
+	@rm -rf $(VENV)/lock && mv $(VENV)/constraints.txt constraints-lowest.txt
+	@wc -l constraints.txt constraints-lowest.txt
 
 clean: ## remove what these targets made, but no data
 	@rm -rf $(VENV) .dev .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from mls_assets.model.states import LedgerEvent, ListingEvent, PassKind, ReplicationState
 from mls_assets.model.verdicts import Verdict
@@ -24,13 +25,17 @@ def setup():
     return parser
 
 
-@pytest.fixture(scope="module")
-def locked():
-    lines = (ROOT / "constraints.txt").read_text().split()
+def versions(name):
+    lines = (ROOT / name).read_text().split()
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+", line) for line in lines)
     return {
         canonical(name): version for name, _, version in (line.partition("==") for line in lines)
     }
+
+
+@pytest.fixture(scope="module")
+def locked():
+    return versions("constraints.txt")
 
 
 def canonical(name):
@@ -59,6 +64,14 @@ def test_the_locked_versions_are_what_the_project_asks_for(setup, locked):
         assert requirement.specifier.contains(version), f"{requirement} but {version} is locked"
 
 
+def test_the_lowest_versions_that_are_tested_are_the_floors_of_setup_cfg(setup):
+    lowest = versions("constraints-lowest.txt")
+    for requirement in requirements(setup):
+        (floor,) = (each.version for each in requirement.specifier if each.operator == ">=")
+        tested = lowest.get(canonical(requirement.name), "nothing")
+        assert Version(tested) == Version(floor), f"{requirement} but {tested} is tested"
+
+
 def test_the_console_script_leads_to_main(setup):
     scripts = setup["options.entry_points"]["console_scripts"].split("\n")
     assert "mls-assets = mls_assets.cli:main" in scripts
@@ -80,7 +93,7 @@ def test_make_lists_every_target_with_its_help():
     ).stdout
     targets = [line.split()[0] for line in shown.splitlines()]
     assert targets == [
-        "help", "install", "demo", "test", "test-long", "model", "mutants",
+        "help", "install", "demo", "test", "test-matrix", "test-long", "model", "mutants",
         "dev", "lint", "lock", "clean",
     ]  # fmt: skip
     assert all(len(line.split()) > 3 for line in shown.splitlines())
@@ -92,7 +105,7 @@ def test_continuous_integration_runs_the_make_targets():
     lines = [line for line in script.read_text().splitlines() if line and line[0] != "#"]
     assert lines[0] == "set -euo pipefail"
     made = [line.partition("make ")[2] for line in lines if "make " in line]
-    assert made == ["install", "lint", "test", "test-long", "demo"]
+    assert made == ["install", "lint", "test", "test-matrix", "test-long", "demo"]
 
 
 def test_the_top_level_holds_the_project_and_what_convention_wants_there():
@@ -102,6 +115,7 @@ def test_the_top_level_holds_the_project_and_what_convention_wants_there():
     allowed = {
         "mls_assets", "mls_assets_tests", "workspace.yaml", "pyproject.toml", "setup.cfg",
         "README.md", "Makefile", "LICENSE", ".gitignore", ".ci", "constraints.txt",
+        "constraints-lowest.txt",
         "notebooks", "deploy", "docs", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
     }  # fmt: skip
     assert {line.split("/")[0] for line in listed.splitlines()} <= allowed

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -17,17 +18,17 @@ from mls_assets.model.verdicts import Verdict
 from mls_assets.replication.reporting.status import FeedStatus, Status
 from mls_assets.replication.reporting.status_table import as_markdown
 from mls_assets.terminal.screen import Screen
-from mls_assets.warehouse.landing.cursors import FeedState
+from mls_assets.warehouse.landing.cursors import FeedState, State
 from mls_assets.warehouse.sweeps import SweepRow
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
 
 
-def entry(feed, state="current", *, blocked=False, proven_hours_ago=1, rows=1_234_567):
+def entry(feed, state: State = "current", *, blocked=False, proven_hours_ago=1, rows=1_234_567):
     sweep = None
     if blocked:
-        facts = dict.fromkeys(field.name for field in fields(SweepRow))
+        facts: dict[str, Any] = dict.fromkeys(field.name for field in fields(SweepRow))
         facts |= {"sweep_id": f"{feed}-sweep", "feed": feed, "resource": Resource.PROPERTY}
         facts |= {"explanation": "400,000 of 1,234,567 keys are absent", "verdict": Verdict.BLOCKED}
         sweep = SweepRow(**facts)

@@ -168,7 +168,6 @@ def test_dagster_validates_them_from_the_checkout_without_an_argument(tmp_path: 
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MLS_ASSETS_DATA": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
@@ -238,14 +237,17 @@ def test_no_field_of_a_resource_holds_a_token(environment: pytest.MonkeyPatch):
 
 
 def test_a_warehouse_of_ones_own_can_be_told_one_setting_too(tmp_path: Path):
-    place = {"database": str(tmp_path / "mine.duckdb"), "data_folder": str(tmp_path)}
+    place: dict[str, Any] = {
+        "database": str(tmp_path / "mine.duckdb"),
+        "data_folder": str(tmp_path),
+    }
     for overrides in ({}, {"warehouse": MlsWarehouse(**place)}):
         job = build_defs(overrides).resolve_job_def("compact")
         assert dg.validate_run_config(job, run_config("compact", file_patience=5.0))
 
 
 def test_duckdbs_options_are_ours_but_for_memory(tmp_path: Path):
-    place = {"database": str(tmp_path / "w.duckdb"), "data_folder": str(tmp_path)}
+    place: dict[str, Any] = {"database": str(tmp_path / "w.duckdb"), "data_folder": str(tmp_path)}
     roomy = MlsWarehouse(connection_config={"memory_limit": "1GB"}, **place)
     assert roomy.workspace("run").warehouse.memory == "1GB"
     with pytest.raises(ConfigurationError, match="threads"):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -71,7 +72,7 @@ def test_a_job_gets_only_the_settings_that_concern_it():
     assert jobs.run_config("forge_replicate", page_budget=9)["resources"] == {
         "forge": {"config": {"page_budget": 9}}
     }
-    released = {"approve": "s", "approved_by": "ann"}
+    released: dict[str, Any] = {"approve": "s", "approved_by": "ann"}
     assert jobs.run_config("spark_purge", dry_run=True, **released)["ops"] == {
         "spark_keys": {"config": released},
         "sweeps": {"config": {**released, "dry_run": True}},

@@ -98,7 +98,7 @@ class LyingSource:
         return told.sent() if isinstance(told, Answer) else told
 
 
-def _record(key: str, options: dict[str, str], *, deleted: bool) -> dict[str, object]:
+def _record(key: str, options: dict[str, str], *, deleted: bool) -> dict[str, Any]:
     record = listing(key, StandardStatus="Delete" if deleted else "Active", City="Fargo")
     selected = options.get("$select")
     return {name: record[name] for name in selected.split(",")} if selected else record

@@ -4,7 +4,7 @@ import json
 import shutil
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ FORGE = ForgeSettings(patience_seconds=2)
 class Place:
     """Everything a test of a pass needs; `spark` and `forge` are the configured feeds."""
 
-    sandbox: SandboxServer
+    #: a SandboxServer, or a server of the test's own that tells its `environment` too
+    sandbox: Any
     folder: Path
     settings: SparkSettings = PAGES
     beginnings: Path = Path()
@@ -56,6 +57,10 @@ class Place:
     @property
     def spark(self) -> SparkFeed:
         return self.feeds.spark[SPARK]
+
+    @spark.setter
+    def spark(self, feed: SparkFeed) -> None:
+        self.feeds = replace(self.feeds, spark={**self.feeds.spark, SPARK: feed})
 
     @property
     def forge(self) -> ForgeAccess:
@@ -202,7 +207,7 @@ class Place:
             if row[3] == where.get("feed", row[3]) and row[4] == where.get("resource", row[4])
         ]
 
-    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+    def tables(self) -> dict[str, list[str]]:
         """Return the sorted content of all RESO tables, as text."""
         return {
             table: sorted(map(repr, self.rows(f"select * from {table}")))

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 import pytest
@@ -35,7 +36,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 def tell(monkeypatch):
     """Let Forge's log be these answers: keys with their city, None for a tombstone."""
 
-    def told(*answers):
+    def told(*answers: Any):
         asked = []
 
         def pages(self, feed, mls, resource, *, after, filter=None):  # noqa: A002

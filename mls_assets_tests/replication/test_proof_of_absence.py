@@ -33,7 +33,7 @@ def asking(tmp_path, empty_warehouse, source, monkeypatch):
     shutil.copy(empty_warehouse, tmp_path / WAREHOUSE)
     monkeypatch.setenv("SPARK_ACCESS_TOKEN", TOKEN)
     place = Place(source, tmp_path, SMALL)
-    place.feeds.spark[SPARK] = structs.replace(place.spark, relations=())
+    place.spark = structs.replace(place.spark, relations=())
     return place
 
 

@@ -16,7 +16,7 @@ from mls_assets.model.resources import Resource
 from mls_assets.replication.reconciliation.sweep import SweptKeys
 from mls_assets.replication.settings import SparkSettings
 from mls_assets_tests.replication.lying import KEYS, Answer, Lie, LyingSource, honest, lying_source
-from mls_assets_tests.replication.place import SPARK, WAREHOUSE, Place
+from mls_assets_tests.replication.place import WAREHOUSE, Place
 from mls_assets_tests.sources.servers import TOKEN, Reply, as_json, drop, gzipped, listing, reply
 
 #: Four pages of ten keys. A lie that never ends is given up soon; any other has all the time.
@@ -260,7 +260,7 @@ def lied_to(tmp_path_factory: pytest.TempPathFactory, empty_warehouse) -> Iterat
     with pytest.MonkeyPatch.context() as patch, lying_source() as source:
         patch.setenv("SPARK_ACCESS_TOKEN", TOKEN)
         place = Place(source, folder, SMALL)
-        place.feeds.spark[SPARK] = structs.replace(place.spark, relations=())
+        place.spark = structs.replace(place.spark, relations=())
         place.replicate(Resource.PROPERTY)
         assert place.keys() == set(KEYS)
         yield place

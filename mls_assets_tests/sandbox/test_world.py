@@ -6,6 +6,7 @@ import json
 import tracemalloc
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from mls_assets.sandbox.world.keys import KeySpace, key_at, micros_in, micros_of
 NOW = datetime(2026, 6, 3, 12, tzinfo=UTC)  # a Wednesday
 
 
-def market(listings: int = 300, seed: int = 1, **options: object) -> Market:
+def market(listings: int = 300, seed: int = 1, **options: Any) -> Market:
     return Market(listings, seed, real_clock=lambda: NOW, **options)
 
 

@@ -91,7 +91,7 @@ def events(
     return as_json({"data": {"mls": {query: envelope}}})
 
 
-def live(key: str, **fields: object) -> dict[str, object]:
+def live(key: object, **fields: object) -> dict[str, object]:
     return {"DELETED": None, "ListingKey": key, "ListPrice": 1.5} | fields
 
 
@@ -99,7 +99,7 @@ def gone(key: object) -> dict[str, object]:
     return {"DELETED": True, "ListingKey": key, "ListPrice": None}
 
 
-def answers(server: Server, *replies: Reply, introspection: object = PLAIN) -> None:
+def answers(server: Server, *replies: Reply, introspection: Any = PLAIN) -> None:
     """Introspection is answered whenever it is asked for, everything else from `replies`."""
     waiting = list(replies)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ from mls_assets_tests.sources.servers import (
 Clients = Callable[..., ForgeClient]
 
 
-def follow(client: ForgeClient, after: int = 0, **how: object) -> list[Page]:
+def follow(client: ForgeClient, after: int = 0, **how: Any) -> list[Page]:
     return list(client.pages("forge/armls", "armls", Resource.PROPERTY, after=after, **how))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ SINCE = datetime(2026, 8, 1, 9, 40, 0, 999_999, tzinfo=UTC)
 LISTINGS = Resource.PROPERTY
 
 
-def walked(client: SparkClient, **how: object) -> list[str]:
+def walked(client: SparkClient, **how: Any) -> list[str]:
     return [record.key for page in client.pages(LISTINGS, **how) for record in page.records]
 
 

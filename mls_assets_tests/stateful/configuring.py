@@ -13,7 +13,6 @@ from hypothesis.stateful import rule
 from msgspec import structs
 
 from mls_assets.errors import ConfigurationError
-from mls_assets_tests.replication.place import SPARK
 from mls_assets_tests.stateful.market import MarketModel
 
 #: The collections of a listing: their table, and the key of its rows.
@@ -64,7 +63,7 @@ class Requestioned(Reconfigured):
 
     @rule(relations=QUESTIONS, narrow=st.booleans())
     def another_question(self, relations: tuple[str, ...], narrow: bool) -> None:
-        self.place.feeds.spark[SPARK] = structs.replace(
+        self.place.spark = structs.replace(
             self.place.spark,
             relations=relations,
             select=("ListPrice", "StandardStatus") if narrow else (),

@@ -15,5 +15,5 @@ def running(examples: int) -> settings:
         stateful_step_count=STEPS,
         deadline=None,
         print_blob=True,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=tuple(HealthCheck),
     )

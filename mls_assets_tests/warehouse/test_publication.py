@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -378,7 +379,7 @@ def test_what_was_rejected_of_a_hidden_listings_open_houses_is_hidden_too(
 def test_a_real_listing_that_several_feeds_carry_is_shown_once_as_told_last(
     warehouse: Warehouse, target: Path
 ):
-    def listing(key: str, minutes: int, **fields: str) -> RawRecord:
+    def listing(key: str, minutes: int, **fields: Any) -> RawRecord:
         modified = (NOON + minutes * MINUTE).isoformat()
         return record(key, ModificationTimestamp=modified, **fields)
 

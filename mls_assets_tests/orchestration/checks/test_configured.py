@@ -24,8 +24,8 @@ def test_what_left_the_configuration_is_red_with_its_remedy(filled: Filled):
     result = filled.asks(stored_is_configured)
     assert not result.passed
     assert result.severity is dg.AssetCheckSeverity.ERROR
-    assert "mls-assets erase spark/gone --yes" in result.description
-    assert "mls-assets erase forge/armls --yes" in result.description
+    assert "mls-assets erase spark/gone --yes" in str(result.description)
+    assert "mls-assets erase forge/armls --yes" in str(result.description)
     assert result.metadata["unconfigured"].value == 3
     assert result.metadata["offenders"].value == [
         "forge/armls Property",

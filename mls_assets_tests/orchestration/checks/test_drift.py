@@ -26,8 +26,8 @@ def test_what_came_and_went_is_named_for_a_week(filled: Filled):
     declare(filled, "City", "Come", days_ago=6)
     result = filled.asks(fields_drift)
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert "spark/default Property.Come came (Edm.String)" in result.description
-    assert "Property.Gone went" in result.description
+    assert "spark/default Property.Come came (Edm.String)" in str(result.description)
+    assert "Property.Gone went" in str(result.description)
     assert {name: value.value for name, value in result.metadata.items()} == {
         "came": 1,
         "went": 1,

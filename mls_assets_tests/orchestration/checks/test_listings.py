@@ -36,7 +36,7 @@ def test_a_key_that_is_there_twice_is_counted(filled: Filled):
     result = filled.asks(keys_unique)
     assert not result.passed
     assert result.metadata["duplicates"].value == 1
-    assert "listings: 1" in result.description
+    assert "listings: 1" in str(result.description)
 
 
 def test_the_same_key_in_two_feeds_is_no_duplicate(filled: Filled):
@@ -190,7 +190,7 @@ def test_a_feed_that_left_the_configuration_is_late_as_long_as_anything_of_it_is
     result = filled.asks(feeds_fresh)
     assert not result.passed
     assert result.severity is dg.AssetCheckSeverity.ERROR
-    assert "spark/gone Property" in result.description
+    assert "spark/gone Property" in str(result.description)
 
 
 def test_a_feed_whose_first_download_is_under_way_is_not_judged_but_told_of(filled: Filled):

@@ -63,7 +63,8 @@ def test_a_key_that_returned_may_be_there(filled: Filled):
 
 @pytest.mark.parametrize("lacking", ["reason", "evidence_id", "first_evidence_at", "removed_at"])
 def test_an_entry_has_to_be_complete(filled: Filled, lacking: str):
-    filled.entry(1, "1", **{lacking: None})
+    absent: dict[str, Any] = {lacking: None}
+    filled.entry(1, "1", **absent)
     result = filled.asks(every_removal_explained)
     assert result.metadata["incomplete"].value == 1
     assert not result.passed

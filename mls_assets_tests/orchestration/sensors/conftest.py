@@ -60,7 +60,7 @@ class Memory:
         assert not result.run_requests
         return result.skip_reason.skip_message
 
-    def materialised(self, asset: str, feed: str | None = None, **metadata: Any) -> None:
+    def materialised(self, asset: str, feed: str | None = None, /, **metadata: Any) -> None:
         self.instance.report_runless_asset_event(
             dg.AssetMaterialization(asset, partition=feed, metadata=metadata)
         )
