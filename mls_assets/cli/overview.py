@@ -16,7 +16,7 @@ from mls_assets.replication.reporting.status_table import (
     ranked,
     status_cells,
 )
-from mls_assets.replication.workspace import Workspace, data_folder, database_of
+from mls_assets.replication.workspace import Workspace, data_folder, database_of, is_stored
 from mls_assets.sources.registry import has_event_log
 from mls_assets.terminal.choosing import NOTHING_CONFIGURED
 from mls_assets.terminal.screen import Screen, complain
@@ -30,10 +30,9 @@ def show_status(*, as_json: bool) -> int:
     nothing is stored nor configured.
     """
     feeds = load_feeds()
-    database = database_of()
-    if not feeds.configured and not database.exists():
+    if not feeds.configured and not is_stored():
         raise ConfigurationError(NOTHING_CONFIGURED)
-    workspace = Workspace.open(data_folder(), database, run_id="status")
+    workspace = Workspace.open(data_folder(), database_of(), run_id="status")
     current = status(workspace, feeds)
     if as_json:
         print(json.dumps(current.as_json(), indent=2))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
@@ -30,6 +29,7 @@ from mls_assets.replication.settings import (
 )
 from mls_assets.replication.workspace import Progress, Workspace, data_folder, database_of, silent
 from mls_assets.sources.source import Source
+from mls_assets.warehouse import Connection
 
 _SPARK = SparkSettings()
 _FORGE = ForgeSettings()
@@ -47,7 +47,7 @@ class MlsWarehouse(DuckDBResource):
 
     # both have defaults, so that a run which is told another patience need not repeat them
     database: str = Field(
-        default_factory=lambda: str(database_of()),
+        default_factory=database_of,
         description="The warehouse file (MLS_ASSETS_DATABASE).",
     )
     data_folder: str = Field(
@@ -83,33 +83,30 @@ class MlsWarehouse(DuckDBResource):
                 f"connection_config may set memory_limit only, not {', '.join(refused)}. Nothing "
                 "was done."
             )
-        workspace = Workspace.open(
+        return Workspace.open(
             Path(self.data_folder),
             self.database,
             run_id=run_id,
             progress=progress,
             patience=self.patience_seconds,
+            memory=self.connection_config.get("memory_limit"),
             asks_for=_asked_for_now,
         )
-        workspace.warehouse.memory = self.connection_config.get(
-            "memory_limit", workspace.warehouse.memory
-        )
-        return workspace
 
     @contextmanager
-    def read(self, run_id: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
+    def read(self, run_id: str = "") -> Iterator[Connection]:
         """Lend a connection for one question; hold it for less than two seconds."""
         with self.workspace(run_id).warehouse.read() as con:
             yield con
 
     @contextmanager
-    def write(self, run_id: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
+    def write(self, run_id: str = "") -> Iterator[Connection]:
         """Lend a connection for one transaction: committed at the end, else rolled back."""
         with self.workspace(run_id).warehouse.write() as con:
             yield con
 
     @contextmanager
-    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def get_connection(self) -> Iterator[Connection]:
         """Do what `write` does: the stock method leaks its lock when the body raises."""
         with self.write() as con:
             yield con

@@ -2,17 +2,25 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mls_assets import reso
 from mls_assets.errors import ConfigurationError
 from mls_assets.model.resources import Resource
-from mls_assets.warehouse import FeedLock, Warehouse
+from mls_assets.warehouse import Warehouse
+from mls_assets.warehouse.storage.addresses import (
+    DEFAULT_MEMORY,
+    DEFAULT_PATIENCE,
+    absolute,
+    in_folder,
+    storage_at,
+)
 from mls_assets.warehouse.storage.belonging import DataFolder
-from mls_assets.warehouse.storage.connection import DEFAULT_MEMORY
+from mls_assets.warehouse.storage.files import ensure_writable
+from mls_assets.warehouse.storage.locks import Holder
 
 #: The readers' database, in the data folder.
 PUBLISHED = "mls.duckdb"
@@ -44,21 +52,27 @@ def data_folder(environ: Mapping[str, str] | None = None) -> Path:
     return Path(environ.get("MLS_ASSETS_DATA", "").strip() or "data").expanduser().resolve()
 
 
-def database_of(environ: Mapping[str, str] | None = None) -> Path:
-    """Return the warehouse file: `MLS_ASSETS_DATABASE`, else `warehouse.duckdb` in the folder.
-
-    Raises ConfigurationError for a `ducklake:` address, which this version cannot serve.
-    """
+def database_of(environ: Mapping[str, str] | None = None) -> str:
+    """Return where the warehouse is: `MLS_ASSETS_DATABASE`, else a DuckDB file in the folder."""
     environ = os.environ if environ is None else environ
     named = environ.get("MLS_ASSETS_DATABASE", "").strip()
-    if named.startswith("ducklake:"):
-        raise ConfigurationError(
-            "MLS_ASSETS_DATABASE names a DuckLake, which this version does not open. Nothing was "
-            "done; unset it, or name a DuckDB file."
-        )
-    return (
-        Path(named).expanduser().resolve() if named else data_folder(environ) / "warehouse.duckdb"
-    )
+    return absolute(named or in_folder(data_folder(environ)))
+
+
+def is_stored() -> bool:
+    """Tell whether there is a warehouse, without opening it or making anything.
+
+    Raises ConfigurationError for an address that this version cannot serve.
+    """
+    return storage_at(database_of()).exists()
+
+
+def feed_holder(feed: str) -> Holder | None:
+    """Return who works on a feed now, None when nobody does, without opening the warehouse.
+
+    Raises ConfigurationError for an address that this version cannot serve.
+    """
+    return storage_at(database_of()).feed_holder(feed)
 
 
 def memory_of(environ: Mapping[str, str] | None = None) -> str:
@@ -74,15 +88,6 @@ def memory_of(environ: Mapping[str, str] | None = None) -> str:
             "a number with a unit, such as 4GB."
         )
     return named
-
-
-def lock_folder(environ: Mapping[str, str] | None = None) -> Path:
-    """Return the folder of the feeds' locks: beside the warehouse that they guard."""
-    return _locks_beside(database_of(environ))
-
-
-def _locks_beside(database: Path) -> Path:
-    return database.parent / "locks"
 
 
 def anything(feed: str, resource: Resource | None = None) -> bool:
@@ -112,34 +117,29 @@ class Workspace:
         *,
         run_id: str,
         progress: Callable[[Progress], None] = silent,
-        patience: float = 60.0,
+        patience: float = DEFAULT_PATIENCE,
+        memory: str | None = None,
         asks_for: Callable[[str, Resource | None], bool] = anything,
     ) -> "Workspace":
         """Make the data folder if need be; the warehouse is opened at its first use.
 
-        Raises ConfigurationError when the folder cannot be made or written.
+        Raises ConfigurationError when the folder cannot be made or written, or for an address of
+        a database that this version cannot serve.
         """
-        database = Path(database) if database else folder / "warehouse.duckdb"
-        for place in {folder, database.parent}:
-            try:
-                place.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=place):
-                    pass
-            except OSError as error:
-                raise ConfigurationError(
-                    f"The folder {place} cannot be written ({error.strerror}). Nothing was done; "
-                    "set MLS_ASSETS_DATA to a folder of yours."
-                ) from None
-        home = DataFolder(folder.resolve(), folder / PUBLISHED)
+        ensure_writable(folder)
+        storage = storage_at(
+            str(database or in_folder(folder)),
+            run_id=run_id,
+            patience=patience,
+            memory=memory or memory_of(),
+        )
+        storage.ensure_usable()
         warehouse = Warehouse(
-            database,
+            storage,
             reso.RESO_TABLES,
             reso.BRIEF_COLUMNS,
             standard_values=reso.STANDARD_VALUES,
-            patience=patience,
-            holder=run_id,
-            memory=memory_of(),
-            home=home,
+            home=DataFolder(folder.resolve(), folder / PUBLISHED),
         )
         return cls(folder, warehouse, run_id, progress, asks_for)
 
@@ -148,11 +148,6 @@ class Workspace:
         """The read-only database for notebooks."""
         return self.folder / PUBLISHED
 
-    @property
-    def locks(self) -> Path:
-        """The folder of the feeds' locks."""
-        return _locks_beside(self.warehouse.path)
-
-    def feed_lock(self, feed: str) -> FeedLock:
-        """Return the kernel's lock of a feed, as a context manager; see `FeedLock`."""
-        return FeedLock(self.locks, feed, self.run_id, wait=FEED_PATIENCE)
+    def feed_lock(self, feed: str) -> AbstractContextManager[object]:
+        """Return the lock of a feed's work: entering it raises FeedBusy if another run has it."""
+        return self.warehouse.feed_lock(feed, self.run_id, FEED_PATIENCE)

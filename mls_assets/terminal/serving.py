@@ -42,7 +42,7 @@ def ui(*, port: int, verbose: bool) -> int:
     """
     load_feeds()
     workspace = Workspace.open(data_folder(), database_of(), run_id="ui", patience=_LOOK_SECONDS)
-    if database_of().exists():
+    if workspace.warehouse.exists():
         # whoever is busy with it has opened it
         with suppress(WarehouseBusy), workspace.warehouse.read():
             pass

@@ -391,8 +391,9 @@ def compact(session: Session) -> None:
     facts = outcome.results.get("deletion_ledger")
     if facts:
         session.screen.say(
-            f"Compacted {session.workspace.warehouse.path}: {facts['bytes_before']:,} bytes became "
-            f"{facts['bytes_after']:,}; {facts['scrubbed']:,} removed keys have left the file"
+            f"Compacted {session.workspace.warehouse.address}: {facts['bytes_before']:,} bytes "
+            f"became {facts['bytes_after']:,}; {facts['scrubbed']:,} removed keys have left the "
+            "file"
         )
 
 

@@ -21,6 +21,7 @@ from mls_assets.model.resources import Reason, Resource
 from mls_assets.warehouse import Warehouse
 from mls_assets.warehouse.landing import landing
 from mls_assets.warehouse.schema import counters
+from mls_assets.warehouse.storage.addresses import storage_at
 from mls_assets.warehouse.tables import merging
 
 FEED = "spark/benchmark"
@@ -36,12 +37,11 @@ def main() -> None:
     parser.add_argument("--page-bytes", type=int, default=25_000, help="size of a landed body")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        warehouse = Warehouse(
-            Path(folder) / "warehouse.duckdb", reso.RESO_TABLES, reso.BRIEF_COLUMNS
-        )
+        storage = storage_at(str(Path(folder) / "warehouse.duckdb"))
+        warehouse = Warehouse(storage, reso.RESO_TABLES, reso.BRIEF_COLUMNS)
         with timed(f"filling with {arguments.records:,} records of {arguments.bytes:,} bytes"):
             fill(warehouse, arguments.records, arguments.bytes)
-        print(f"the file has {warehouse.path.stat().st_size:,} bytes")
+        print(f"the file has {Path(warehouse.address).stat().st_size:,} bytes")
         with timed("opening to write and closing"), warehouse.write():
             pass
         new = page(arguments.records, PAGE, arguments.page_bytes)

@@ -18,12 +18,12 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warehouse = Workspace.open(tmp_path_factory.mktemp("newer"), run_id="now").warehouse
     with warehouse.read():
         pass
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute(
             "insert into raw.schema_versions "
             "values ('m900_split', '2027-01-02 03:04:05+00', '9.2.0')"
         )
-    return warehouse.path
+    return Path(warehouse.address)
 
 
 @pytest.mark.parametrize(

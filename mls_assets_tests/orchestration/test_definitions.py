@@ -28,6 +28,7 @@ from mls_assets.orchestration.resources import (
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.replication.settings import ForgeSettings, SparkSettings
 from mls_assets.reso import RESO_TABLES
+from mls_assets.warehouse import scalar
 from mls_assets_tests.orchestration.assets.world import clear_configuration
 
 GROUPS = {
@@ -249,7 +250,8 @@ def test_a_warehouse_of_ones_own_can_be_told_one_setting_too(tmp_path: Path):
 def test_duckdbs_options_are_ours_but_for_memory(tmp_path: Path):
     place: dict[str, Any] = {"database": str(tmp_path / "w.duckdb"), "data_folder": str(tmp_path)}
     roomy = MlsWarehouse(connection_config={"memory_limit": "1GB"}, **place)
-    assert roomy.workspace("run").warehouse.memory == "1GB"
+    with roomy.read("run") as con:
+        assert scalar(con, "select current_setting('memory_limit')") == "953.6 MiB"
     with pytest.raises(ConfigurationError, match="threads"):
         MlsWarehouse(connection_config={"threads": 1}, **place).workspace("run")
 

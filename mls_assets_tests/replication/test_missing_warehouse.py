@@ -24,18 +24,18 @@ def test_a_new_data_folder_gets_a_warehouse_and_remembers_it(tmp_path: Path):
     workspace = Workspace.open(tmp_path / "data", run_id="first")
     with workspace.warehouse.read():
         pass
-    assert str(workspace.warehouse.path) in (tmp_path / "data" / WAREHOUSE_MARKER).read_text()
+    assert workspace.warehouse.address in (tmp_path / "data" / WAREHOUSE_MARKER).read_text()
 
 
 def test_a_warehouse_that_was_moved_away_is_not_made_anew(tmp_path: Path):
     workspace = _used(tmp_path)
     before = workspace.published.read_bytes()
-    workspace.warehouse.path.rename(tmp_path / "elsewhere.duckdb")
+    Path(workspace.warehouse.address).rename(tmp_path / "elsewhere.duckdb")
     with pytest.raises(WarehouseRefused, match=r"is not there.*no empty one.*warehouse\.json"):
         publish(Workspace.open(tmp_path, run_id="second"))
-    assert not workspace.warehouse.path.exists()
+    assert not Path(workspace.warehouse.address).exists()
     assert workspace.published.read_bytes() == before
-    (tmp_path / "elsewhere.duckdb").rename(workspace.warehouse.path)
+    (tmp_path / "elsewhere.duckdb").rename(Path(workspace.warehouse.address))
     assert publish(Workspace.open(tmp_path, run_id="third"))
 
 
@@ -50,7 +50,7 @@ def test_a_mistyped_database_is_not_made_beside_the_folders_own(tmp_path: Path):
 
 def test_the_published_file_alone_tells_that_there_was_a_warehouse(tmp_path: Path):
     workspace = _used(tmp_path)
-    workspace.warehouse.path.unlink()
+    Path(workspace.warehouse.address).unlink()
     (tmp_path / WAREHOUSE_MARKER).unlink()
     with pytest.raises(WarehouseRefused, match=r"mls\.duckdb"):
         publish(Workspace.open(tmp_path, run_id="second"))
@@ -58,14 +58,18 @@ def test_the_published_file_alone_tells_that_there_was_a_warehouse(tmp_path: Pat
 
 def test_moving_the_evidence_away_is_a_persons_word_to_begin_anew(tmp_path: Path):
     workspace = _used(tmp_path)
-    for file in (workspace.warehouse.path, workspace.published, tmp_path / WAREHOUSE_MARKER):
+    for file in (
+        Path(workspace.warehouse.address),
+        workspace.published,
+        tmp_path / WAREHOUSE_MARKER,
+    ):
         file.unlink()
     assert publish(Workspace.open(tmp_path, run_id="second"))
 
 
 def test_another_warehouse_in_the_place_of_the_folders_own_is_refused(tmp_path: Path):
     ours, other = _used(tmp_path / "ours"), _used(tmp_path / "other")
-    shutil.copy(other.warehouse.path, ours.warehouse.path)
+    shutil.copy(Path(other.warehouse.address), Path(ours.warehouse.address))
     with pytest.raises(WarehouseRefused, match=r"another warehouse.*MLS_ASSETS_DATA"):
         publish(Workspace.open(tmp_path / "ours", run_id="second"))
     (tmp_path / "ours" / WAREHOUSE_MARKER).unlink()
@@ -74,9 +78,9 @@ def test_another_warehouse_in_the_place_of_the_folders_own_is_refused(tmp_path: 
 
 def test_a_backup_of_the_folders_own_warehouse_is_welcome(tmp_path: Path):
     workspace = _used(tmp_path)
-    shutil.copy(workspace.warehouse.path, tmp_path / "backup")
+    shutil.copy(Path(workspace.warehouse.address), tmp_path / "backup")
     publish(workspace)
-    shutil.copy(tmp_path / "backup", workspace.warehouse.path)
+    shutil.copy(tmp_path / "backup", Path(workspace.warehouse.address))
     assert publish(Workspace.open(tmp_path, run_id="second"))
 
 
@@ -93,15 +97,15 @@ def test_a_file_that_is_deleted_while_it_is_open_is_told(tmp_path: Path):
         workspace.warehouse.write() as con,
     ):
         counters.changed(con)
-        workspace.warehouse.path.unlink()
+        Path(workspace.warehouse.address).unlink()
     with pytest.raises(WarehouseRefused, match="is not there"), workspace.warehouse.read():
         pass
-    assert not workspace.warehouse.path.exists()
+    assert not Path(workspace.warehouse.address).exists()
 
 
 def test_a_warehouse_of_the_version_before_gets_its_number_once(tmp_path: Path):
     workspace = _used(tmp_path)
-    _of_the_version_before(workspace.warehouse.path)
+    _of_the_version_before(Path(workspace.warehouse.address))
     (tmp_path / WAREHOUSE_MARKER).unlink()
     numbers = set()
     for run in ("second", "third"):
@@ -120,13 +124,13 @@ def _of_the_version_before(file: Path) -> None:
 
 def test_a_backup_of_the_version_before_is_known_by_its_place(tmp_path: Path):
     workspace = _used(tmp_path)
-    _of_the_version_before(workspace.warehouse.path)
+    _of_the_version_before(Path(workspace.warehouse.address))
     assert publish(Workspace.open(tmp_path, run_id="second"))
 
 
 def test_a_foreign_warehouse_of_the_version_before_is_refused_untouched(tmp_path: Path):
     _used(tmp_path)
-    foreign = _used(tmp_path / "other").warehouse.path
+    foreign = Path(_used(tmp_path / "other").warehouse.address)
     _of_the_version_before(foreign)
     before = foreign.read_bytes()
     with pytest.raises(WarehouseRefused, match="another warehouse"):

@@ -105,11 +105,11 @@ def test_an_older_copy_of_the_ledger_is_refused_where_the_published_file_shows_n
 ):
     workspace = _filled(tmp_path)
     backup = tmp_path / "backup"
-    shutil.copy(workspace.warehouse.path, backup)
+    shutil.copy(Path(workspace.warehouse.address), backup)
     with workspace.warehouse.write() as con:
         _enter(con, 2, "another")
     publish(workspace)
-    shutil.copy(backup, workspace.warehouse.path)
+    shutil.copy(backup, Path(workspace.warehouse.address))
     with workspace.warehouse.write() as con:
         # the number that the copy lacks is given out again
         _enter(con, 2, "yet another")

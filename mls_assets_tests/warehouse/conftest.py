@@ -14,7 +14,7 @@ def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = warehouse_at(tmp_path_factory.mktemp("empty"))
     with made.write():
         pass
-    return made.path
+    return Path(made.address)
 
 
 @pytest.fixture

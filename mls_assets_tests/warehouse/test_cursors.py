@@ -1,5 +1,7 @@
 """States, cursors and walks, and that a source stays the source of its feed."""
 
+from pathlib import Path
+
 import pytest
 
 from mls_assets.errors import ConfigurationError, FeedBusy
@@ -118,7 +120,7 @@ def test_a_resync_drops_walks_that_asked_the_old_question(warehouse: Warehouse):
 def test_a_poll_without_news_changes_nothing_for_readers(warehouse: Warehouse):
     with warehouse.write() as con:
         cursors.succeed(con, FEED, PROPERTY, cursor="c1", at=NOON)
-    target = warehouse.path.with_name("mls.duckdb")
+    target = Path(warehouse.address).with_name("mls.duckdb")
     publication.write_published(warehouse, target, run_id="run-1")
     with warehouse.write() as con:
         land(con, page())

@@ -12,8 +12,9 @@ from mls_assets.warehouse import Warehouse, sweeps
 from mls_assets.warehouse.landing import cursors
 from mls_assets.warehouse.publication import compaction, publication
 from mls_assets.warehouse.removals import erasure
-from mls_assets.warehouse.storage import arrow
+from mls_assets.warehouse.storage import arrow, files
 from mls_assets.warehouse.storage.files import WarehouseFault
+from mls_assets.warehouse.storage.queries import scalar
 from mls_assets_tests.warehouse.world import (
     FEED,
     NOON,
@@ -31,6 +32,10 @@ from mls_assets_tests.warehouse.world import (
 CANARY = "0123456789-the-house-with-the-blue-door-9876543210"
 
 
+def _unfinished(warehouse: Warehouse) -> Path:
+    return Path(f"{warehouse.address}.new")
+
+
 def _files_with(folder: Path, content: bytes) -> set[str]:
     return {
         path.name for path in folder.rglob("*") if path.is_file() and content in path.read_bytes()
@@ -40,7 +45,7 @@ def _files_with(folder: Path, content: bytes) -> set[str]:
 def test_removed_bytes_leave_the_published_file_and_after_compaction_the_warehouse(
     warehouse: Warehouse,
 ):
-    folder, target = warehouse.path.parent, warehouse.path.with_name("mls.duckdb")
+    folder, target = Path(warehouse.address).parent, Path(warehouse.address).with_name("mls.duckdb")
     secret = record("a", Remarks=CANARY, Bad=CANARY)
     neighbours = [record(f"b{number}", Remarks=f"quiet street {number}") for number in range(50)]
     bring(warehouse, page(secret, *neighbours, photos("a", "m1", MediaURL=CANARY)))
@@ -68,19 +73,21 @@ def test_compaction_keeps_every_row_and_sets_the_time_once(warehouse: Warehouse)
         }
     done = compaction.rewrite_file(warehouse, run_id="run-1")
     assert done.scrubbed == 1
-    assert done.bytes_after == warehouse.path.stat().st_size
+    assert done.bytes_after == Path(warehouse.address).stat().st_size
     query = "select event, raw_scrubbed_at from deletion_ledger order by entry_id"
     with warehouse.write() as con:
         for name, rows in before.items():
             assert con.execute(f"select * from {name} order by all").fetchall() == rows
         (removed, scrubbed_at), (restored, never) = con.execute(query).fetchall()
         assert (removed, restored, never) == ("removed", "restored", None)
-        assert publication.changed_since_publication(con, warehouse.path.with_name("mls.duckdb"))
+        assert publication.changed_since_publication(
+            con, Path(warehouse.address).with_name("mls.duckdb")
+        )
         assert land(con, page("a", "c")).page_id == 4
     assert compaction.rewrite_file(warehouse, run_id="run-2").scrubbed == 0
     with warehouse.read() as con:
         assert con.execute(query).fetchall()[0] == (removed, scrubbed_at)
-    assert not warehouse.fresh.exists()
+    assert not _unfinished(warehouse).exists()
 
 
 def test_a_compaction_that_fails_leaves_the_warehouse_as_it_was(
@@ -89,10 +96,14 @@ def test_a_compaction_that_fails_leaves_the_warehouse_as_it_was(
     bring(warehouse, page("a"), page(gone("a")))
     with monkeypatch.context() as patched:
         numbers = itertools.count()
-        patched.setattr(compaction, "scalar", lambda *_: next(numbers))
+        patched.setattr(
+            files,
+            "scalar",
+            lambda con, sql: next(numbers) if "count" in sql else scalar(con, sql),
+        )
         with pytest.raises(WarehouseFault, match="Compaction copied"):
             compaction.rewrite_file(warehouse, run_id="run-1")
-    assert not warehouse.fresh.exists()
+    assert not _unfinished(warehouse).exists()
     with warehouse.read() as con:
         assert con.execute("select raw_scrubbed_at from deletion_ledger").fetchall() == [(None,)]
 
@@ -163,7 +174,7 @@ def test_erasing_a_feed_leaves_verdicts_and_the_sweeps_of_others_alone(warehouse
 
 def test_a_removal_is_unproven_until_both_files_are_without_it(warehouse: Warehouse):
     bring(warehouse, page("a"), page("b", feed="spark/other"))
-    target = warehouse.path.with_name("mls.duckdb")
+    target = Path(warehouse.address).with_name("mls.duckdb")
     with warehouse.write() as con:
         assert erasure.unproven(con, FEED) == 0
         erasure.erase_feed(con, FEED, "run-9")
@@ -180,6 +191,6 @@ def test_a_removal_is_unproven_until_both_files_are_without_it(warehouse: Wareho
 def test_a_warehouse_that_was_moved_aside_is_refused_by_name_not_made_anew_over_it(
     warehouse: Warehouse,
 ):
-    warehouse.path.write_bytes(b"")
+    Path(warehouse.address).write_bytes(b"")
     with pytest.raises(WarehouseRefused, match="restore a backup"):
         compaction.rewrite_file(warehouse, run_id="run-1")

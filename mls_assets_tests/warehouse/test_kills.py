@@ -33,6 +33,7 @@ from pathlib import Path
 from mls_assets.warehouse.publication import compaction, publication
 from mls_assets.warehouse.landing import cursors, landing
 from mls_assets.warehouse.storage import files
+from mls_assets.warehouse.storage.duckdb_file import storage
 from mls_assets.warehouse.tables import merging
 from mls_assets_tests.warehouse.world import *
 
@@ -92,7 +93,7 @@ def test_a_merge_killed_half_way_is_done_again_as_a_whole(warehouse: Warehouse, 
         assert orphans(con) == {}
 
 
-@pytest.mark.parametrize("moment", ["_select", "replace", "last settle"])
+@pytest.mark.parametrize("moment", ["_select", "ReadersFile.put_in_place", "last settle"])
 def test_a_publication_killed_anywhere_leaves_a_whole_file_and_no_litter(
     warehouse: Warehouse, tmp_path: Path, moment: str
 ):
@@ -128,17 +129,15 @@ def _published(target: Path) -> tuple[list[str], datetime | None]:
         return keys_in(con, "listings"), scalar(con, "select published_at from deletion_ledger")
 
 
-@pytest.mark.parametrize("moment", ["_copy_table", "Warehouse.put_in_place"])
+@pytest.mark.parametrize("moment", ["files.rows", "storage.replace"])
 def test_a_compaction_killed_anywhere_leaves_the_old_file_and_no_litter(
     warehouse: Warehouse, tmp_path: Path, moment: str
 ):
     bring(warehouse, page("a", "b"), page(gone("a")))
-    _killed(
-        tmp_path, f"compaction.{moment} = die\ncompaction.rewrite_file(warehouse, run_id='run-1')"
-    )
-    assert warehouse.fresh.exists()
+    _killed(tmp_path, f"{moment} = die\ncompaction.rewrite_file(warehouse, run_id='run-1')")
+    assert (tmp_path / "warehouse.duckdb.new").exists()
     with warehouse.read() as con:
         assert keys_in(con, "listings") == ["b"]
         assert scalar(con, "select raw_scrubbed_at from deletion_ledger") is None
-    assert not warehouse.fresh.exists()
+    assert not (tmp_path / "warehouse.duckdb.new").exists()
     assert compaction.rewrite_file(warehouse, run_id="run-2").scrubbed == 1

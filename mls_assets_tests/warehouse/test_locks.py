@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mls_assets.errors import FeedBusy
-from mls_assets.warehouse import FeedLock, holder
+from mls_assets.warehouse.storage.locks import FeedLock, holder
 
 
 def test_a_feed_is_held_once_and_says_by_whom(tmp_path: Path):
@@ -77,7 +77,8 @@ def test_a_feed_can_be_waited_for(tmp_path: Path):
 
 def test_a_killed_process_holds_nothing(tmp_path: Path):
     code = (
-        "import os, signal; from pathlib import Path; from mls_assets.warehouse import FeedLock\n"
+        "import os, signal; from pathlib import Path\n"
+        "from mls_assets.warehouse.storage.locks import FeedLock\n"
         f"FeedLock(Path({str(tmp_path)!r}), 'spark/default', 'doomed').__enter__()\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -22,7 +22,6 @@ from mls_assets.warehouse.storage.files import DiskFull, WarehouseFault, ensure_
 from mls_assets.warehouse.storage.queries import Connection, scalar
 from mls_assets.warehouse.tables import merging
 from mls_assets_tests.warehouse.world import (
-    BRIEF_COLUMNS,
     FEED,
     RESO_TABLES,
     bring,
@@ -114,7 +113,7 @@ def test_a_file_that_was_opened_by_hand_is_waited_for_and_then_named(
         [
             sys.executable,
             "-c",
-            f"import duckdb; con = duckdb.connect({str(warehouse.path)!r}, read_only=True); "
+            f"import duckdb; con = duckdb.connect({warehouse.address!r}, read_only=True); "
             "print('open', flush=True); input()",
         ],
         stdin=subprocess.PIPE,
@@ -204,17 +203,17 @@ def _newer_table(path: Path) -> None:
 def test_a_file_that_is_not_ours_or_broken_is_refused_byte_for_byte_untouched(
     warehouse: Warehouse, spoil: Callable[[Path], None]
 ):
-    spoil(warehouse.path)
-    before = warehouse.path.read_bytes()
+    spoil(Path(warehouse.address))
+    before = Path(warehouse.address).read_bytes()
     for opened in (warehouse.write, warehouse.read):
         with pytest.raises(WarehouseRefused) as refused, opened():
             pass
         message = str(refused.value)
-        assert str(warehouse.path) in message
+        assert warehouse.address in message
         assert "left as it is" in message
         assert "\n" not in message
-    assert warehouse.path.read_bytes() == before
-    assert not warehouse.path.with_name("warehouse.duckdb.wal").exists()
+    assert Path(warehouse.address).read_bytes() == before
+    assert not Path(warehouse.address).with_name("warehouse.duckdb.wal").exists()
 
 
 def test_columns_that_a_newer_dictionary_brings_are_added_and_filled_again(
@@ -223,7 +222,7 @@ def test_columns_that_a_newer_dictionary_brings_are_added_and_filled_again(
     bring(warehouse, page("a"))
     listings = RESO_TABLES["listings"]
     wider = replace(listings, columns=(*listings.columns, Column("NewField", "VARCHAR")))
-    newer = Warehouse(warehouse.path, {**RESO_TABLES, "listings": wider}, BRIEF_COLUMNS, patience=1)
+    newer = warehouse_at(tmp_path, tables={**RESO_TABLES, "listings": wider}, patience=1)
     with newer.read() as con:
         assert con.execute('select "ListingKey", "NewField" from listings').fetchall() == [
             ("a", None)
@@ -234,10 +233,10 @@ def test_columns_that_a_newer_dictionary_brings_are_added_and_filled_again(
 
 
 def test_a_column_that_the_program_got_since_is_added_to_whatever_table(warehouse: Warehouse):
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute("alter table raw.approvals drop column approved_by")
         con.execute("alter table sweeps drop column spared")
-    again = warehouse_at(warehouse.path.parent)
+    again = warehouse_at(Path(warehouse.address).parent)
     with again.write() as con:
         sweeps.use_approval(con, "s1", "s2", "somebody", released=1)
         con.execute("select spared from sweeps")
@@ -255,10 +254,10 @@ def test_a_column_whose_type_changed_is_rebuilt_from_what_landed_and_never_round
             for column in RESO_TABLES["listings"].columns
         ),
     )
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute("update listings set ListPrice = null")
         con.execute("alter table listings alter ListPrice set data type BIGINT")
-    with warehouse_at(warehouse.path.parent).write() as con:
+    with warehouse_at(Path(warehouse.address).parent).write() as con:
         assert ddl.columns_in(con)["listings"]["ListPrice"].type == "DOUBLE"
         merge_all(con)
         assert con.execute("select ListPrice from listings order by all").fetchall() == [
@@ -266,8 +265,8 @@ def test_a_column_whose_type_changed_is_rebuilt_from_what_landed_and_never_round
             (3.5,),
         ]
     # the other way DuckDB would round both
-    narrower = Warehouse(
-        warehouse.path, {**RESO_TABLES, "listings": older}, BRIEF_COLUMNS, patience=1
+    narrower = warehouse_at(
+        Path(warehouse.address).parent, tables={**RESO_TABLES, "listings": older}, patience=1
     )
     with narrower.read() as con:
         assert con.execute("select ListPrice from listings").fetchall() == [(None,), (None,)]
@@ -275,35 +274,35 @@ def test_a_column_whose_type_changed_is_rebuilt_from_what_landed_and_never_round
 
 
 def test_a_changed_type_that_every_value_survives_keeps_the_values(warehouse: Warehouse):
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute("alter table sweeps alter pages set data type INTEGER")
         con.execute("insert into sweeps (sweep_id, pages) values ('s', 7)")
-    with warehouse_at(warehouse.path.parent).read() as con:
+    with warehouse_at(Path(warehouse.address).parent).read() as con:
         assert con.execute("select pages, typeof(pages) from sweeps").fetchall() == [(7, "BIGINT")]
 
 
 def test_a_changed_type_that_would_cost_values_of_the_pipelines_own_tables_is_refused(
     warehouse: Warehouse,
 ):
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute("alter table sweeps alter pages set data type DOUBLE")
         con.execute("insert into sweeps (sweep_id, pages) values ('s', 7.5)")
         con.execute("insert into raw.normalised values ('f', 'Property', 7)")
         con.execute("alter table listings alter ListPrice set data type BIGINT")
     with (
         pytest.raises(WarehouseRefused, match=r"sweeps\.pages.*would not survive"),
-        warehouse_at(warehouse.path.parent).read(),
+        warehouse_at(Path(warehouse.address).parent).read(),
     ):
         pass
-    with duckdb.connect(str(warehouse.path), read_only=True) as con:
+    with duckdb.connect(warehouse.address, read_only=True) as con:
         assert con.execute("select pages from sweeps").fetchall() == [(7.5,)]
         assert con.execute("select through from raw.normalised").fetchall() == [(7,)]
 
 
 def test_a_comment_that_changed_is_brought_up_to_date(warehouse: Warehouse):
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute("comment on column listings.City is 'as it was'")
-    with warehouse_at(warehouse.path.parent).read() as con:
+    with warehouse_at(Path(warehouse.address).parent).read() as con:
         declared = {column.name: column.comment for column in RESO_TABLES["listings"].columns}
         assert ddl.columns_in(con)["listings"]["City"].comment == declared["City"]
 
@@ -311,11 +310,11 @@ def test_a_comment_that_changed_is_brought_up_to_date(warehouse: Warehouse):
 def test_a_table_that_the_program_got_since_is_made_when_an_older_warehouse_is_opened(
     warehouse: Warehouse,
 ):
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute("drop table raw.hidden")
         con.execute("drop table open_houses")
         con.execute("insert into raw.normalised values ('f', 'OpenHouse', 7)")
-    with warehouse_at(warehouse.path.parent).read() as con:
+    with warehouse_at(Path(warehouse.address).parent).read() as con:
         assert con.execute("from raw.hidden").fetchall() == []
         assert con.execute("from open_houses").fetchall() == []
         assert con.execute("select through from raw.normalised").fetchall() == [(0,)]
@@ -324,11 +323,11 @@ def test_a_table_that_the_program_got_since_is_made_when_an_older_warehouse_is_o
 def test_a_kill_while_a_resos_column_is_added_leaves_the_records_to_be_normalised_again(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute("insert into raw.normalised values ('f', 'Property', 7)")
         con.execute('alter table listings drop column "City"')
     monkeypatch.setattr(comparison.ddl, "column_definition", _killed)
-    again = warehouse_at(warehouse.path.parent)
+    again = warehouse_at(Path(warehouse.address).parent)
     with pytest.raises(KeyboardInterrupt), again.read():
         pass
     monkeypatch.undo()
@@ -341,7 +340,7 @@ def _names(con: Connection) -> list[str]:
     return [name for (name,) in con.execute("select name from raw.schema_versions").fetchall()]
 
 
-def _killed(_: object) -> str:
+def _killed(*_: object) -> str:
     raise KeyboardInterrupt
 
 
@@ -410,13 +409,13 @@ def test_a_full_disk_is_named_with_what_is_free(warehouse: Warehouse, tmp_path: 
 
 
 def test_what_a_killed_run_left_beside_the_file_is_deleted(warehouse: Warehouse):
-    spill = warehouse.path.with_name("warehouse.duckdb.tmp")
+    spill = Path(warehouse.address).with_name("warehouse.duckdb.tmp")
     spill.mkdir()
     (spill / "duckdb_temp_block-1.block").write_text("content")
     (spill / "a-dead-run").mkdir()
     (spill / "a-dead-run" / "duckdb_temp_block-2.block").write_text("content")
     (spill / "a-dead-run.lock").write_text("")
-    unfinished = warehouse.path.with_name("warehouse.duckdb.new")
+    unfinished = Path(warehouse.address).with_name("warehouse.duckdb.new")
     unfinished.write_text("content")
     with warehouse.read():
         assert not [file for file in spill.rglob("*") if file.name.startswith(("duckdb", "a-dead"))]

@@ -21,6 +21,7 @@ from mls_assets.warehouse.publication import losses, publication
 from mls_assets.warehouse.publication.publication import Published
 from mls_assets.warehouse.removals import hiding
 from mls_assets.warehouse.schema.tables import PIPELINE_TABLES
+from mls_assets.warehouse.storage import readers_file
 from mls_assets.warehouse.storage.belonging import DataFolder
 from mls_assets.warehouse.storage.files import DiskFull, OutOfMemory
 from mls_assets_tests.warehouse.world import (
@@ -39,7 +40,7 @@ from mls_assets_tests.warehouse.world import (
 
 @pytest.fixture
 def target(warehouse: Warehouse) -> Path:
-    return warehouse.path.with_name("mls.duckdb")
+    return Path(warehouse.address).with_name("mls.duckdb")
 
 
 def _publish(warehouse: Warehouse, target: Path) -> Published:
@@ -124,7 +125,7 @@ def test_a_crash_before_the_file_is_in_place_claims_nothing(
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as crash:
-        crash.setattr(publication, "replace", fail)
+        crash.setattr(readers_file, "replace", fail)
         with pytest.raises(OSError, match="Input/output"):
             _publish(warehouse, target)
     assert sorted(path.name for path in target.parent.glob("mls*")) == ["mls.duckdb"]
@@ -240,12 +241,12 @@ def test_an_entry_of_an_earlier_absence_explains_no_later_loss(warehouse: Wareho
 def test_readers_never_lose_entries_of_the_ledger(warehouse: Warehouse, target: Path):
     bring(warehouse, page("a", "b"))
     _publish(warehouse, target)
-    older = warehouse.path.with_name("backup")
-    shutil.copy(warehouse.path, older)
+    older = Path(warehouse.address).with_name("backup")
+    shutil.copy(Path(warehouse.address), older)
     bring(warehouse, page(gone("a")))
     _publish(warehouse, target)
     before = target.read_bytes()
-    shutil.copy(older, warehouse.path)
+    shutil.copy(older, Path(warehouse.address))
     # the number of the entry that the copy lacks is given out again
     bring(warehouse, page(gone("b")))
     with pytest.raises(publication.PublicationRefused, match=r"deletion_ledger: 1 of 1"):
@@ -280,7 +281,7 @@ def test_without_room_the_old_file_stays(
     def refuse(folder: Path, needed: int) -> None:
         raise DiskFull(f"{folder} has no room for {needed:,} bytes")
 
-    monkeypatch.setattr(publication, "ensure_space", refuse)
+    monkeypatch.setattr(readers_file, "ensure_space", refuse)
     with pytest.raises(DiskFull):
         _publish(warehouse, target)
     assert target.read_bytes() == before
@@ -310,7 +311,7 @@ def test_a_disk_that_fills_up_at_the_last_step_leaves_the_old_file(
     def full(*_: object) -> None:
         raise OSError(code, os.strerror(code), str(target))
 
-    monkeypatch.setattr(publication, "replace", full)
+    monkeypatch.setattr(readers_file, "replace", full)
     with pytest.raises(DiskFull, match=r"is full.*bytes free.*make room"):
         _publish(warehouse, target)
     assert target.read_bytes() == before
@@ -325,7 +326,7 @@ def test_a_published_file_that_may_not_be_read_is_named(
     def forbidden(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target))
 
-    monkeypatch.setattr(publication, "_fingerprint", forbidden)
+    monkeypatch.setattr(readers_file, "_fingerprint", forbidden)
     with pytest.raises(WarehouseRefused, match=r"mls\.duckdb.*Permission denied"):
         _publish(warehouse, target)
 
@@ -413,7 +414,7 @@ def test_a_real_listing_that_several_feeds_carry_is_shown_once_as_told_last(
 
 def test_values_beyond_the_standards_are_counted_by_field(warehouse: Warehouse, target: Path):
     warehouse = warehouse_at(
-        warehouse.path.parent,
+        Path(warehouse.address).parent,
         standard_values={
             "listings": {
                 "StandardStatus": frozenset({"Active"}),

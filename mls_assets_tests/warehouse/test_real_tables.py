@@ -11,13 +11,14 @@ from mls_assets.sources.spark.dialect import SPARK_DIALECT
 from mls_assets.warehouse import Warehouse
 from mls_assets.warehouse.publication import compaction, invariants, publication
 from mls_assets.warehouse.schema import migrations
+from mls_assets.warehouse.storage.addresses import storage_at
 from mls_assets.warehouse.tables import merging
 from mls_assets_tests.warehouse.world import FEED, gone, land, orphans, page, record
 
 
 def test_a_listing_goes_all_the_way_through_the_real_tables(tmp_path: Path):
     warehouse = Warehouse(
-        tmp_path / "warehouse.duckdb", reso.RESO_TABLES, reso.BRIEF_COLUMNS, patience=1
+        storage_at(str(tmp_path / "warehouse.duckdb")), reso.RESO_TABLES, reso.BRIEF_COLUMNS
     )
     listing = record(
         "a",
@@ -69,7 +70,7 @@ def test_a_listing_goes_all_the_way_through_the_real_tables(tmp_path: Path):
 
 def test_a_warehouse_that_was_just_made_has_nothing_to_be_brought_up_to(tmp_path: Path):
     warehouse = Warehouse(
-        tmp_path / "warehouse.duckdb", reso.RESO_TABLES, reso.BRIEF_COLUMNS, patience=1
+        storage_at(str(tmp_path / "warehouse.duckdb")), reso.RESO_TABLES, reso.BRIEF_COLUMNS
     )
     with warehouse.read() as con:
         assert not migrations.is_outdated(con, warehouse.schema)

@@ -115,7 +115,7 @@ def test_the_digest_that_an_older_program_printed_can_still_be_checked(older: Ol
     with warehouse.read():
         pass  # it is brought up
     with duckdb.connect() as con:
-        con.execute(f"attach {ddl.literal(str(warehouse.path))} as kept (read_only)")
+        con.execute(f"attach {ddl.literal(warehouse.address)} as kept (read_only)")
         con.execute("set timezone = 'UTC'")
         (last,) = older.told["ledger"][-1:]
         # the last entry came after that publication
@@ -156,11 +156,11 @@ def test_a_new_warehouse_notes_every_step_with_its_time_and_program(warehouse: W
 def test_what_has_no_step_is_noted_once_with_the_program_that_did_it(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute("comment on table listings is 'as it was'")
     monkeypatch.setattr(versions, "program_version", lambda: "7.1.0")
     for _ in range(2):
-        with warehouse_at(warehouse.path.parent).read() as con:
+        with warehouse_at(Path(warehouse.address).parent).read() as con:
             noted = rows(
                 con, "select name, program from raw.schema_versions where program = ?", ["7.1.0"]
             )
@@ -234,30 +234,30 @@ _UNKNOWN = ["install the newest mls_assets"]
 def test_a_warehouse_of_a_newer_program_is_refused_with_who_made_it_and_what_to_do(
     warehouse: Warehouse, spoil: Callable[[Connection], None], told: list[str]
 ):
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         con.execute("set timezone = 'UTC'")
         spoil(con)
-    before = warehouse.path.read_bytes()
+    before = Path(warehouse.address).read_bytes()
     for opened in (warehouse.write, warehouse.read):
         with pytest.raises(WarehouseRefused) as refused, opened():
             pass
         message = str(refused.value)
-        for text in (str(warehouse.path), "newer program", "left as it is", *told):
+        for text in (warehouse.address, "newer program", "left as it is", *told):
             assert text in message
         assert "restore a backup" not in message
         assert "\n" not in message
-    assert warehouse.path.read_bytes() == before
+    assert Path(warehouse.address).read_bytes() == before
 
 
 def test_a_file_that_a_newer_duckdb_wrote_is_refused_with_what_to_install(warehouse: Warehouse):
-    content = bytearray(warehouse.path.read_bytes())
+    content = bytearray(Path(warehouse.address).read_bytes())
     struct.pack_into("<Q", content, 12, 100)  # the format's number, in the first header
     struct.pack_into("<Q", content, 0, _checksum(content[8:4096]))
-    warehouse.path.write_bytes(content)
+    Path(warehouse.address).write_bytes(content)
     told = r"number 100.*left as it is.*newer DuckDB.*install"
     with pytest.raises(WarehouseRefused, match=told), warehouse.read():
         pass
-    assert warehouse.path.read_bytes() == content
+    assert Path(warehouse.address).read_bytes() == content
 
 
 def _checksum(block: bytes) -> int:
@@ -269,7 +269,7 @@ def _checksum(block: bytes) -> int:
 
 
 def test_a_newer_program_that_changed_nothing_here_is_no_reason_to_refuse(warehouse: Warehouse):
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         _as_declared(con)
     with warehouse.read() as con:
         assert scalar(con, "select count(*) from feeds") == 0
@@ -279,8 +279,8 @@ def test_a_program_that_was_never_installed_does_not_take_any_for_newer(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(versions, "program_version", str)
-    with duckdb.connect(str(warehouse.path)) as con:
+    with duckdb.connect(warehouse.address) as con:
         _comment(con)
-    with warehouse_at(warehouse.path.parent).read() as con:
+    with warehouse_at(Path(warehouse.address).parent).read() as con:
         declared = ddl.columns_in(con)["sweeps"]["pages"]
         assert declared == Described("BIGINT", "How many answers the walk over the keys took.")

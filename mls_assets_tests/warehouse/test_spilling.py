@@ -15,6 +15,7 @@ from mls_assets.warehouse.publication.compaction import rewrite_file
 from mls_assets.warehouse.publication.publication import write_published
 from mls_assets.warehouse.removals import erasure
 from mls_assets.warehouse.storage.locks import KernelLock
+from mls_assets.warehouse.storage.readers_file import published_attached
 from mls_assets_tests.warehouse.world import FEED, NOON, bring, gone, page, warehouse_at
 
 _MEMORY = "90MB"
@@ -36,7 +37,7 @@ def _spilling_batch(warehouse: Warehouse) -> bool:
 
 
 def _files(warehouse: Warehouse) -> list[Path]:
-    folder = warehouse.path.with_name(f"{warehouse.path.name}.tmp")
+    folder = Path(warehouse.address).with_name(f"{Path(warehouse.address).name}.tmp")
     return [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".lock"]
 
 
@@ -141,7 +142,7 @@ def test_a_warehouse_several_times_the_memory_goes_through_everything(tmp_path: 
             )
     with warehouse.write() as con:
         con.execute(f"insert into raw.normalised values ('{FEED}', 'Property', 1)")
-    assert warehouse.path.stat().st_size > 3 * 100_000_000
+    assert Path(warehouse.address).stat().st_size > 3 * 100_000_000
     keys = [f"{number:026}" for number in range(_LISTINGS)]
     assert (
         write_published(warehouse, target, run_id="one", may_lose=lambda _: 0).rows["media"]
@@ -161,7 +162,7 @@ def test_a_warehouse_several_times_the_memory_goes_through_everything(tmp_path: 
         write_published(warehouse, target, run_id="two", may_lose=lambda _: 0).published_entries
         == 10
     )
-    with warehouse.read() as con, audit.published_attached(con, target) as readable:
+    with warehouse.read() as con, published_attached(con, target) as readable:
         assert readable
         assert audit.differing_tables(con) == {}
         assert audit.lingering(con, published=True) == {}

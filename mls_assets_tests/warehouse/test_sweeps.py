@@ -1,6 +1,7 @@
 """What a sweep stores and streams, and what an approval releases."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -253,7 +254,7 @@ def test_an_approval_releases_the_suspects_of_its_sweep_once_and_for_a_day(wareh
 def test_hidden_suspects_are_left_out_of_the_published_file_until_it_reconciles(
     warehouse: Warehouse,
 ):
-    target = warehouse.path.with_name("mls.duckdb")
+    target = Path(warehouse.address).with_name("mls.duckdb")
     bring(
         warehouse, page("a", "b"), page(record("oh", ListingKey="a"), resource=Resource.OPEN_HOUSE)
     )

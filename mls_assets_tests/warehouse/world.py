@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -23,6 +24,8 @@ from mls_assets.warehouse.landing import landing
 from mls_assets.warehouse.publication.views import ONCE_FIELDS
 from mls_assets.warehouse.schema.ddl import quoted
 from mls_assets.warehouse.storage import arrow
+from mls_assets.warehouse.storage.addresses import storage_at
+from mls_assets.warehouse.storage.belonging import DataFolder
 from mls_assets.warehouse.storage.queries import Connection, scalar
 from mls_assets.warehouse.tables import history, merging
 from mls_assets.warehouse.tables.merging import Merged, Pending
@@ -96,8 +99,16 @@ RESO_TABLES = {TABLE_OF_RESOURCE[resource]: _table(resource) for resource in TAB
 BRIEF_COLUMNS = ("feed", "ListingKey", "City")
 
 
-def warehouse_at(folder: Path, **options: Any) -> Warehouse:
-    return Warehouse(folder / "warehouse.duckdb", RESO_TABLES, BRIEF_COLUMNS, **options)
+def warehouse_at(
+    folder: Path,
+    *,
+    tables: Mapping[str, Table] = RESO_TABLES,
+    standard_values: Mapping[str, Mapping[str, frozenset[str]]] = MappingProxyType({}),
+    home: DataFolder | None = None,
+    **options: Any,
+) -> Warehouse:
+    storage = storage_at(str(folder / "warehouse.duckdb"), **options)
+    return Warehouse(storage, tables, BRIEF_COLUMNS, standard_values=standard_values, home=home)
 
 
 def record(key: str, modified_at: datetime | None = NOON, **fields: Any) -> RawRecord:

@@ -6,6 +6,7 @@ from mls_assets.model.text import counted
 from mls_assets.orchestration.resources import MlsWarehouse
 from mls_assets.orchestration.running import failing
 from mls_assets.warehouse.publication import audit, publication
+from mls_assets.warehouse.storage.readers_file import published_attached
 
 
 @dg.asset_check(
@@ -19,7 +20,7 @@ def published_equals_warehouse(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         workspace = warehouse.workspace("check")
         with (
             workspace.warehouse.read() as con,
-            audit.published_attached(con, workspace.published) as there,
+            published_attached(con, workspace.published) as there,
         ):
             moved_on = publication.moved_on(con)
             differing = audit.differing_tables(con) if there and not moved_on else {}
@@ -52,7 +53,7 @@ def removed_is_gone(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         workspace = warehouse.workspace("check")
         with (
             workspace.warehouse.read() as con,
-            audit.published_attached(con, workspace.published) as there,
+            published_attached(con, workspace.published) as there,
         ):
             found = audit.lingering(con, published=False)
             if there:

@@ -15,6 +15,7 @@ from mls_assets.orchestration.running import OFFENDERS, failing
 from mls_assets.replication.reporting.status import FeedStatus, status
 from mls_assets.replication.reporting.status_table import hours_in_words
 from mls_assets.warehouse.publication import audit, invariants
+from mls_assets.warehouse.storage.readers_file import published_attached
 
 #: The checks wait for whatever removes in the same run.
 _REMOVERS = ["sweeps", *TABLE_OF_RESOURCE.values()]
@@ -33,7 +34,7 @@ def every_removal_explained(warehouse: MlsWarehouse) -> dg.AssetCheckResult:
         workspace = warehouse.workspace("check")
         with (
             workspace.warehouse.read() as con,
-            audit.published_attached(con, workspace.published) as there,
+            published_attached(con, workspace.published) as there,
         ):
             vanished = audit.vanished_since_publication(con) if there else 0
             present = invariants.removed_but_present(con)

@@ -16,9 +16,8 @@ from mls_assets.orchestration.running import OFFENDERS, plain_metadata, unexpect
 from mls_assets.orchestration.sensors.pacing import History
 from mls_assets.orchestration.source_alarms import CHECK, verdict
 from mls_assets.replication.reporting.findings import FindingKind, Findings, kind_of
-from mls_assets.replication.workspace import data_folder, lock_folder
+from mls_assets.replication.workspace import data_folder, feed_holder
 from mls_assets.sources import Limits
-from mls_assets.warehouse.storage import locks
 
 AssetEvent = dg.AssetObservation | dg.AssetMaterialization | dg.AssetCheckEvaluation
 _EXECUTED = AssetCheckExecutionRecordStatus
@@ -157,7 +156,7 @@ def news_of_sources(instance: dg.DagsterInstance, unreadable: str = "") -> list[
 
 def foreign_lock_holder(instance: dg.DagsterInstance, feed: str) -> str | None:
     """Say who holds a feed's lock if it is nobody that this Dagster knows of."""
-    holder = locks.holder(lock_folder(), feed)
+    holder = feed_holder(feed)
     if holder is None:
         return None
     run = instance.get_run_by_id(holder.run_id) if holder.run_id else None

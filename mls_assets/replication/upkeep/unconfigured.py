@@ -99,7 +99,7 @@ def _asking_again(feeds: Feeds, feed: str, whole: bool) -> str:
 
 def stored_unasked(workspace: Workspace, feeds: Feeds, feed: str) -> str:
     """Say that a feed is stored, since when nobody asks for it, and the ways out; else ""."""
-    if not workspace.warehouse.path.is_file():
+    if not workspace.warehouse.exists():
         return ""
     with workspace.warehouse.read() as con:
         stored = unasked.holding(con)

@@ -28,7 +28,7 @@ from mls_assets.warehouse.schema import counters
 from mls_assets.warehouse.schema.raw_tables import PAGES
 from mls_assets.warehouse.schema.table_rows import insert_row
 from mls_assets.warehouse.storage import arrow
-from mls_assets.warehouse.storage.queries import Connection, framed, rows
+from mls_assets.warehouse.storage.queries import Connection, framed, rows, wide_rows
 
 #: What the ledger puts before the number of a page that is evidence.
 PAGE_EVIDENCE = "page-"
@@ -141,17 +141,12 @@ def evidence_of(page_id: int) -> str:
 def bodies(con: Connection, feed: str, resource: Resource, keys: Sequence[str]) -> dict[str, bytes]:
     """Return the stored versions of those of `keys` that are here, verbatim."""
     with framed(con, asked=arrow.of_keys(keys)):
-        places = rows(
+        stored = wide_rows(
             con,
-            "select rowid from raw.records semi join asked using (record_key) "
-            "where feed = ? and resource = ?",
+            "record_key, body, size",
+            "raw.records",
+            "semi join asked using (record_key) where feed = ? and resource = ?",
             [feed, resource],
-        )
-    # in two steps, or DuckDB would read every body to throw all but these away
-    found = arrow.table_of(place=pa.array([place for (place,) in places], pa.int64()))
-    with framed(con, found=found):
-        stored = rows(
-            con, "select record_key, body, size from raw.records join found on rowid = place"
         )
     return {key: arrow.unpacked(body, size) for key, body, size in stored}
 

@@ -12,7 +12,7 @@ import msgspec
 from mls_assets.model.declarations import Selection
 from mls_assets.model.resources import Resource
 from mls_assets.warehouse.storage import arrow
-from mls_assets.warehouse.storage.queries import Connection, rows
+from mls_assets.warehouse.storage.queries import Connection, rows, wide_rows
 
 _COLUMNS = ", ".join(field.name for field in fields(Selection))
 #: Of the records that were stored first, and of those stored last, so many are looked into.
@@ -63,15 +63,15 @@ class StoredFields:
 
 def stored_fields(con: Connection, feed: str, resource: Resource) -> StoredFields | None:
     """Return which fields the stored records have, by a sample; None if there are no records."""
-    found = rows(
-        con,
-        "select body, size from raw.records where feed = $1 and resource = $2 and rowid in ("
-        "(select rowid from raw.records where feed = $1 and resource = $2 "
-        f"order by page_id, record_key limit {_SAMPLE}) union "
-        "(select rowid from raw.records where feed = $1 and resource = $2 "
-        f"order by page_id desc, record_key desc limit {_SAMPLE}))",
-        [feed, resource],
-    )
+    found = []
+    for order in ("page_id, record_key", "page_id desc, record_key desc"):
+        found += wide_rows(
+            con,
+            "body, size",
+            "raw.records",
+            f"where feed = ? and resource = ? order by {order} limit {_SAMPLE}",
+            [feed, resource],
+        )
     if not found:
         return None
     named = [frozenset(_members(arrow.unpacked(body, size))) for body, size in found]

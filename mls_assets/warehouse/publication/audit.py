@@ -3,12 +3,6 @@
 Only SELECTs, only counts; what an answer means is said by the checks.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-import duckdb
-
 from mls_assets import moments
 from mls_assets.model.resources import (
     CHILD_RESOURCES,
@@ -29,24 +23,6 @@ from mls_assets.warehouse.storage.queries import Connection
 
 _LISTING_KEY = quoted(KEY_FIELDS[Resource.PROPERTY])
 _CHILDREN = ", ".join(map(literal, CHILD_RESOURCES))
-
-
-@contextmanager
-def published_attached(con: Connection, path: Path) -> Iterator[bool]:
-    """Attach the published file as `published`, for reading; yields whether it can be read."""
-    if not path.exists():
-        yield False
-        return
-    try:
-        con.execute(f"attach {literal(str(path))} as published (read_only)")
-    except duckdb.Error:
-        # damaged, or open for writing by mistake; neither must hold the pipeline up
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        con.execute("detach published")
 
 
 def downloads_under_way(

@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 
 from mls_assets.model.resources import KEY_FIELDS, KEYED_RESOURCES, TABLE_OF_RESOURCE, Resource
-from mls_assets.warehouse.publication.audit import published_attached
 from mls_assets.warehouse.removals.ledger import GONE
 from mls_assets.warehouse.schema.ddl import quoted
 from mls_assets.warehouse.schema.tables import LEDGER
 from mls_assets.warehouse.storage.belonging import Remembered
 from mls_assets.warehouse.storage.queries import Connection, rows, scalar
+from mls_assets.warehouse.storage.readers_file import published_attached
 
 #: Of how many keys of a feed's resource how many may go unexplained.
 MayLose = Callable[[int], int]

@@ -19,21 +19,20 @@ from mls_assets.model.declarations import Table
 from mls_assets.model.resources import KEY_FIELDS, KEYED_RESOURCES, TABLE_OF_RESOURCE
 from mls_assets.model.states import LedgerEvent
 from mls_assets.warehouse.landing import refusals
-from mls_assets.warehouse.publication import audit, losses
+from mls_assets.warehouse.publication import losses
 from mls_assets.warehouse.publication.losses import MayLose
 from mls_assets.warehouse.publication.views import create_views
 from mls_assets.warehouse.removals import unasked
 from mls_assets.warehouse.removals.hiding import visible_rows
-from mls_assets.warehouse.schema import counters, ddl
-from mls_assets.warehouse.schema.ddl import STORAGE_VERSION, column_list, literal, quoted
+from mls_assets.warehouse.schema import counters
+from mls_assets.warehouse.schema.ddl import WarehouseSchema, column_list, quoted
 from mls_assets.warehouse.schema.tables import FEEDS, LEDGER
 from mls_assets.warehouse.storage.belonging import Remembered
-from mls_assets.warehouse.storage.connection import Warehouse
-from mls_assets.warehouse.storage.files import discard, ensure_space, replace
 from mls_assets.warehouse.storage.queries import Connection, rows, scalar, transaction
+from mls_assets.warehouse.storage.readers_file import ReadersFile, published_attached
 from mls_assets.warehouse.tables import open_houses
+from mls_assets.warehouse.warehouse import Warehouse
 
-_CATALOG = "published"
 _SLICE = 50_000
 #: The columns that each version of the ledger's digest is made of, in order. A version never
 #: changes, so that a digest that was noted years ago can still be checked. The two times that are
@@ -82,44 +81,42 @@ def write_published(
     half. Raises PublicationRefused, DiskFull, WarehouseBusy, or WarehouseRefused; then the old
     file is still in place.
     """
-    target = target.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f"{target.name}.new")
+    file = ReadersFile(target.resolve())
     home = warehouse.home
     with warehouse.locked(run_id), warehouse.connect() as con:
         # what a dead run was about to put in place is settled before its file is deleted
-        _settle(con, target)
-        discard(fresh)
+        _settle(con, file)
+        file.discard_unfinished()
         if may_lose is not None:
-            _refuse_losses(con, target, may_lose, home.last_published() if home else None)
-        ensure_space(target.parent, target.stat().st_size if target.exists() else 0)
+            _refuse_losses(con, file, may_lose, home.last_published() if home else None)
+        file.ensure_space()
         changes = counters.current(con, "changes")
         now = datetime.now(UTC)
         try:
             with transaction(con):
                 open_houses.mark_past(con, now)
                 _plan_entries(con, now)
-            counts, last = _write(con, warehouse.schema, fresh)
-            fingerprint = _fingerprint(fresh)
+            counts, last = _write(con, warehouse.schema, file)
+            fingerprint = file.next_fingerprint()
             with transaction(con):
                 counters.set_mark(con, "publishing_file", fingerprint)
-            replace(fresh, target)
+            file.put_in_place()
             if home is not None:
                 # a crash before leaves an older memory, from which the ledger explains the way
                 home.remember(dataclasses.replace(last, file=fingerprint))
         finally:
-            discard(fresh)
+            file.discard_unfinished()
         with transaction(con):
             counters.set_mark(con, "published_changes", changes)
             counters.set_mark(con, "published_file", fingerprint)
             counters.mark_moment(con, "published_at", now)
-        entries = _settle(con, target)
+        entries = _settle(con, file)
         return Published(
             rows=counts,
             ledger_entries=counts[LEDGER.name],
             ledger_digest=ledger_digest(con),
             published_entries=entries,
-            bytes=target.stat().st_size,
+            bytes=file.size(),
             version=str(counters.current(con, "published_changes")),
         )
 
@@ -129,7 +126,8 @@ def changed_since_publication(con: Connection, target: Path) -> bool:
 
     A file that was damaged, exchanged or deleted in place has to be written anew.
     """
-    return moved_on(con) or _fingerprint(target) != counters.current(con, "published_file")
+    last = counters.current(con, "published_file")
+    return moved_on(con) or ReadersFile(target).fingerprint() != last
 
 
 def moved_on(con: Connection) -> bool:
@@ -154,7 +152,7 @@ def published_file(con: Connection, target: Path) -> PublishedFile:
     """Return whether readers can open the published file and find its tables."""
     if not target.exists():
         return PublishedFile.MISSING
-    with audit.published_attached(con, target) as readable:
+    with published_attached(con, target) as readable:
         if not readable:
             return PublishedFile.UNREADABLE
         try:
@@ -185,29 +183,16 @@ def ledger_digest(con: Connection, version: int = NEWEST_DIGEST) -> str:
         after = found[-1][0]
 
 
-def _fingerprint(file: Path) -> int:
-    """Return 63 bits of the file's SHA-256, which fit into a BIGINT; 0 if there is no file.
-
-    Neither its inode nor its times would do: `cp` keeps the one, and a bad disk both.
-    """
-    try:
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").digest()
-    except FileNotFoundError:
-        return 0
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
 def _refuse_losses(
-    con: Connection, target: Path, may_lose: MayLose, remembered: Remembered | None
+    con: Connection, file: ReadersFile, may_lose: MayLose, remembered: Remembered | None
 ) -> None:
     """Hold what readers have against what they would get."""
     refused = losses.refusal(
-        con, target, may_lose, fingerprint=_fingerprint(target), remembered=remembered
+        con, file.path, may_lose, fingerprint=file.fingerprint(), remembered=remembered
     )
     if refused:
         raise PublicationRefused(
-            f"{refused} {target} was left as it is. "
+            f"{refused} {file.path} was left as it is. "
             "Look whether this is the right warehouse (MLS_ASSETS_DATABASE) or an old copy of it. "
             "If they are meant to go, run `mls-assets publish --accept-loss`, or set accept_loss "
             "in the Launchpad of the job publish."
@@ -229,25 +214,17 @@ def _plan_entries(con: Connection, now: datetime) -> None:
 
 
 def _write(
-    con: Connection, tables: ddl.WarehouseSchema, fresh: Path
+    con: Connection, tables: WarehouseSchema, file: ReadersFile
 ) -> tuple[dict[str, int], Remembered]:
-    con.execute(
-        f"attach {literal(str(fresh))} as {_CATALOG} (storage_version {literal(STORAGE_VERSION)})"
-    )
-    try:
+    counts = {}
+    with file.next_version(con) as catalog:
         with transaction(con):
-            ddl.copy_tables(con, _CATALOG, raw=False)
-            create_views(con, tables, _CATALOG)
-        counts = {}
+            create_views(con, tables, catalog)
         for table in tables.published:
-            con.execute(
-                f"insert into {_CATALOG}.main.{table.name} ({column_list(table)}) {_select(table)}"
-            )
-            counts[table.name] = scalar(con, f"select count(*) from {_CATALOG}.main.{table.name}")
-        last = losses.published_now(con, _CATALOG)
-        con.execute(f"checkpoint {_CATALOG}")
-    finally:
-        con.execute(f"detach {_CATALOG}")
+            name = f"{catalog}.main.{table.name}"
+            con.execute(f"insert into {name} ({column_list(table)}) {_select(table)}")
+            counts[table.name] = scalar(con, f"select count(*) from {name}")
+        last = losses.published_now(con, catalog)
     return counts, last
 
 
@@ -272,14 +249,14 @@ def _select(table: Table) -> str:
     )
 
 
-def _settle(con: Connection, target: Path) -> int:
+def _settle(con: Connection, file: ReadersFile) -> int:
     """Take over the times that stand in the published file, if it is the one last prepared.
 
     Done after each publication; when a crash came between, the next one does it. The file is
     told by its bytes and not opened: a notebook may hold it open for writing by mistake.
     """
     prepared = counters.current(con, "publishing_file")
-    if not prepared or prepared != _fingerprint(target):
+    if not prepared or prepared != file.fingerprint():
         return 0
     with transaction(con):
         count = scalar(con, "select count(*) from raw.publishing")

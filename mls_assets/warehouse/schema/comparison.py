@@ -104,9 +104,10 @@ def bring_up(con: Connection, schema: WarehouseSchema) -> None:
     if any(table in reso for table in touched):
         con.execute("update raw.normalised set through = 0")
     with transaction(con):
-        ddl.create_tables(con, lacking.new)
+        ddl.create_tables(con, lacking.new, schema.packed_column)
         for table, column, _ in lacking.added:
-            con.execute(f"alter table {table.name} add column {ddl.column_definition(column)}")
+            told = ddl.column_definition(column, schema.packed_column)
+            con.execute(f"alter table {table.name} add column {told}")
         for place in lacking.retyped:
             _retype(con, place)
         for table, column, _ in (*lacking.added, *lacking.commented):

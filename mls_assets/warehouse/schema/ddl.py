@@ -14,21 +14,20 @@ from mls_assets.warehouse.schema.raw_tables import RAW_TABLES
 from mls_assets.warehouse.schema.tables import PIPELINE_TABLES
 from mls_assets.warehouse.storage.queries import Connection, rows
 
-#: Written by DuckDB 1.5 and later, read by 1.5 and later.
-STORAGE_VERSION = "v1.5.0"
-
 
 @dataclass(frozen=True, slots=True)
 class WarehouseSchema:
     """All tables of a warehouse: the pipeline's own, and the RESO tables it was given.
 
     `standard_values` are, by table and field, the values that the standard has for fields with a
-    lookup that it does not leave to the MLS.
+    lookup that it does not leave to the MLS. `packed_column` is what the storage wants after the
+    type of a column whose values are packed already.
     """
 
     reso: Mapping[str, Table]
     brief_columns: tuple[str, ...]
     standard_values: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    packed_column: str = ""
 
     def __post_init__(self) -> None:
         missing = set(TABLE_OF_RESOURCE.values()) - set(self.reso)
@@ -62,27 +61,16 @@ def column_list(table: Table) -> str:
     return ", ".join(map(quoted, table.column_names))
 
 
-def create_tables(con: Connection, tables: Sequence[Table]) -> None:
-    """Make tables with their comments."""
+def create_tables(con: Connection, tables: Sequence[Table], packed_column: str = "") -> None:
+    """Make tables with their comments; `packed_column` as in `WarehouseSchema`."""
     con.execute("create schema if not exists raw")
     for table in tables:
-        columns = ", ".join(map(column_definition, table.columns))
+        columns = ", ".join(column_definition(column, packed_column) for column in table.columns)
         con.execute(f"create table {table.name} ({columns})")
         comment_on_table(con, table)
         for column in table.columns:
             if column.comment:
                 comment_on_column(con, table, column)
-
-
-def copy_tables(con: Connection, catalog: str, *, raw: bool) -> None:
-    """Make the same tables, empty, in an attached database; those of `raw` if asked for.
-
-    A hundred times as fast as making them one comment after the other.
-    """
-    here = con.execute("select current_database()").fetchall()[0][0]
-    con.execute(f"copy from database {quoted(here)} to {quoted(catalog)} (schema)")
-    if not raw:
-        con.execute(f"drop schema {quoted(catalog)}.raw cascade")
 
 
 def comment_on_table(con: Connection, table: Table) -> None:
@@ -102,11 +90,10 @@ def comment_on_column(con: Connection, table: Table, column: Column) -> None:
     )
 
 
-def column_definition(column: Column) -> str:
+def column_definition(column: Column, packed_column: str = "") -> str:
     """Return a column as CREATE and ALTER TABLE take it."""
-    # a packed body must be readable by itself, without its neighbours
-    storage = " using compression uncompressed" if column.name == "body" else ""
-    return f"{quoted(column.name)} {column.type}{storage}"
+    packed = packed_column if column.name == "body" else ""
+    return f"{quoted(column.name)} {column.type}{packed}"
 
 
 @dataclass(frozen=True, slots=True)

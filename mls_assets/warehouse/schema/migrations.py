@@ -17,7 +17,7 @@ Step = Callable[[Connection, WarehouseSchema], None]
 
 def m001_create_all(con: Connection, schema: WarehouseSchema) -> None:
     """Make all tables as they are declared now, so a new warehouse needs no other step."""
-    ddl.create_tables(con, schema.tables)
+    ddl.create_tables(con, schema.tables, schema.packed_column)
     versions.note_named(con)
     m002_number(con, schema)
 

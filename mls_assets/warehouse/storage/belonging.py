@@ -44,8 +44,8 @@ class DataFolder:
         """The file in which the folder remembers its warehouse."""
         return self.folder / WAREHOUSE_MARKER
 
-    def permit_new(self, path: Path) -> None:
-        """Raise WarehouseRefused if the folder had a warehouse, so that `path` is not a first one.
+    def permit_new(self, address: str) -> None:
+        """Raise WarehouseRefused if the folder had a warehouse, so that `address` is no first one.
 
         A person who wants to begin with an empty one moves the evidence away.
         """
@@ -55,35 +55,35 @@ class DataFolder:
         known, _ = self._remembered()
         at = f" at {known}" if known else ""
         raise WarehouseRefused(
-            f"{path} is not there, but {self.folder} had a warehouse{at}. Nothing was done, and no "
-            "empty one was made in its place. Move the file back, or set MLS_ASSETS_DATABASE to "
+            f"{address} is not there, but {self.folder} had a warehouse{at}. Nothing was done, and "
+            "no empty one was made in its place. Move the file back, or set MLS_ASSETS_DATABASE to "
             "where it is. To begin with an empty warehouse, move "
             f"{' and '.join(evidence)} out of {self.folder} first."
         )
 
-    def number_of(self, path: Path) -> int | None:
+    def number_of(self, address: str) -> int | None:
         """The number to give to a warehouse of the version before, which has none; None: a new one.
 
-        At the path where the folder's own stood it is a copy of that one, such as a backup. Raises
-        WarehouseRefused elsewhere, for nothing shows that it is the folder's.
+        At the address where the folder's own stood it is a copy of that one, such as a backup.
+        Raises WarehouseRefused elsewhere, for nothing shows that it is the folder's.
         """
         known, remembered = self._remembered()
-        if remembered is not None and known != str(path):
-            self.hold(path, 0)
+        if remembered is not None and known != address:
+            self.hold(address, 0)
         return remembered
 
-    def hold(self, path: Path, number: int) -> None:
-        """Remember the warehouse at `path`; raises WarehouseRefused if it is not the folder's."""
+    def hold(self, address: str, number: int) -> None:
+        """Remember the warehouse here; raises WarehouseRefused if it is not the folder's."""
         known, remembered = self._remembered()
         if remembered is not None and remembered != number:
             raise WarehouseRefused(
-                f"{path} is another warehouse than the one that {self.folder} belongs to "
+                f"{address} is another warehouse than the one that {self.folder} belongs to "
                 f"(last seen at {known}). Nothing was done. Set MLS_ASSETS_DATABASE to that one, "
                 f"give this one a data folder of its own (MLS_ASSETS_DATA), or, if it is meant to "
                 f"take the other's place, move {self.marker} away."
             )
-        if (known, remembered) != (str(path), number):
-            self._note({"warehouse": str(path), "number": number})
+        if (known, remembered) != (address, number):
+            self._note({"warehouse": address, "number": number})
 
     def last_published(self) -> Remembered | None:
         """What was published last; None where that is not remembered.
@@ -105,7 +105,7 @@ class DataFolder:
         fresh.replace(self.marker)
 
     def _remembered(self) -> tuple[str, int | None]:
-        """The path and number in the marker; nothing where there is none or it is unreadable."""
+        """The address and number in the marker; nothing where there is none or it is unreadable."""
         facts = self._facts()
         try:
             return str(facts["warehouse"]), int(facts["number"])

@@ -1,17 +1,25 @@
-"""The warehouse as a file: putting one in place, deleting one, and what its faults mean. No SQL."""
+"""DuckDB files: attaching, filling, putting in place, deleting, and what their faults mean.
+
+The warehouse can be one; the readers' database always is. No table is known here.
+"""
 
 import errno
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
-from mls_assets.errors import MlsAssetsError, WarehouseRefused
+from mls_assets.errors import ConfigurationError, MlsAssetsError, WarehouseRefused
+from mls_assets.warehouse.schema.ddl import literal, quoted
+from mls_assets.warehouse.storage.queries import Connection, rows, scalar, transaction
 
+#: Written by DuckDB 1.5 and later, read by 1.5 and later.
+_STORAGE_VERSION = "v1.5.0"
 _BROKEN = (
     "not a valid DuckDB database file",
     "Could not read enough bytes",
@@ -38,6 +46,104 @@ class OutOfMemory(MlsAssetsError):
 
 class WarehouseFault(MlsAssetsError):
     """DuckDB refused a statement; the transaction was rolled back."""
+
+
+def attach(con: Connection, path: Path, name: str, *, read_only: bool) -> None:
+    """Open a file beside the current database, under a name; made if it is not there."""
+    how = "read_only" if read_only else f"storage_version {literal(_STORAGE_VERSION)}"
+    con.execute(f"attach {literal(str(path))} as {name} ({how})")
+
+
+@contextmanager
+def attached(con: Connection, path: Path, name: str) -> Iterator[bool]:
+    """Attach a file for reading; yields whether there is one that can be read."""
+    if not path.exists():
+        yield False
+        return
+    try:
+        attach(con, path, name, read_only=True)
+    except duckdb.Error:
+        # damaged, or open for writing by mistake; neither must hold the pipeline up
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        con.execute(f"detach {name}")
+
+
+@contextmanager
+def written(con: Connection, path: Path, name: str) -> Iterator[None]:
+    """Attach a new file to be filled; at the end it is whole and closed."""
+    attach(con, path, name, read_only=False)
+    try:
+        yield
+        con.execute(f"checkpoint {name}")
+    except BaseException:
+        # where a transaction was broken off, the end of the connection closes the file
+        with suppress(duckdb.Error):
+            con.execute(f"detach {name}")
+        raise
+    con.execute(f"detach {name}")
+
+
+@contextmanager
+def current(con: Connection, name: str) -> Iterator[None]:
+    """Let names without a database mean those of an attached one."""
+    before = _current_database(con)
+    con.execute(f"use {quoted(name)}")
+    yield
+    con.execute(f"use {quoted(before)}")
+
+
+def copy_tables(con: Connection, name: str) -> None:
+    """Make the tables of the current database, empty, in an attached one.
+
+    A hundred times as fast as making them one comment after the other.
+    """
+    here = quoted(_current_database(con))
+    with transaction(con):
+        con.execute(f"copy from database {here} to {quoted(name)} (schema)")
+
+
+def copy_all(con: Connection, name: str) -> None:
+    """Copy the tables of the current database and their rows into an attached one.
+
+    Raises WarehouseFault if not all of them came.
+    """
+    copy_tables(con, name)
+    for schema, table in rows(
+        con,
+        "select schema_name, table_name from duckdb_tables() "
+        "where database_name = current_database() and not internal",
+    ):
+        here = f"{quoted(schema)}.{quoted(table)}"
+        there = f"{quoted(name)}.{here}"
+        con.execute(f"insert into {there} from {here}")
+        before = scalar(con, f"select count(*) from {here}")
+        after = scalar(con, f"select count(*) from {there}")
+        if before != after:
+            raise WarehouseFault(
+                f"Compaction copied {after:,} of {before:,} rows of {schema}.{table}. The "
+                "warehouse was left as it is; run it again, and check the disk if this comes back."
+            )
+
+
+def _current_database(con: Connection) -> str:
+    return scalar(con, "select current_database()")
+
+
+def ensure_writable(folder: Path) -> None:
+    """Make a folder if need be; raises ConfigurationError if it cannot be made or written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {folder} cannot be written ({error.strerror}). Nothing was done; "
+            "set MLS_ASSETS_DATA to a folder of yours."
+        ) from None
 
 
 def ensure_space(folder: Path, needed: int) -> None:

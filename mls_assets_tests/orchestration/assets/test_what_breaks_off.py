@@ -13,7 +13,7 @@ from mls_assets.orchestration.jobs import RunOutcome
 from mls_assets.orchestration.sensors.memory import failure_of_run
 from mls_assets.replication import workspace
 from mls_assets.replication.workspace import Progress
-from mls_assets.warehouse import FeedLock
+from mls_assets.warehouse.storage.locks import FeedLock
 from mls_assets_tests.orchestration.assets.world import SPARK, World, world
 
 

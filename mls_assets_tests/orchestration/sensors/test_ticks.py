@@ -16,7 +16,7 @@ from mls_assets.orchestration.sensors.pacing import read_times, write_times
 from mls_assets.orchestration.sensors.ticking import ASKING_SECONDS, Tick, each
 from mls_assets.sandbox.server import SandboxServer
 from mls_assets.sources.registry import all_sources
-from mls_assets.warehouse import FeedLock
+from mls_assets.warehouse.storage.locks import FeedLock
 from mls_assets_tests.orchestration.sensors.conftest import SPARK, Memory
 
 ARMLS = "forge/armls"

@@ -10,15 +10,14 @@ import contextlib
 import secrets
 import shutil
 import weakref
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 import duckdb
 
-from mls_assets.warehouse.schema.ddl import STORAGE_VERSION, literal
-from mls_assets.warehouse.storage.files import WarehouseFault
+from mls_assets.warehouse.storage.files import WarehouseFault, attach
 from mls_assets.warehouse.storage.locks import KernelLock
 from mls_assets.warehouse.storage.queries import Connection
 
@@ -53,8 +52,8 @@ class Engine:
 
     @staticmethod
     @lru_cache(maxsize=4)
-    def shared(memory: str, spill: Path, tables: Hashable) -> "Engine":
-        """Return the engine of all who open a file for these tables; they take turns by its lock.
+    def shared(memory: str, spill: Path) -> "Engine":
+        """Return the engine of all who open a file; they take turns by its lock.
 
         A run makes a resource for each step; so that not each of them starts and checks anew.
         """
@@ -66,9 +65,8 @@ class Engine:
         Raises duckdb.IOException when another process has it open.
         """
         con = self._running().cursor()
-        how = "read_only" if read_only else f"storage_version {literal(STORAGE_VERSION)}"
         try:
-            con.execute(f"attach {literal(str(path))} as {_CATALOG} ({how})")
+            attach(con, path, _CATALOG, read_only=read_only)
             con.execute(f"use {_CATALOG}")
             con.execute("set timezone = 'UTC'")
         except BaseException:
