@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mls_assets.model.feed_names import FeedName
 from mls_assets.model.resources import CHILD_RESOURCES, Resource
+from mls_assets.model.states import PassKind
 from mls_assets.reso import Dialect
 
 
@@ -103,7 +104,8 @@ class Source:
     @property
     def reconcile_job(self) -> str:
         """The job that proves what is gone."""
-        return f"{self.name}_{'purge' if isinstance(self.evidence, KeySweep) else 'replay'}"
+        kind = "purge" if isinstance(self.evidence, KeySweep) else PassKind.REPLAY
+        return f"{self.name}_{kind}"
 
 
 def changes_of(source: Source) -> TimeWindow:

@@ -17,7 +17,12 @@ from mls_assets.model.resources import Resource
 from mls_assets.sandbox.forge.schema import build_schema as sandbox_schema
 from mls_assets.sources.forge.client import ForgeClient
 from mls_assets.sources.forge.queries import DEFAULT_LISTING_FIELDS, MLSES_QUERY, ForgeShape
-from mls_assets.sources.forge.schema import INTROSPECTION, schema_of, shape_of
+from mls_assets.sources.forge.schema import (
+    DEEP_INTROSPECTION,
+    INTROSPECTION,
+    schema_of,
+    shape_of,
+)
 from mls_assets_tests.sources.graphql_server import (
     INT,
     LISTING_QUERY,
@@ -428,7 +433,7 @@ def test_a_query_of_an_unknown_type_is_refused(server: Server, forge: Clients):
 
 SDL = """
 type Query { mls(key: ID!): Mls }
-type Mls { listings(last_event_id: BigInt! = 0, filter: [[F!]!]!): Page! other(x: [F!]!): Odd }
+type Mls { listings(last_event_id: BigInt! = 0, filter: [F!]!): Page! other(x: [F!]!): Odd }
 type Page { latest_event: Int remaining: Int results: [Listing] }
 scalar BigInt
 enum E { A }
@@ -445,7 +450,7 @@ type Listing {
 
 
 def test_a_whole_schema_is_read_as_its_server_means_it():
-    told = graphql_sync(build_schema(SDL), INTROSPECTION)
+    told = graphql_sync(build_schema(SDL), DEEP_INTROSPECTION)
     assert told.errors is None
     shape = shape_of(schema_of(told.data), "listings")
     assert shape is not None
@@ -453,7 +458,7 @@ def test_a_whole_schema_is_read_as_its_server_means_it():
         "DELETED ListingKey Points Status Place { city } Rooms { size } "
         "Page { latest_event remaining }"
     )
-    assert (shape.key_type, shape.event_type, shape.filter_type) == ("ID!", "BigInt!", "[[F!]!]!")
+    assert (shape.key_type, shape.event_type, shape.filter_type) == ("ID!", "BigInt!", "[F!]!")
     assert validate(build_schema(SDL), parse(shape.page_query(filtered=True))) == []
 
 
@@ -477,3 +482,41 @@ def test_of_an_argument_a_wrong_kind_does_no_harm(server: Server, forge: Clients
     shape = forge().shapes.shape("listings")
     assert shape is not None
     assert shape.filter_type == "[F]"
+
+
+def answering(sdl: str, *, deepest: int) -> Callable[[Asked], Reply]:
+    """A GraphQL server that refuses questions with more wrappers than this."""
+
+    def answer(asked: Asked) -> Reply:
+        text = asked.payload["query"]
+        if text.count("ofType") > deepest:
+            return as_json({"errors": [{"message": "introspection exceeds max depth"}]})
+        return as_json({"data": graphql_sync(build_schema(sdl), text).data})
+
+    return answer
+
+
+def test_types_of_many_lists_are_asked_for_once_more_and_deeper(server: Server, forge: Clients):
+    server.otherwise = answering(SDL, deepest=7)
+    client = forge()
+    shape = client.shapes.shape("listings")
+    assert shape is not None
+    assert " Points " in shape.selection
+    assert client.declared() is not None
+    assert len(server.asked) == 2
+
+
+def test_a_server_that_refuses_deep_questions_is_not_asked_any(server: Server, forge: Clients):
+    server.otherwise = answering(SDL.replace("[[[Float!]!]!]!", "[Float!]!"), deepest=4)
+    shape = forge(patience=0).shapes.shape("listings")
+    assert shape is not None
+    assert shape.introspected
+    assert len(server.asked) == 1
+
+
+def test_where_the_deeper_question_is_refused_nothing_follows(server: Server, forge: Clients):
+    server.otherwise = answering(SDL, deepest=4)
+    client = forge()
+    for _ in range(2):
+        with pytest.raises(SourceRefused, match="max depth"):
+            client.shapes.shape("listings")

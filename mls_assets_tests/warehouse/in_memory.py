@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from mls_assets.errors import FeedBusy, WarehouseBusy
-from mls_assets.warehouse.storage.files import copy_all, current
+from mls_assets.warehouse.storage.files import copy_all, using_database
 from mls_assets.warehouse.storage.locks import Holder
 from mls_assets.warehouse.storage.protocol import Rewritten
 from mls_assets.warehouse.storage.queries import Connection, transaction
@@ -87,7 +87,7 @@ class InMemory:
         old, new = self._kept.database, self._next()
         with self.connect() as con:
             copy_all(con, new)
-            with current(con, new), transaction(con):
+            with using_database(con, new), transaction(con):
                 noted = note(con)
         self._kept.database = new
         self._kept.instance.execute(f"detach {old}")

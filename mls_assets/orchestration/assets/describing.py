@@ -24,8 +24,8 @@ _DAYS_SHOWN = 30
 _REMOVALS_BY_DAY = dg.TableSchema(
     [
         dg.TableColumn("day", "string", description="in UTC; days without entries are left out"),
-        dg.TableColumn("removed", "int"),
-        dg.TableColumn("restored", "int"),
+        dg.TableColumn(LedgerEvent.REMOVED.value, "int"),
+        dg.TableColumn(LedgerEvent.RESTORED.value, "int"),
     ]
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
+from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema, assert_object_type
 from graphql import build_schema as from_sdl
 
 from mls_assets.sandbox.access import AccessDecision
@@ -134,5 +134,5 @@ def build_schema() -> GraphQLSchema:
         ("Mls", "agents"): _replication("agents"),
     }
     for (type_name, field), resolve in resolvers.items():
-        getattr(schema.type_map[type_name], "fields")[field].resolve = resolve  # noqa: B009
+        assert_object_type(schema.type_map[type_name]).fields[field].resolve = resolve
     return schema

@@ -38,7 +38,7 @@ from mls_assets.model.resources import KEY_FIELDS
 from mls_assets.sources.forge.queries import DELETED, RECORD_KINDS, ForgeShape
 from mls_assets.sources.transport.links import shown_text
 
-INTROSPECTION = """
+_QUESTION = """
 query ReadSchema {
   __schema {
     queryType { name }
@@ -53,12 +53,22 @@ query ReadSchema {
     }
   }
 }
-fragment Kind on __Type {
-  kind name ofType { kind name ofType { kind name ofType { kind name ofType {
-    kind name ofType { kind name ofType { kind name ofType { kind name } } }
-  } } } }
-}
+fragment Kind on __Type { %s }
 """
+
+
+def _asking(wrappers: int) -> str:
+    """The question for all types, each with so many lists and non-nulls around it."""
+    kind = "kind name"
+    for _ in range(wrappers):
+        kind = f"kind name ofType {{ {kind} }}"
+    return _QUESTION % kind
+
+
+#: Ten levels deep, since servers limit the depth of a question.
+INTROSPECTION = _asking(4)
+#: As deep as the usual tools ask: for a server that has types of more lists.
+DEEP_INTROSPECTION = _asking(7)
 
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
 _NAMED_KINDS = {
@@ -74,6 +84,10 @@ _WRAPPERS = {"LIST": GraphQLList, "NON_NULL": GraphQLNonNull}
 _NO_TYPE = (GraphQLError, TypeError, KeyError, RecursionError)
 
 
+class TypeCutOff(AnswerBroken):
+    """A type has more lists and non-nulls around it than were asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class ForgeSchema:
     """The types of a server as told, by name, and the name of the query type."""
@@ -85,7 +99,8 @@ class ForgeSchema:
         """The fields of an object type by name; `extensions` of a field is what was told of it.
 
         A field whose name cannot be asked for is left out. Raises AnswerBroken unless all of them
-        are told with their types: GraphQL knows no object without fields.
+        are told with their types: GraphQL knows no object without fields. It is TypeCutOff where
+        a deeper question may tell more.
         """
         told = self.types.get(type_name, {})
         listed = told.get("fields") if told.get("kind") in ("OBJECT", "INTERFACE") else None
@@ -116,6 +131,8 @@ def _field(told: Mapping[str, Any]) -> GraphQLField:
 
 def _type(told: Mapping[str, Any], *, kind: str = "") -> Any:
     wrap = _WRAPPERS.get(told["kind"])
+    if wrap and told.get("ofType") is None:
+        raise TypeCutOff("its schema tells a type that is cut off")
     if wrap:
         return wrap(_type(told["ofType"], kind=kind))
     return _NAMED_KINDS[kind or told["kind"]](told["name"])

@@ -22,8 +22,10 @@ from mls_assets.sources.forge.queries import (
     assumed_shape,
 )
 from mls_assets.sources.forge.schema import (
+    DEEP_INTROSPECTION,
     INTROSPECTION,
     ForgeSchema,
+    TypeCutOff,
     declared_fields,
     schema_of,
     shape_of,
@@ -125,7 +127,11 @@ class ForgeShapes:
 
     def _of_schema(self, read: Callable[[ForgeSchema], T], schema: ForgeSchema) -> T:
         try:
-            return read(schema)
+            try:
+                return read(schema)
+            except TypeCutOff:
+                self._schema = self._ask(DEEP_INTROSPECTION, {}, _schema_in).content
+                return read(self._schema)
         except (AnswerBroken, *_ODD_SCHEMA) as error:
             raise AnswerBroken(
                 f"{self._where}: {error}. Nothing was asked or changed; run again, and tell "

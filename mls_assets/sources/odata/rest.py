@@ -17,7 +17,7 @@ from mls_assets.errors import (
     TokenRefused,
 )
 from mls_assets.sources.odata.expansions import Collection
-from mls_assets.sources.odata.queries import Envelope, envelope_of
+from mls_assets.sources.odata.queries import envelope_of
 from mls_assets.sources.transport.links import resolve_link
 from mls_assets.sources.transport.session import HttpSession
 
@@ -81,7 +81,7 @@ def _with_rest(http: HttpSession, base: str, collection: Collection, spent: _Spe
             spent.requests += 1
             url = resolve_link(collection.link, _beside(collection.link, base, asked), http.origin)
             _note(url, followed)
-            part = http.get(url, _part_of, continuation=True).content
+            part = http.get(url, envelope_of, continuation=True).content
         except (AnswerBroken, LinkExpired, SourceRefused, TokenRefused) as error:
             log.warning("The rest of a listing's %s could not be had: %s", collection.name, error)
             return replace(collection, broken=True)
@@ -113,7 +113,3 @@ def _note(url: str, followed: set[str]) -> None:
 def _beside(link: str, base: str, asked: str) -> str:
     """What a relative link is relative to: one that begins with the entity set, to the root."""
     return f"{base}/{_ENTITY_SET}" if link.startswith(_ENTITY_SET) else asked
-
-
-def _part_of(body: bytes) -> Envelope:
-    return envelope_of(body)

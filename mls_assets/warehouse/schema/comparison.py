@@ -84,7 +84,7 @@ def refuse_losses(con: Connection, schema: WarehouseSchema, lacking: Difference)
             raise WarehouseRefused(
                 f"{changed:,} values of {table.name}.{column.name} are {before} and would not "
                 f"survive as {column.type}",
-                remedy="use the program that wrote them",
+                remedy="open it with the program that wrote them",
             )
 
 

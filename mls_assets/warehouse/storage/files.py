@@ -88,7 +88,7 @@ def written(con: Connection, path: Path, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def current(con: Connection, name: str) -> Iterator[None]:
+def using_database(con: Connection, name: str) -> Iterator[None]:
     """Let names without a database mean those of an attached one."""
     before = _current_database(con)
     con.execute(f"use {quoted(name)}")

@@ -19,7 +19,6 @@ from mls_assets.errors import WarehouseBusy, WarehouseRefused
 from mls_assets.warehouse.storage.duckdb_file.engine import Engine, discard_spilled
 from mls_assets.warehouse.storage.files import (
     copy_all,
-    current,
     discard,
     ensure_space,
     ensure_writable,
@@ -166,7 +165,7 @@ class DuckDbFile:
                 ensure_space(self.path.parent, before)
                 with written(con, self._fresh, _NEW_VERSION):
                     copy_all(con, _NEW_VERSION)
-                    with current(con, _NEW_VERSION), transaction(con):
+                    with using_database(con, _NEW_VERSION), transaction(con):
                         noted = note(con)
             replace(self._fresh, self.path)
         finally:
