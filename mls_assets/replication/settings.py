@@ -5,7 +5,7 @@ The defaults are from the vendors' guides; bounds stand with the feeds. Nothing 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self, TypeVar, get_type_hints
+from typing import Any, Self, TypeVar, get_type_hints
 
 from mls_assets.configuration.feeds import Hours, OverlapMinutes, PageBudget, PageSize
 from mls_assets.configuration.feeds_file import problem
@@ -89,7 +89,7 @@ def settings_of(
     Raises:
         ConfigurationError: If the run was told what is out of bounds.
     """
-    values = {}
+    values: dict[str, Any] = {}
     for name, bounds in get_type_hints(kind, include_extras=True).items():
         value = run.get(name)
         if value is None:

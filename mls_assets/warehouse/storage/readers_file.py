@@ -20,12 +20,12 @@ from mls_assets.warehouse.storage.files import (
 from mls_assets.warehouse.storage.queries import Connection
 
 #: The name under which it is attached, both to be read and to be written.
-ATTACHED_AS = "published"
+_CATALOG = "published"
 
 
 def published_attached(con: Connection, path: Path) -> AbstractContextManager[bool]:
     """Attach the published file as `published`, for reading; yields whether it can be read."""
-    return attached(con, path, ATTACHED_AS)
+    return attached(con, path, _CATALOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class ReadersFile:
     @contextmanager
     def next_version(self, con: Connection) -> Iterator[str]:
         """Begin the next version, with the tables of schema main; yields the name to write to."""
-        with written(con, self._fresh, ATTACHED_AS):
-            copy_tables(con, ATTACHED_AS)
-            con.execute(f"drop schema {ATTACHED_AS}.raw cascade")
-            yield ATTACHED_AS
+        with written(con, self._fresh, _CATALOG):
+            copy_tables(con, _CATALOG)
+            con.execute(f"drop schema {_CATALOG}.raw cascade")
+            yield _CATALOG
 
     def next_fingerprint(self) -> int:
         """Return the fingerprint of the next version."""

@@ -3,19 +3,12 @@
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from mls_assets.replication.workspace import Workspace
 from mls_assets_tests.orchestration.sensors.conftest import Memory
 
 
-@pytest.mark.parametrize(
-    ("sensor", "job"),
-    [("spark_update_sensor", "spark_replicate"), ("forge_event_sensor", "forge_replicate")],
-)
-def test_a_run_that_a_sensor_asks_for_refuses_a_newer_warehouse(
-    memory: Memory, tmp_path: Path, sensor: str, job: str
-):
+def test_a_run_that_a_sensor_asks_for_refuses_a_newer_warehouse(memory: Memory, tmp_path: Path):
     warehouse = tmp_path / "warehouse.duckdb"
     with Workspace.open(tmp_path, run_id="now").warehouse.read():
         pass
@@ -25,8 +18,8 @@ def test_a_run_that_a_sensor_asks_for_refuses_a_newer_warehouse(
             "values ('m900_split', '2027-01-02 03:04:05+00', '9.2.0')"
         )
     before = warehouse.read_bytes()
-    request = memory.tick(sensor).run_requests[0]
-    ended = memory.repository.get_job(job).execute_in_process(
+    request = memory.tick("spark_update_sensor").run_requests[0]
+    ended = memory.repository.get_job("spark_replicate").execute_in_process(
         run_config=request.run_config,
         partition_key=request.partition_key,
         instance=memory.instance,

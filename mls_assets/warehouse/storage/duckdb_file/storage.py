@@ -24,6 +24,7 @@ from mls_assets.warehouse.storage.files import (
     ensure_writable,
     explained,
     replace,
+    using_database,
     written,
 )
 from mls_assets.warehouse.storage.locks import FeedLock, Holder, KernelLock, holder
