@@ -6,7 +6,7 @@ value. What a value means is not its matter. Texts are UTF-8.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -79,7 +79,11 @@ def isolate_elements(text: bytes, path: tuple[str, ...]) -> tuple[bytes, tuple[b
     """
     begin = end = 0
     for name in path:
-        found = [value for value in _values_of(text, name, begin) if value.mark in _KIND]
+        found = [
+            value
+            for member, value in _named_values(text, begin)
+            if member == name and value.mark in _KIND
+        ]
         if not found:
             raise BrokenJson("it has no such list")
         _, begin, end = found[-1]
@@ -89,26 +93,27 @@ def isolate_elements(text: bytes, path: tuple[str, ...]) -> tuple[bytes, tuple[b
     return text[:begin] + b"[]" + text[end:], elements
 
 
-def find_text(text: bytes, name: str) -> bytes | None:
-    """Return the text (with its quotes) that an object has as this member, if one can be made out.
+def find_values(text: bytes, names: Collection[str]) -> dict[str, bytes]:
+    """Return those of some members of an object that can be made out, with their values as sent.
 
     Of a member that comes twice the last one counts, as it does for a decoder.
     """
-    last: _Token | None = None
     try:
-        for value in _values_of(text, name):
-            last = value
+        last = {name: value for name, value in _named_values(text) if name in names}
     except BrokenJson:
-        return None
-    return text[last.begin : last.end] if last and last.mark == b'"' else None
+        return {}
+    values = {name: text[value.begin : value.end] for name, value in last.items()}
+    return {name: value for name, value in values.items() if value not in (b",", b":")}
 
 
-def _values_of(text: bytes, name: str, begin: int = 0) -> Iterator[_Token]:
-    """Yield what follows this name and its colon, whatever else of the object is amiss."""
+def _named_values(text: bytes, begin: int = 0) -> Iterator[tuple[str, _Token]]:
+    """Yield each name with what follows its colon, whatever else of the object is amiss."""
     before: _Token | None = None
     for token in _inside(text, b"{", begin):
-        if before and before.mark == _NAME and _decoded(_literal(text, before)) == name:
-            yield token
+        if before and before.mark == _NAME:
+            name = _decoded(_literal(text, before))
+            if name is not None:
+                yield name, token
         before = token
 
 

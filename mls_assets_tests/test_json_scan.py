@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mls_assets.json_scan import (
     BrokenJson,
-    find_text,
+    find_values,
     isolate_elements,
     scan_elements,
     scan_members,
@@ -54,7 +54,8 @@ def test_members_are_found_as_sent_and_in_order(members: list[tuple[bytes, bytes
     assert scan_members(text) == members
     last = {json.loads(name): value for name, value in members}
     for name, value in last.items():
-        assert find_text(text, name) == (value if value.startswith(b'"') else None)
+        assert find_values(text, {name}) == {name: value}
+    assert find_values(text, last) == last
 
 
 @given(st.lists(st.one_of(VALUES, ODD), min_size=2, max_size=5), SPACES)
@@ -143,7 +144,8 @@ def test_of_a_list_that_comes_twice_the_last_one_counts_as_for_a_decoder():
         (b'{"K":"1",,"X":}', b'"1"'),
         (b'{"\\u004b" : "1"}', b'"1"'),
         (b'{"K":"1","K":"2"}', b'"2"'),
-        (b'{"K":"1","K":NaN}', None),
+        (b'{"K":"1","K":NaN}', b"NaN"),
+        (b'{"K":[1 2],"X":NaN}', b"[1 2]"),
         (b'{"K":,"X":"2"}', None),
         (b'{"X":{"K":"2"},"Y":["K","2"]}', None),
         (b'{"K" "2"}', None),
@@ -151,8 +153,8 @@ def test_of_a_list_that_comes_twice_the_last_one_counts_as_for_a_decoder():
         (b'"K"', None),
     ],
 )
-def test_a_text_is_found_whatever_stands_around_it(text: bytes, found: bytes | None):
-    assert find_text(text, "K") == found
+def test_a_value_is_found_whatever_stands_around_it(text: bytes, found: bytes | None):
+    assert find_values(text, {"K"}).get("K") == found
 
 
 @pytest.mark.parametrize(("opener", "closer"), [(b"[", b"]"), (b'{"a":', b"}")])

@@ -52,11 +52,15 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that cannot be stored under a key. Its content is not kept, only its hash."""
+    """A record that cannot be stored under a key. Its content is not kept, only its hash.
+
+    `maybe_removed` says that it cannot be told whether the record is there or gone.
+    """
 
     problem: str
     sha256: str
     key: str | None = None
+    maybe_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

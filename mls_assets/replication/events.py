@@ -46,7 +46,10 @@ def follow_events(
     records = 0
     try:
         for page in ahead(pages):
-            current = page.remaining == 0
+            # a source that never says what remains is current where it brings nothing new
+            current = page.remaining == 0 or (
+                page.remaining is None and page.position == int(cursor or 0)
+            )
             with workspace.warehouse.write() as con:
                 cursors.expect_cursor(con, feed, resource, cursor)
                 page = keeping(con, page)

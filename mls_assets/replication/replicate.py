@@ -93,10 +93,12 @@ def replicate_forge(
 ) -> Replicated:
     """Handle the events of one Forge MLS and kind until none remains.
 
-    A feed that needs a resync is replayed from event 0 under the guard of a purge. Raises
-    SweepBlocked or SweepVoid when that comes to nothing; while a block can still be approved
-    the log is not read again only to be blocked once more. `accept_fields` is a person's word
-    that the fields which the source offers now are all there will be, see `selection`.
+    A feed that needs a resync is replayed from event 0 under the guard of a purge. Where only
+    records that cannot be read stand in the way of equal sets, updates go on, and removals that
+    depend on them wait. Raises SweepBlocked or SweepVoid when that comes to nothing; while a block
+    can still be approved the log is not read again only to be blocked once more. `accept_fields`
+    is a person's word that the fields which the source offers now are all there will be, see
+    `selection`.
     """
     with (
         workspace.feed_lock(feed),
@@ -120,9 +122,9 @@ def replicate_forge(
             judged = replay.replay_locked(
                 workspace, client, feed, access, resource, thresholds or Thresholds()
             )
-            if judged.verdict == Verdict.BLOCKED:
+            if judged.verdict == Verdict.BLOCKED and not judged.updates_go_on:
                 raise SweepBlocked(judged.explanation)
-            if judged.verdict != Verdict.RECONCILED:
+            if judged.verdict != Verdict.RECONCILED and not judged.updates_go_on:
                 raise SweepVoid(judged.explanation)
             notes += (f"replayed from event 0: {judged.explanation}",)
         done = events.follow_events(workspace, client, feed, access, resource, settings)

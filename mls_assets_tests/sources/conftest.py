@@ -72,8 +72,8 @@ def spark(server: Server, session: Callable[..., HttpSession]) -> Callable[..., 
 def forge(server: Server, session: Callable[..., HttpSession]) -> Callable[..., ForgeClient]:
     """Makes clients of the Forge at the server's /graphql."""
 
-    def make(**settings: Any) -> ForgeClient:
+    def make(limits: Limits | None = None, **settings: Any) -> ForgeClient:
         url = f"{server.origin}/graphql"
-        return ForgeClient(url, TOKEN, session=session(url), **settings)
+        return ForgeClient(url, TOKEN, session=session(url, limits=limits), **settings)
 
     return make

@@ -23,6 +23,7 @@ from mls_assets.model.resources import Reason, Resource
 from mls_assets.sources.forge.answers import Position
 from mls_assets.sources.forge.client import ForgeClient
 from mls_assets.sources.forge.queries import Mls
+from mls_assets.sources.transport.deadline import Limits
 from mls_assets_tests.sources.graphql_server import (
     PLAIN,
     STRING,
@@ -136,13 +137,54 @@ def test_remaining_may_grow_and_an_empty_page_may_get_on(server: Server, forge: 
     assert [page.remaining for page in follow(forge())] == [5, 900, 0]
 
 
-@pytest.mark.parametrize("remaining", [-1, None, "12", 1.5, True])
-def test_an_unusable_remaining_goes_on_until_nothing_new_comes(
+@pytest.mark.parametrize("remaining", [-1, None, "many", "", 1.5, True, []])
+def test_an_unusable_remaining_goes_on_until_nothing_new_comes_and_never_says_that_none_remain(
+    server: Server, forge: Clients, time: FakeTime, remaining: object
+):
+    standing = [events(3, remaining)] * 3
+    answers(server, events(2, remaining, live("1")), events(3, remaining), *standing)
+    pages = follow(forge())
+    assert [(page.position, page.remaining) for page in pages] == [(2, None), (3, None), (3, None)]
+    assert time.slept == [5, 10]
+
+
+def test_an_unusable_remaining_at_a_standstill_may_be_told_better(server: Server, forge: Clients):
+    answers(server, events(3, None), events(9, 1, live("1")), events(9, None), events(9, 0))
+    pages = follow(forge(), after=3)
+    assert [(page.position, page.remaining) for page in pages] == [(9, 1), (9, 0)]
+
+
+def test_a_remaining_that_comes_as_text_is_that_number(server: Server, forge: Clients):
+    answers(server, events(2, "1", live("1")), *[events(2, "3")] * 3)
+    with pytest.raises(PagingLoop, match="3 events remain after event 2"):
+        follow(forge())
+
+
+@pytest.mark.parametrize("remaining", [1, None])
+def test_a_log_of_empty_pages_without_end_is_given_up(
     server: Server, forge: Clients, remaining: object
 ):
-    answers(server, events(2, remaining, live("1")), events(3, remaining), events(3, remaining))
-    pages = follow(forge())
-    assert [(page.position, page.remaining) for page in pages] == [(2, None), (3, None), (3, 0)]
+    answers(server, *[events(number, remaining) for number in range(1, 200)])
+    with pytest.raises(PagingLoop, match="pages in a row were empty"):
+        follow(forge())
+    assert len(asked_pages(server)) in (101, 102)
+
+
+def test_empty_pages_are_followed_while_fewer_events_remain(server: Server, forge: Clients):
+    answers(server, *[events(500 * page, 300 - page) for page in range(1, 301)])
+    assert len(follow(forge())) == 300
+
+
+def test_a_log_longer_than_the_limit_of_pages_is_given_up(server: Server, forge: Clients):
+    answers(server, *[events(number, 99, live(str(number))) for number in range(1, 50)])
+    client = forge(limits=Limits(pages=10))
+    got = []
+    with pytest.raises(PagingLoop, match="10 pages are the limit of one walk"):
+        got.extend(
+            page.position
+            for page in client.pages("forge/armls", "armls", Resource.PROPERTY, after=0)
+        )
+    assert len(asked_pages(server)) == 10
 
 
 def test_a_filter_is_passed_on(server: Server, forge: Clients):
@@ -253,6 +295,87 @@ def test_a_refusal_lasts_until_the_record_comes_well(
     (page,) = follow(forge())
     assert [record.key for record in page.records] == ["1"]
     assert [reject.key for reject in page.rejects] == refused
+
+
+def results(*elements: bytes) -> Reply:
+    """One page whose results are these bytes, proper JSON or not."""
+    start = b'{"data":{"mls":{"listings":{"latest_event":7,"remaining":0,"results":['
+    return reply(200, start + b",".join(elements) + b"]}}}}")
+
+
+UNREADABLE = [b"NaN", b"1e", b'"a\tb"', rb'"cut \ud83c"', rb'"\q"', b"[1,]", b'{"a"}', b"", b"1 2"]
+
+
+@pytest.mark.parametrize("value", UNREADABLE)
+def test_a_tombstone_removes_although_a_value_beside_it_cannot_be_read(
+    server: Server, forge: Clients, value: bytes
+):
+    answers(
+        server,
+        results(
+            b'{"ListingKey":"1","ListPrice":1}',
+            b'{"DELETED":true,"ListingKey":"1","ListPrice":%b}' % value,
+            b'{"ListPrice":%b,"ListingKey":"2","StandardStatus":"Delete","DELETED":null}' % value,
+        ),
+    )
+    (page,) = follow(forge())
+    assert page.removals == (Removal("1", Reason.TOMBSTONE), Removal("2", Reason.STATUS_DELETE))
+    assert (page.records, page.rejects) == ((), ())
+
+
+def test_a_tombstone_removes_however_large_it_is(server: Server, forge: Clients):
+    remarks = b"x" * (16 * 1024 * 1024)
+    gone_and_large = b'{"DELETED":true,"ListingKey":"1","Remarks":"%b"}' % remarks
+    answers(server, results(gone_and_large, b'{"ListingKey":"2","Remarks":"%b"}' % remarks))
+    (page,) = follow(forge())
+    assert page.removals == (Removal("1", Reason.TOMBSTONE),)
+    assert [reject.key for reject in page.rejects] == ["2"]
+
+
+@pytest.mark.parametrize("key", [b"null", b"5", b'"K\t3"', rb'"\ud83c"', b"NaN"])
+def test_a_broken_tombstone_without_a_usable_key_breaks_the_page(
+    server: Server, forge: Clients, key: bytes
+):
+    broken = results(b'{"DELETED":true,"ListingKey":%b,"ListPrice":NaN}' % key)
+    answers(server, *[broken] * 40)
+    with pytest.raises(AnswerBroken, match="tombstone whose"):
+        follow(forge())
+
+
+@pytest.mark.parametrize(
+    ("result", "unsure"),
+    [
+        (b'{"DELETED":null,"ListingKey":"1","ListPrice":NaN}', False),
+        (b'{"DELETED":false,"ListingKey":"1","ListPrice":NaN}', False),
+        (b'{"DELETED":tru,"ListingKey":"1","ListPrice":1}', True),
+        (b'{"DELETED":"true","ListingKey":"1","ListPrice":1}', True),
+        (b'{"DELETED" true,"ListingKey":"1","ListPrice":1}', True),
+        (b'{"ListingKey":"1","ListPrice":NaN}', True),
+        (b'{"DELETED":null,"ListingKey":"1","ListPrice":null}', True),
+    ],
+)
+def test_a_refused_record_says_whether_it_may_be_a_removal(
+    server: Server, forge: Clients, result: bytes, unsure: bool
+):
+    answers(server, results(result))
+    (page,) = follow(forge())
+    assert [(reject.key, reject.maybe_removed) for reject in page.rejects] == [("1", unsure)]
+    assert (page.records, page.removals) == ((), ())
+
+
+def test_an_unreadable_record_behind_a_tombstone_is_the_last_word_on_its_key(
+    server: Server, forge: Clients
+):
+    dead = b'{"DELETED":true,"ListingKey":"%b"}'
+    alive = b'{"DELETED":null,"ListingKey":"1","ListPrice":NaN}'
+    unsure = b'{"DELETED":tru,"ListingKey":"2"}'
+    answers(server, results(dead % b"1", dead % b"2", alive, unsure))
+    (page,) = follow(forge())
+    assert page.removals == (Removal("2", Reason.TOMBSTONE),)
+    assert [(reject.key, reject.maybe_removed) for reject in page.rejects] == [
+        ("1", False),
+        ("2", True),
+    ]
 
 
 @pytest.mark.parametrize("deleted", [None, False])

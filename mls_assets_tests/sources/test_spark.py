@@ -227,6 +227,24 @@ def test_the_status_delete_is_a_removal_and_not_a_record(server: Server, spark: 
     assert page.children == ()
 
 
+@pytest.mark.parametrize("value", [b"NaN", b'"a\tb"', rb'"cut \ud83c"', b"[1,]", b""])
+def test_the_status_delete_removes_although_a_value_beside_it_cannot_be_read(
+    server: Server, spark: Clients, value: bytes
+):
+    modified = b'"ModificationTimestamp":"2026-08-01T10:00:00Z"'
+    elements = (
+        b'{"ListingKey":"1","StandardStatus":"Delete",%b,"PublicRemarks":%b}' % (modified, value),
+        b'{"PublicRemarks":%b,"StandardStatus":"Active","ListingKey":"2"}' % value,
+        b'{"ListingKey":null,"StandardStatus":"Delete","PublicRemarks":%b}' % value,
+    )
+    server.replies = [reply(200, b'{"value":[%b]}' % b",".join(elements))]
+    (page,) = spark().pages(LISTINGS)
+    at = datetime(2026, 8, 1, 10, tzinfo=UTC)
+    assert page.removals == (Removal("1", Reason.STATUS_DELETE, at),)
+    assert page.records == ()
+    assert [reject.key for reject in page.rejects] == ["2", None]
+
+
 def test_inline_collections_become_child_sets_and_the_body_stays(server: Server, spark: Clients):
     body = (
         b'{"value":[{"ListingKey":"1","Media":[ {"MediaKey":"m"} ],"Room":[],"Unit":null},'

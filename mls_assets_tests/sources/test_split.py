@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from mls_assets.errors import AnswerBroken
 from mls_assets.model.records import Reject
-from mls_assets.sources.transport.records import RecordHeader, header_of, instant, unpack
+from mls_assets.sources.transport.records import (
+    BrokenRecord,
+    RecordHeader,
+    header_of,
+    instant,
+    unpack,
+)
 
 GOOD = b'{"ListingKey":"1","Remarks":"a, [b] {c} \\"d\\""}'
 
@@ -21,7 +27,8 @@ def page(*items: bytes, before: bytes = b'"@odata.count":3,') -> bytes:
 def heads(body: bytes) -> list[RecordHeader | Reject]:
     elements = unpack(body, ("value",)).elements
     assert elements is not None
-    return [header_of(element, "ListingKey") for element in elements]
+    found = [header_of(element, "ListingKey") for element in elements]
+    return [head.reject() if isinstance(head, BrokenRecord) else head for head in found]
 
 
 def test_a_record_is_kept_byte_for_byte():
@@ -182,6 +189,7 @@ def test_a_record_of_many_megabytes_is_rejected():
     (rejected,) = heads(page(record))
     assert isinstance(rejected, Reject)
     assert "too large" in rejected.problem
+    assert rejected.key == "1"
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,9 @@ class SweepResult:
 
     `settled` are keys listed as deleted that were asked for: kept ones that are really gone, and
     others that live again. `cut` says which collections of listings the source held back when it
-    was asked for what was missing; it is empty if there were none.
+    was asked for what was missing; it is empty if there were none. `updates_go_on` says that a log
+    can be followed from its end although this is not reconciled: all that differs is refused and
+    named, or waits for a person because of such records alone.
     """
 
     sweep_id: str
@@ -75,6 +77,7 @@ class SweepResult:
     would_block: bool = False
     error_code: int = 0
     cut: str = ""
+    updates_go_on: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -104,6 +107,7 @@ class Reconciliation:
     changed: set[str] = field(default_factory=set)
     settled: int = 0
     undated: str = ""
+    updates_go_on: bool = False
     facts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -149,5 +153,6 @@ class Reconciliation:
             settled=self.settled,
             would_block=would_block,
             error_code=error_code,
+            updates_go_on=self.updates_go_on,
             **told,
         )

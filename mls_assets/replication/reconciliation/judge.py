@@ -43,12 +43,15 @@ def reconcile(
     dry_run: bool = False,
     approve: ApprovalOf | None = None,
     hides: bool = False,
+    doubts: str = "",
 ) -> SweepResult:
     """Judge one proven sweep and act on it; the caller holds the feed's lock.
 
     A guard that objects removes nothing (`blocked`), a source that fails meanwhile neither
     (`void`); sets that still differ afterwards without a known reason are `unequal`. With
-    `hides` the published tables are without what was held back until that is decided.
+    `hides` the published tables are without what was held back until that is decided. With
+    `doubts`, records that leave open which keys are alive, what is told lands and nothing is
+    removed (`blocked`).
     """
     with workspace.warehouse.read() as con:
         row = sweeps.sweep_row(con, sweep_id)
@@ -65,7 +68,7 @@ def reconcile(
         return _broken_off(case, SweepVoid(f"{case.name}: {told}. Sweep again."))
     try:
         normalise_locked(workspace, row.feed)
-        return _judge(case, thresholds, dry_run)
+        return _judge(case, thresholds, dry_run, doubts)
     except MlsAssetsError as error:
         return _broken_off(case, error)
 
@@ -80,10 +83,12 @@ def _broken_off(case: Reconciliation, error: MlsAssetsError) -> SweepResult:
     return case.judged(verdict, text, error_code=error.exit_code)
 
 
-def _judge(case: Reconciliation, thresholds: Thresholds, dry_run: bool) -> SweepResult:
+def _judge(case: Reconciliation, thresholds: Thresholds, dry_run: bool, doubts: str) -> SweepResult:
     with case.workspace.warehouse.read() as con:
         plan = _plan(case, con)
         why = _ask_guard(case, con, plan, thresholds)
+    if doubts and not why:
+        why, case.updates_go_on = doubts, True
     if dry_run:
         text = (
             f"dry run: would be blocked: {why}"
@@ -252,6 +257,7 @@ def _verdict(case: Reconciliation) -> SweepResult:
     # without what turned out to be deleted when it was asked for
     case.facts["source_keys"] = after.source
     equal = here == there and not differing
+    case.updates_go_on = bool(differing) and refused == len(differing)
     facts = case.facts
     text = (
         f"{case.name}: {facts['source_keys']:,} keys at the source, {after.local:,} here; "

@@ -5,17 +5,17 @@ staged, and nothing that is stored is touched: a log tells old versions first. T
 asked as for a Spark sweep, the survivors land, and what is absent is removed if the guard lets it
 go, or waits; no tombstone of the replay removes anything by itself. The stored cursor stays where
 it is, so that every tombstone after it is still handled in its turn; only a feed that needs a
-resync gets a new cursor, and only once its sets are equal. A replay has to reach the event that
-was handled last, whatever it is made for; only a log that was reset cannot.
+resync gets a new cursor, and only once its sets are equal, or differ by nothing but records that
+cannot be read. What a replay has to show for that is in `replay_proof`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
 from mls_assets.configuration.feeds import ForgeAccess, mls_of_feed
-from mls_assets.errors import ConfigurationError, CursorWentBack, MlsAssetsError
+from mls_assets.errors import ConfigurationError, MlsAssetsError
 from mls_assets.model.records import Page
 from mls_assets.model.resources import Resource
 from mls_assets.model.states import PassKind, ReplicationState
@@ -30,9 +30,16 @@ from mls_assets.replication.reconciliation.case import (
     ApprovalOf,
     KeyEvidence,
     SweepResult,
-    how_to_approve,
 )
 from mls_assets.replication.reconciliation.judge import reconcile
+from mls_assets.replication.reconciliation.replay_proof import (
+    Told,
+    doubts_of,
+    expect_end,
+    expect_event,
+    expect_reset,
+    note_reset,
+)
 from mls_assets.replication.reconciliation.sweep import new_sweep_id
 from mls_assets.replication.selection import settle
 from mls_assets.replication.settings import ForgeSettings
@@ -123,18 +130,21 @@ def replay_locked(
     asked = partial(
         client.pages, feed, mls_of_feed(feed), resource, filter=access.filter_for(resource)
     )
-    told = _Told(sweep_id, feed, resource)
+    told = Told(sweep_id, feed, resource)
     try:
         _stage(workspace, told, asked(after=0))
-        _expect_end(told)
-        if state.cursor is not None and not reset:
-            short = _expect_event(told, int(state.cursor))
+        expect_end(told)
+        if state.cursor is not None and reset:
+            expect_reset(workspace, told, int(state.cursor), asked, dry_run=dry_run)
+        elif state.cursor is not None:
+            short = expect_event(told, int(state.cursor))
             if short and resync and not dry_run:
-                _note_reset(workspace, told, asked(after=int(state.cursor)))
-        _expect_keys(workspace, told, approve)
+                note_reset(workspace, told, asked(after=int(state.cursor)))
+        doubts = doubts_of(workspace, told, approve, go_on=resync and not dry_run)
     except MlsAssetsError as error:
         told.void = f"the replay broke off after {told.pages} page(s): {error}"
         told.error = error
+        doubts = ""
     last = told.last
     try:
         if last is None or told.void:
@@ -150,11 +160,12 @@ def replay_locked(
             dry_run=dry_run,
             approve=approve,
             hides=access.hides,
+            doubts=doubts,
         )
     finally:
         with workspace.warehouse.write() as con:
             replaying.drop_replay(con, feed, resource)
-    if resync and judged.verdict == Verdict.RECONCILED:
+    if resync and (judged.verdict == Verdict.RECONCILED or judged.updates_go_on):
         with workspace.warehouse.write() as con:
             cursors.advance_events(
                 con,
@@ -165,39 +176,28 @@ def replay_locked(
                 current=True,
             )
             resets.forget_reset(con, feed, resource)
+            if judged.verdict == Verdict.BLOCKED:
+                cursors.block(con, feed, resource, source_rows=judged.source_keys or 0)
     return judged
 
 
-@dataclass(slots=True)
-class _Told:
-    """What a replay was told so far; `void` says why it proves nothing."""
-
-    sweep_id: str
-    feed: str
-    resource: Resource
-    last: Page | None = None
-    pages: int = 0
-    keyless: int = 0
-    void: str = ""
-    error: MlsAssetsError | None = None
-
-
-def _stage(workspace: Workspace, told: _Told, pages: Iterable[Page]) -> None:
+def _stage(workspace: Workspace, told: Told, pages: Iterable[Page]) -> None:
     events = 0
     for page in ahead(pages):
         with workspace.warehouse.write() as con:
             if told.last is None:
                 sweeps.update_sweep(con, told.sweep_id, started_at=page.fetched_at)
             replaying.stage_replay_page(con, told.sweep_id, told.pages, page)
+            gone = {removal.key for removal in page.removals}
             # a record that cannot be stored is there nevertheless
-            refused = [reject.key for reject in page.rejects if reject.key is not None]
+            refused = {reject.key for reject in page.rejects if reject.key is not None}
             sweeps.stage_events(
                 con,
                 told.sweep_id,
-                alive=[*(record.key for record in page.records), *refused],
-                gone=[removal.key for removal in page.removals],
+                alive=[*(record.key for record in page.records), *(refused - gone)],
+                gone=list(gone),
             )
-        told.keyless += len(page.rejects) - len(refused)
+        told.note_doubts(page)
         # its bodies are staged: of the last page only its facts are asked for later
         told.last = replace(page, records=(), removals=(), rejects=())
         told.pages += 1
@@ -206,64 +206,6 @@ def _stage(workspace: Workspace, told: _Told, pages: Iterable[Page]) -> None:
         workspace.progress(
             Progress(told.feed, told.resource, PassKind.REPLAY, told.pages, events, expected)
         )
-
-
-def _expect_end(told: _Told) -> None:
-    """Void a replay that ended before the log did."""
-    if told.last is None or told.last.remaining != 0:
-        told.void = (
-            f"the replay ended after {told.pages} page(s) without reaching the end of the log"
-        )
-
-
-def _expect_event(told: _Told, cursor: int) -> bool:
-    """Void a replay that ended before an event that was handled here; return whether it did."""
-    end = (told.last.position if told.last else None) or 0
-    if told.void or end >= cursor:
-        return False
-    told.void = (
-        f"the replay ended at event {end:,}, but events up to {cursor:,} were handled before"
-    )
-    return True
-
-
-def _note_reset(workspace: Workspace, told: _Told, later: Iterable[Page]) -> None:
-    """Find out whether a log ends where its replay did, by asking for what is `later`.
-
-    If it does, it was reset, and the next run replays it as it is; what the guard makes of that
-    is the same as without a changed question.
-    """
-    try:
-        next(iter(later))
-    except CursorWentBack:
-        with workspace.warehouse.write() as con:
-            resets.note_reset(con, told.feed, told.resource, datetime.now(UTC))
-        told.void += (
-            ". Asked for later ones, the source says so too, so its log was reset. Nothing was "
-            "applied; the next run replays the log as it is"
-        )
-    else:
-        told.void += (
-            ". Asked for later ones, the source knows them. Nothing was applied; run again, and "
-            "tell the source if it stays so"
-        )
-
-
-def _expect_keys(workspace: Workspace, told: _Told, approve: ApprovalOf | None) -> None:
-    """Void a replay with records whose key cannot be told, unless a person passed those."""
-    if told.void or not told.keyless:
-        return
-    with workspace.warehouse.write() as con:
-        passed = None
-        if approve and sweeps.approval(con, approve.sweep_id, told.feed, told.resource).keyless:
-            passed = (approve.sweep_id, approve.by)
-        sweeps.mark_keyless(con, told.sweep_id, passed)
-    if passed:
-        return
-    told.void = (
-        f"the log holds {told.keyless:,} record(s) without a usable key, and what they are cannot "
-        f"be asked. If such records may stay out, {how_to_approve(told.feed, told.sweep_id)}"
-    )
 
 
 def _land(workspace: Workspace, sweep_id: str) -> None:
@@ -276,7 +218,7 @@ def _land(workspace: Workspace, sweep_id: str) -> None:
             landing.land_page(con, page, walk=None, run_id=workspace.run_id)
 
 
-def _close_void(workspace: Workspace, told: _Told) -> SweepResult:
+def _close_void(workspace: Workspace, told: Told) -> SweepResult:
     with workspace.warehouse.write() as con:
         sweeps.close_sweep(con, told.sweep_id, verdict=Verdict.VOID, explanation=told.void)
     if isinstance(told.error, ConfigurationError):

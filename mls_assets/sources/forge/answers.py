@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from mls_assets import json_scan
 from mls_assets.errors import (
     AccessLost,
     AnswerBroken,
@@ -29,6 +30,7 @@ from mls_assets.sources.transport.records import (
     MODIFIED,
     REMOVED_STATUS,
     STATUS,
+    BrokenRecord,
     RecordHeader,
     Unpacked,
     Unusable,
@@ -42,8 +44,8 @@ from mls_assets.sources.transport.records import (
 )
 from mls_assets.sources.transport.vendor_errors import ErrorKind, ErrorVerdict, classify_graphql
 
-#: An event id as a text; it is stored in 64 bits.
-_EVENT_ID = re.compile(r"[0-9]{1,18}")
+#: A number as a text; it is stored in 64 bits.
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _NOTHING = (b"null", b"[]", b'""')
 
 
@@ -107,6 +109,8 @@ def events_of(body: bytes, shape: ForgeShape) -> EventPage | None:
         match _event_of(element, shape):
             case Reject() as rejected:
                 rejects.append(rejected)
+                if rejected.key and not rejected.maybe_removed:
+                    removals.pop(rejected.key, None)  # it is there again, whatever it is
             case Removal() as removal:  # the last word on a key in a batch counts
                 records.pop(removal.key, None)
                 rejects = without(rejects, removal.key)
@@ -127,33 +131,40 @@ def events_of(body: bytes, shape: ForgeShape) -> EventPage | None:
 def _event_of(element: bytes, shape: ForgeShape) -> RawRecord | Removal | Reject:
     """One result: a record, a removal, or neither.
 
-    Removed is what has a tombstone (only JSON's `true` is one) or RESO's status "Delete".
+    Removed is what has a tombstone (only JSON's `true` is one) or RESO's status "Delete", even
+    beside values that cannot be read.
     """
     head = header_of(element, shape.key_field, (DELETED, STATUS, MODIFIED))
-    if isinstance(head, Reject):
+    if isinstance(head, Reject) and not isinstance(head, BrokenRecord):
         if _is_tombstone(element):
             raise AnswerBroken(f"it has a tombstone whose {head.problem}")
         return head
-    deleted = head.members.get(DELETED, b"null")
+    broken = isinstance(head, BrokenRecord)
+    deleted = head.members.get(DELETED, b"" if broken else b"null")
+    if head.key is None:
+        if deleted == b"true":
+            raise AnswerBroken(f"it has a tombstone whose {shape.key_field} cannot be read")
+        return head.reject()
     if deleted == b"true":
         return Removal(head.key, Reason.TOMBSTONE)
-    if deleted not in (b"null", b"false"):
-        problem = f"{DELETED} is {shown_text(deleted.decode(), 20)}, neither true nor null"
-        return reject(problem, element, head.key)
-    if _says_nothing(head, shape):
-        return reject("all its fields are null, yet it is not deleted", element, head.key)
     modified = instant(head.members.get(MODIFIED))
-    if head.members.get(STATUS) == REMOVED_STATUS and shape.resource is Resource.PROPERTY:
+    sure = deleted in (b"null", b"false")
+    listed_as_deleted = head.members.get(STATUS) == REMOVED_STATUS
+    if sure and listed_as_deleted and shape.resource is Resource.PROPERTY:
         return Removal(head.key, Reason.STATUS_DELETE, modified)
+    if broken:
+        return head.reject(maybe_removed=not sure)
+    if not sure:
+        problem = f"{DELETED} is {shown_text(deleted.decode(), 20)}, neither true nor null"
+        return reject(problem, element, head.key, maybe_removed=True)
+    if _says_nothing(head, shape):
+        problem = "all its fields are null, yet it is not deleted"
+        return reject(problem, element, head.key, maybe_removed=True)
     return RawRecord(head.key, head.body, modified)
 
 
 def _is_tombstone(element: bytes) -> bool:
-    try:
-        record = msgspec.json.decode(element, type=dict[str, Raw])
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return bytes(record.get(DELETED, Raw(b""))) == b"true"
+    return json_scan.find_values(element, (DELETED,)).get(DELETED) == b"true"
 
 
 def _says_nothing(head: RecordHeader, shape: ForgeShape) -> bool:
@@ -163,13 +174,19 @@ def _says_nothing(head: RecordHeader, shape: ForgeShape) -> bool:
 
 
 def _position(latest_event: object, remaining: object) -> Position:
-    if isinstance(latest_event, str) and _EVENT_ID.fullmatch(latest_event):
-        latest_event = int(latest_event)  # so do engines send what may exceed an Int
-    if isinstance(latest_event, bool) or not isinstance(latest_event, int) or latest_event < 0:
+    event_id = _whole(latest_event)
+    if event_id is None:
         raise AnswerBroken("its latest_event is no event id")
-    if isinstance(remaining, bool) or not isinstance(remaining, int) or remaining < 0:
-        remaining = None
-    return Position(latest_event, remaining)
+    return Position(event_id, _whole(remaining))
+
+
+def _whole(number: object) -> int | None:
+    """A number from 0 up, None if it is none; as a text engines send what may exceed an Int."""
+    if isinstance(number, str) and _DIGITS.fullmatch(number):
+        return int(number)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+        return None
+    return number
 
 
 def mlses_of(body: bytes) -> MlsList:

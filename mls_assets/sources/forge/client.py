@@ -38,6 +38,7 @@ from mls_assets.sources.forge.queries import (
     MlsList,
 )
 from mls_assets.sources.forge.shapes import ForgeShapes
+from mls_assets.sources.forge.trail import EventTrail
 from mls_assets.sources.transport.deadline import Limits
 from mls_assets.sources.transport.links import shown_address, shown_text
 from mls_assets.sources.transport.session import HttpAnswer, HttpSession
@@ -119,9 +120,11 @@ class ForgeClient:
         """The events after `after`, page by page, until none remain.
 
         `filter` is passed on as the query's argument of that name. `Page.position` is what to
-        store with the page. Where the source's `remaining` is unusable (negative, a text), an
-        answer that brings no new event id is the end. Raises AccessLost, CursorWentBack,
-        PagingLoop (the log stands still although events remain) and whatever the session raises.
+        store with the page. Where the source's `remaining` is unusable (negative, a word), the
+        walk ends with answers that bring no new event id; then the last page's `remaining` is
+        None, for nobody said that this is the end of the log. Raises AccessLost, CursorWentBack,
+        PagingLoop (the log stands still although events remain, or has no end within the limit of
+        pages) and whatever the session raises.
         """
         shape, name = self._shape_for(resource), FeedName(feed, is_mls=True)
         if filter and shape.filter_type is None:
@@ -130,6 +133,7 @@ class ForgeClient:
                 "`filter` out of the feeds file."
             )
         query = shape.page_query(filtered=bool(filter))
+        trail = EventTrail(_where(mls, shape), self._http.limits.pages)
         while True:
             variables = {"mls_key": mls, "latest_event": after}
             if filter:
@@ -139,7 +143,8 @@ class ForgeClient:
             if events is None:
                 raise self._access_lost(mls)
             position = events.position
-            current = position.remaining == 0 or position.latest_event == after
+            ended = position.remaining == 0 or position.latest_event == after
+            trail.step(events, ended=ended)
             yield Page(
                 feed=name,
                 resource=resource,
@@ -149,11 +154,11 @@ class ForgeClient:
                 rejects=events.rejects,
                 in_event_order=True,
                 position=position.latest_event,
-                remaining=0 if current else position.remaining,
+                remaining=position.remaining,
                 size=answer.size,
                 sha256=answer.sha256,
             )
-            if current:
+            if ended:
                 return
             after = position.latest_event
 
@@ -202,11 +207,12 @@ class ForgeClient:
     ) -> HttpAnswer[EventPage | None]:
         """One page that gets on, or has nothing more to bring.
 
-        An answer with the same event id although events remain is asked for again, a few times.
+        An answer with the same event id that does not say that no events remain is asked for
+        again, a few times.
         """
         after: int = variables["latest_event"]
+        where = _where(variables["mls_key"], shape)
         remaining = 0
-        where = f"{shown_text(str(variables['mls_key']), 60)} {shape.query}"
         for attempt in range(_STANDSTILL_TRIES):
             if attempt:
                 self._http.sleep(_STANDSTILL_SECONDS * attempt)
@@ -224,9 +230,11 @@ class ForgeClient:
             position = answer.content.position
             if position.latest_event < after:
                 raise went_back(where, after, position.latest_event)
-            remaining = position.remaining or 0
-            if position.latest_event > after or not remaining:
+            if position.latest_event > after or position.remaining == 0:
                 return answer
+            if position.remaining is None and attempt + 1 == _STANDSTILL_TRIES:
+                return answer
+            remaining = position.remaining or remaining
         raise PagingLoop(
             f"{where}: {remaining:,} events remain after event {after:,}, but "
             f"{_STANDSTILL_TRIES} answers got no further. Nothing of them was applied; run again, "
@@ -259,6 +267,10 @@ class ForgeClient:
                 "asked."
             )
         return shape
+
+
+def _where(mls: str, shape: ForgeShape) -> str:
+    return f"{shown_text(mls, 60)} {shape.query}"
 
 
 def _near_limit(after: int) -> str:

@@ -22,6 +22,7 @@ from mls_assets.sources.transport.records import (
     MODIFIED,
     REMOVED_STATUS,
     STATUS,
+    BrokenRecord,
     RecordHeader,
     decoded,
     header_of,
@@ -48,7 +49,11 @@ class PageAnswer:
     @property
     def rejects(self) -> list[Reject]:
         """The records that cannot be stored under a key."""
-        return [head for head in self.heads if isinstance(head, Reject)]
+        return [
+            head.reject() if isinstance(head, BrokenRecord) else head
+            for head in self.heads
+            if isinstance(head, Reject)
+        ]
 
 
 def members_to_read(resource: Resource) -> tuple[str, ...]:
@@ -67,12 +72,15 @@ def page_from(
 ) -> Page:
     """The step as a page. Of two versions of a key the newer stays, of equals the later.
 
-    A listing whose status is RESO's "Delete" is a removal, not a record. `complete` fetches what
-    collections of these names inside the listings left out.
+    A listing whose status is RESO's "Delete" is a removal, not a record, even if another value of
+    it cannot be read. `complete` fetches what collections of these names inside the listings left
+    out.
     """
     latest: dict[str, tuple[RecordHeader, datetime | None]] = {}
     rejects: list[Reject] = []
     for head in step.heads:
+        if isinstance(head, BrokenRecord):
+            head = _deleted(head) or head.reject()
         if isinstance(head, Reject):
             rejects.append(head)
             continue
@@ -107,6 +115,13 @@ def page_from(
         sha256=step.answer.sha256,
         keys=tuple(step.keys),
     )
+
+
+def _deleted(broken: BrokenRecord) -> RecordHeader | None:
+    """The head of a record that cannot be read as a whole, but says that it is deleted."""
+    if broken.key is None or broken.members.get(STATUS) != REMOVED_STATUS:
+        return None
+    return RecordHeader(broken.key, b"", broken.members)
 
 
 def relation_page_of(feed: str, step: PageAnswer, collections: Sequence[Collection]) -> Page:

@@ -9,7 +9,7 @@ import codecs
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -111,21 +111,34 @@ class RecordHeader:
     members: Mapping[str, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class BrokenRecord(Reject):
+    """A record that cannot be stored, with the members asked for that can still be made out.
+
+    One value that cannot be read must not hide that the record was removed.
+    """
+
+    members: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    def reject(self, *, maybe_removed: bool = False) -> Reject:
+        """Return the refusal without any content."""
+        return Reject(self.problem, self.sha256, self.key, maybe_removed)
+
+
 def header_of(
     element: bytes, key_field: str, wanted: tuple[str, ...] = ()
 ) -> RecordHeader | Reject:
     """Read the head of one record, or say why it cannot be stored under a key."""
-    if len(element) > RECORD_BYTES:
-        return reject(f"a record of {len(element):,} bytes is too large", element)
     names = (key_field, *wanted)
+    if len(element) > RECORD_BYTES:
+        return _broken(f"a record of {len(element):,} bytes is too large", element, names)
     try:
         record = msgspec.json.decode(element, type=_struct(names))
     except msgspec.ValidationError:
         kind = "null" if element == b"null" else "not an object"
         return reject(f"the record is {kind}", element)
     except _FAULTS:
-        key = _readable_key(element, key_field)
-        return reject("the record is no proper JSON", element, key)
+        return _broken("the record is no proper JSON", element, names)
     members = {
         name: bytes(value)
         for name, value in zip(names, msgspec.structs.astuple(record), strict=True)
@@ -137,9 +150,11 @@ def header_of(
     return RecordHeader(key, element, members)
 
 
-def reject(problem: str, element: bytes, key: str | None = None) -> Reject:
+def reject(
+    problem: str, element: bytes, key: str | None = None, *, maybe_removed: bool = False
+) -> Reject:
     """A Reject that keeps nothing of the record but its hash."""
-    return Reject(problem, hashlib.sha256(element).hexdigest(), key)
+    return Reject(problem, hashlib.sha256(element).hexdigest(), key, maybe_removed)
 
 
 def without(rejects: list[Reject], key: str) -> list[Reject]:
@@ -183,10 +198,12 @@ def usable_key(token: bytes | None) -> str | Unusable:
     return key
 
 
-def _readable_key(element: bytes, key_field: str) -> str | None:
-    """The key of a record that is no proper JSON, if it can still be made out."""
-    key = usable_key(json_scan.find_text(element, key_field))
-    return key if isinstance(key, str) else None
+def _broken(problem: str, element: bytes, names: tuple[str, ...]) -> BrokenRecord:
+    """A record that is no proper JSON, or too large; `names` begin with its key's."""
+    members = json_scan.find_values(element, names)
+    key = usable_key(members.get(names[0]))
+    sha256 = hashlib.sha256(element).hexdigest()
+    return BrokenRecord(problem, sha256, key if isinstance(key, str) else None, members=members)
 
 
 def decoded(token: bytes | Raw) -> Any:

@@ -1,19 +1,34 @@
-"""Logs that a source was found to have reset: they end before the event that was handled last.
+"""Logs that were found to end before the event that was handled last, so that they were reset.
 
-Only such a log may be replayed without reaching that event. Who finds it out: `passes.events`,
-and `passes.replay` where another question is asked meanwhile.
+Only such a log may be replayed without reaching that event. Who finds it out: `replication.events`,
+and `reconciliation.replay` where another question is asked meanwhile. One answer proves little: it
+may come from a replica that is behind.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mls_assets.model.resources import Resource
 from mls_assets.warehouse.storage.queries import Connection, scalar
 
+#: How long a log must end too early before it is taken for reset, where a replica that is behind
+#: could say the same.
+PROVEN_AFTER = timedelta(hours=1)
+
 
 def note_reset(con: Connection, feed: str, resource: Resource, moment: datetime) -> None:
-    """Note that a log was reset."""
-    forget_reset(con, feed, resource)
-    con.execute("insert into raw.resets values (?, ?, ?)", [feed, resource, moment])
+    """Note that a log was reset; since when is kept until it is forgotten."""
+    if not is_reset(con, feed, resource):
+        con.execute("insert into raw.resets values (?, ?, ?)", [feed, resource, moment])
+
+
+def is_proven(con: Connection, feed: str, resource: Resource, now: datetime) -> bool:
+    """Tell whether a log has ended too early for so long that no replica is that far behind."""
+    since = scalar(
+        con,
+        "select min(since) from raw.resets where feed = ? and resource = ?",
+        [feed, resource],
+    )
+    return since is not None and now - since >= PROVEN_AFTER
 
 
 def is_reset(con: Connection, feed: str, resource: Resource) -> bool:
