@@ -18,7 +18,7 @@ from mls_assets.replication.reporting.status_table import (
 )
 from mls_assets.replication.workspace import Workspace, data_folder, database_of, is_stored
 from mls_assets.sources.registry import has_event_log
-from mls_assets.terminal.choosing import NOTHING_CONFIGURED
+from mls_assets.terminal.choosing import nothing_configured
 from mls_assets.terminal.screen import Screen, complain
 from mls_assets.terminal.streams import deliver
 
@@ -31,7 +31,7 @@ def show_status(*, as_json: bool) -> int:
     """
     feeds = load_feeds()
     if not feeds.configured and not is_stored():
-        raise ConfigurationError(NOTHING_CONFIGURED)
+        raise nothing_configured(feeds)
     workspace = Workspace.open(data_folder(), database_of(), run_id="status")
     current = status(workspace, feeds)
     if as_json:
@@ -72,7 +72,7 @@ def _table(screen: Screen, current: Status, now: datetime) -> None:
                 f"since {-(entry.hours_left or 0):.1f} hours too long; run "
                 f"`mls-assets {_remedy(entry)} {entry.state.feed}`"
             )
-    for told in (*current.unasked, *current.remarks):
+    for told in (*current.unasked, *current.remarks, *current.not_asked):
         screen.say(str(told))
     for line in by_cause(current.findings).values():
         screen.say(f"not served: {line}")

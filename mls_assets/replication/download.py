@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count as numbers
 
 from mls_assets.configuration.feeds import SparkFeed
-from mls_assets.errors import DownloadIncomplete, LinkExpired, SourceRefused
+from mls_assets.errors import DownloadIncomplete, LinkExpired
 from mls_assets.model.records import KeyOrder, Page
 from mls_assets.model.resources import Resource
 from mls_assets.model.states import PassKind
@@ -19,12 +19,17 @@ from mls_assets.reconcile.ending import MAX_MISSED_SHARE, WalkCounts, followed
 from mls_assets.replication.clocks import is_ahead
 from mls_assets.replication.ending import Ending, Window, ending, way_out
 from mls_assets.replication.outcome import Replicated
-from mls_assets.replication.relations import refused_relations, untold_after_walk, without_unasked
+from mls_assets.replication.relations import (
+    or_what_to_correct,
+    refused_relations,
+    untold_after_walk,
+    without_unasked,
+)
 from mls_assets.replication.settings import SparkSettings
 from mls_assets.replication.undated import about_undated
 from mls_assets.replication.upkeep.unconfigured import children_of
 from mls_assets.replication.workspace import Progress, Workspace
-from mls_assets.sources import NotThere, QuestionRefused, SparkClient, ahead
+from mls_assets.sources import QuestionRefused, SparkClient, ahead
 from mls_assets.warehouse import Walk
 from mls_assets.warehouse.landing import cursors, landing, undated
 from mls_assets.warehouse.landing.cursors import ENDED
@@ -152,18 +157,6 @@ def _follow_to_the_end(work: _Download, walk: Walk | None) -> _Proven | None:
             return None
 
 
-def _or_where_to_leave_out(work: _Download, pages: Iterator[Page]) -> Iterator[Page]:
-    """The pages; a set that the source does not have names the place to leave it out."""
-    try:
-        yield from pages
-    except (NotThere, QuestionRefused) as refusal:
-        section = work.feed.name.replace("/", ".", 1)
-        raise SourceRefused(
-            f"{refusal} If the source has no {work.resource}, leave it out of `resources` under "
-            f"[{section}] in the feeds file."
-        ) from None
-
-
 def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
     if walk and walk.next_link == ENDED:
         return walk
@@ -173,7 +166,7 @@ def _follow_records(work: _Download, walk: Walk | None) -> Walk | None:
         with work.workspace.warehouse.read() as con:
             records = cursors.keys_seen(con, walk)
     pages = work.client.pages(resource, resume=walk.next_link if walk else None)
-    answered = ahead(_or_where_to_leave_out(work, pages))
+    answered = ahead(or_what_to_correct(work.feed, resource, pages))
     for page in (without_unasked(work.feed, page) for page in answered):
         with work.workspace.warehouse.write() as con:
             if walk is None:

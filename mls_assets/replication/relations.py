@@ -16,7 +16,14 @@ from mls_assets.model.resources import Resource
 from mls_assets.replication import open_houses
 from mls_assets.replication.children import due
 from mls_assets.replication.workspace import Workspace
-from mls_assets.sources import OPEN_HOUSES, RELATIONS, ExpandedAnswer, QuestionRefused, SparkClient
+from mls_assets.sources import (
+    OPEN_HOUSES,
+    RELATIONS,
+    ExpandedAnswer,
+    NotThere,
+    QuestionRefused,
+    SparkClient,
+)
 from mls_assets.warehouse import Walk
 from mls_assets.warehouse.landing import child_sets, cursors, landing
 
@@ -27,6 +34,8 @@ LISTING_BATCH_SIZE = 50
 ENOUGH_ASKED = 1_000
 #: Cut collections that a run asks for again, and such as were left out.
 MAX_CUT_PER_RUN, MAX_LEFT_OUT_PER_RUN = 500, 200
+#: So many selected fields a message shows.
+_SHOWN = 10
 
 
 def with_children(
@@ -129,6 +138,32 @@ def fetch_collections(
             "They come from their own set, and those that were called off go with the next purge."
         )
         return told
+
+
+def or_what_to_correct(
+    feed: SparkFeed, resource: Resource, pages: Iterator[Page]
+) -> Iterator[Page]:
+    """Yield the pages; where the source refuses them, the refusal names the setting to change.
+
+    Where fields are selected, that is the selection: it is far likelier than an MLS that has no
+    listings, and who leaves out the resource for it has none any more.
+    """
+    try:
+        yield from pages
+    except (NotThere, QuestionRefused) as refusal:
+        section = feed.name.replace("/", ".", 1)
+        if feed.select and resource is Resource.PROPERTY:
+            shown = ", ".join(feed.select[:_SHOWN]) + (", ..." if feed.select[_SHOWN:] else "")
+            remedy = (
+                f"Nothing of that answer was stored. Correct `select` ({shown}) under [{section}] "
+                "in the feeds file: the source has to know each field that it names."
+            )
+        else:
+            remedy = (
+                f"If the source has no {resource}, leave it out of `resources` under [{section}] "
+                "in the feeds file."
+            )
+        raise SourceRefused(f"{refusal} {remedy}") from None
 
 
 def refused_relations(

@@ -21,7 +21,7 @@ from mls_assets.replication.ending import Ending, Window, ending, way_out
 from mls_assets.replication.normalise import normalise_locked
 from mls_assets.replication.open_houses import Removing
 from mls_assets.replication.outcome import Replicated
-from mls_assets.replication.relations import with_children
+from mls_assets.replication.relations import or_what_to_correct, with_children
 from mls_assets.replication.settings import SparkSettings
 from mls_assets.replication.workspace import Progress, Workspace
 from mls_assets.sources import SparkClient, ahead
@@ -99,7 +99,7 @@ def _follow(work: _Update, walk: Walk | None, pages: Iterator[Page]) -> Replicat
     went_behind: str | None = None
     following: Iterator[Page] | None = pages
     while following is not None:
-        asked, following = following, None
+        asked, following = or_what_to_correct(work.feed, resource, following), None
         for page in ahead(_told_with_children(work, asked)):
             order = followed(walk.order if walk else KeyOrder(), page.keys)
             fault = advice = ""

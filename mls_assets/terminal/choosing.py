@@ -11,11 +11,22 @@ from mls_assets.model.resources import KEYED_RESOURCES
 from mls_assets.sources.registry import all_sources, has_event_log
 from mls_assets.sources.source import Source
 
-NOTHING_CONFIGURED = (
+_NOTHING_CONFIGURED = (
     "No feed is configured. Set SPARK_ACCESS_TOKEN (and SPARK_BASE_URL, unless it is Spark's "
     "replication host), or FORGE_API_TOKEN and FORGE_URL, or MLS_ASSETS_FEEDS for several feeds. "
     "Without an account: `mls-assets demo`, or `mls-assets sandbox` and the lines that it prints."
 )
+
+
+def nothing_configured(feeds: Feeds) -> ConfigurationError:
+    """Return the error that says what to set, or that a feeds file is empty."""
+    if not feeds.file:
+        return ConfigurationError(_NOTHING_CONFIGURED)
+    return ConfigurationError(
+        f"No feed is configured: {feeds.file}, which MLS_ASSETS_FEEDS names, has none, and beside "
+        "it SPARK_ACCESS_TOKEN and FORGE_API_TOKEN alone configure nothing. Nothing was done; put "
+        "[spark.NAME] or [forge] into that file, or unset MLS_ASSETS_FEEDS."
+    )
 
 
 def configured_feeds(names: Sequence[str] = ()) -> Feeds:
@@ -25,7 +36,7 @@ def configured_feeds(names: Sequence[str] = ()) -> Feeds:
     """
     feeds = load_feeds()
     if not feeds.configured and not names:
-        raise ConfigurationError(NOTHING_CONFIGURED)
+        raise nothing_configured(feeds)
     return feeds
 
 
@@ -111,7 +122,7 @@ class _Listed:
 
 def _check(feeds: Feeds, name: str, listed: _Listed) -> None:
     if not feeds.configured:
-        raise ConfigurationError(NOTHING_CONFIGURED)
+        raise nothing_configured(feeds)
     if name in feeds.spark:
         token_of(feeds.spark[name].token_env)
         return

@@ -55,6 +55,18 @@ def test_without_configuration_the_variables_and_the_sandbox_are_named(script, v
     assert not script.folder.exists()
 
 
+@pytest.mark.parametrize("verb", ["replicate", "purge", "status"])
+def test_an_empty_feeds_file_is_named_and_not_the_variables_that_are_set(script, tmp_path, verb):
+    empty = tmp_path / "feeds.toml"
+    empty.write_text("# nothing yet\n[spark]\n")
+    result = script(verb, MLS_ASSETS_FEEDS=str(empty), SPARK_ACCESS_TOKEN="secret")
+    assert result.returncode == 2
+    line = one_line(result)
+    assert f"{empty}, which MLS_ASSETS_FEEDS names, has none" in line
+    assert "Nothing was done; put [spark.NAME] or [forge] into that file" in line
+    assert "Set SPARK_ACCESS_TOKEN" not in line
+
+
 def test_a_token_never_travels_by_plain_http(script):
     result = script(
         "replicate", SPARK_ACCESS_TOKEN="secret", SPARK_BASE_URL="http://spark.example/Reso/OData"

@@ -63,7 +63,9 @@ def test_a_feed_that_was_filled_is_held_to_its_address(place):
     configure(place, SPARK_BASE_URL=f"{right}/Elsewhere")
     # another resource of it, of which nothing came yet, is held to it too
     for resource in (Resource.PROPERTY, Resource.MEMBER):
-        with pytest.raises(ConfigurationError, match="mls-assets erase spark/default --yes"):
+        # in this order, for a feed that is still configured cannot be erased
+        steps = "take it out of the configuration .*mls-assets erase spark/default --yes.* anew"
+        with pytest.raises(ConfigurationError, match=steps):
             place.replicate(resource)
     assert origin(place) == right
 

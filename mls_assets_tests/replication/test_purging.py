@@ -289,8 +289,22 @@ def test_a_dry_run_leaves_a_planned_row_and_removes_nothing(place):
     assert (judged.verdict, judged.exit_code, judged.absent) == ("planned", 0, 3)
     assert row_of(place, judged)["verdict"] == "planned"
     assert len(place.keys()) == 60
-    place.control("remove", count=25)
-    assert place.purge(dry_run=True).exit_code == 3
+    assert judged.explanation.endswith(
+        "Nothing was removed; `mls-assets purge spark/default` does it"
+    )
+
+
+def test_a_dry_run_that_would_be_blocked_names_the_way_to_the_approval(place):
+    place.begin(Resource.PROPERTY)
+    place.control("remove", count=28)
+    plan = place.purge(dry_run=True)
+    assert plan.exit_code == 3
+    assert (
+        "Nothing was removed, and a dry run cannot be approved: run `mls-assets purge spark/"
+        in (plan.explanation)
+    )
+    with pytest.raises(ConfigurationError, match="it was a dry run; run `mls-assets purge spark/"):
+        place.purge(approve=plan.sweep_id)
     assert place.ledger() == []
 
 

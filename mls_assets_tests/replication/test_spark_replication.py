@@ -307,6 +307,26 @@ def test_a_changed_question_is_answered_by_a_fresh_download_and_old_rows_stay_me
     assert place.rows('select count(*) from listings where "PublicRemarks" is not null') == [(0,)]
 
 
+def test_a_selected_field_that_the_source_does_not_know_never_costs_the_listings(place):
+    place.begin(Resource.PROPERTY)
+    place.feeds.spark["spark/default"] = replace(place.spark, select=("ListPrize", "City"))
+    with pytest.raises(SourceError) as raised:
+        place.replicate(Resource.PROPERTY)
+    told = str(raised.value)
+    assert "Correct `select` (ListPrize, City) under [spark.default] in the feeds file" in told
+    assert "resources" not in told
+    assert place.keys() == place.truth()
+
+
+def test_a_selected_field_that_the_source_drops_later_is_told_by_the_update_too(place):
+    place.feeds.spark["spark/default"] = replace(place.spark, select=("City",), relations=())
+    place.replicate(Resource.PROPERTY)
+    place.control("change", count=2, what="price")
+    place.fault("status_400", resource="Property", match="City", times=0)
+    with pytest.raises(SourceError, match="Correct `select` \\(City\\) under"):
+        place.replicate(Resource.PROPERTY)
+
+
 def test_a_two_sided_window_finds_the_same_changes(place):
     # a window ends by the earlier clock, so the changes are made while the source's is behind
     place.control("clock", advance_minutes=-1)

@@ -211,6 +211,24 @@ def test_a_vanished_mls_stays_and_is_told_once_two_answers_agree(place, monkeypa
     assert place.rows("select count(*) from raw.vanished") == [(0,)]
 
 
+def test_of_a_misspelt_mls_nothing_is_left_and_the_right_name_is_told(place):
+    with pytest.raises(AccessLost, match="did you mean armls\\? Correct `mlses` under \\[forge\\]"):
+        place.follow(feed="forge/ARMLS")
+    with pytest.raises(AccessLost, match="check the access, or erase the feed"):
+        place.follow(feed="forge/nobody")
+    assert place.rows("select count(*) from raw.questions") == [(0,)]
+    told = status(place.workspace, place.feeds)
+    assert not any(entry.state.feed.startswith("forge/") for entry in told.feeds)
+    assert told.not_asked == (
+        "forge: not asked yet; `mls-assets replicate` asks it which MLSs it lists",
+    )
+    with pytest.raises(ConfigurationError, match=r"^Nothing is stored of 'forge/ARMLS'"):
+        erase_everywhere(place.workspace, "forge/ARMLS", feeds=place.feeds)
+    place.follow()
+    assert status(place.workspace, place.feeds).not_asked == ()
+    assert {entry.state.feed for entry in status(place.workspace, place.feeds).feeds} >= {ARMLS}
+
+
 def test_an_mls_that_is_null_but_listed_has_not_vanished(place):
     place.begin_following()
     place.fault("mls_null", "forge", resource="listings", times=0)

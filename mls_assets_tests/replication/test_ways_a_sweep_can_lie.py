@@ -4,6 +4,7 @@ All rows work on the same 40 listings, all of them alive, so one wrong removal s
 row after it. `walk`, `count` and `by key` are the three questions that a sweep asks.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -281,6 +282,8 @@ def test_a_lie_removes_nothing_and_is_named(lied_to: Place, source: LyingSource,
     verdict = "void" if isinstance(result, SweptKeys) else result.verdict
     explanation = result.void if isinstance(result, SweptKeys) else result.explanation
     assert (verdict, row.words in explanation) == (row.verdict, True), explanation
+    if verdict == "void":
+        assert re.search(r"\. Nothing was removed\. (Run|If) .*`.+`.*\.$", explanation), explanation
     assert lied_to.rows(
         "select verdict, explanation from sweeps where sweep_id = ?", result.sweep_id
     ) == [(verdict, explanation)]

@@ -34,8 +34,9 @@ _DIGITS = 12
 _JOBS = "/locations/mls_assets/jobs"
 
 _SWEEP_AGAIN = (
-    "A void sweep removes nothing. To sweep again now, in the UI: the job of the feed "
-    f"({_JOBS}), " + " or ".join(source.reconcile_job for source in all_sources()) + "."
+    f"To sweep again in the UI: the job of the feed ({_JOBS}), "
+    + " or ".join(source.reconcile_job for source in all_sources())
+    + "."
 )
 
 #: How many keys a check names; the row in `sweeps` has all.

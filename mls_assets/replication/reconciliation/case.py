@@ -49,6 +49,21 @@ def how_to_approve(feed: str, sweep_id: str) -> str:
     return f"run `mls-assets purge {feed} --approve {sweep_id}` within {hours:.0f} hours"
 
 
+def once_mended(feed: str) -> str:
+    """Say what to do after a sweep that an error broke off, which names its own remedy."""
+    return f"Run `mls-assets purge {feed}` again once that is mended"
+
+
+def voided(why: str, feed: str, step: str = "") -> str:
+    """Say why a sweep proved nothing, what was not done, and the next step (by default, again)."""
+    if not step:
+        step = (
+            f"Run `mls-assets purge {feed}` again; if it stays so, tell the source's support what "
+            "its answers said"
+        )
+    return f"{why.rstrip('.')}. Nothing was removed. {step.rstrip('.')}."
+
+
 @dataclass(frozen=True, slots=True)
 class SweepResult:
     """What became of a sweep; `would_block` is a dry run's answer to the guard's question.

@@ -141,7 +141,5 @@ def _controls(case: Reconciliation) -> list[str]:
             over = open_houses.over_by(con, row.feed, controls, _now(case, con))
             controls = [key for key in controls if key not in over]
     if case.row.source_keys and not controls:
-        raise SweepVoid(
-            f"{case.name}: no key that the sweep saw can be asked for now. Sweep again."
-        )
+        raise SweepVoid(f"{case.name}: no key that the sweep saw can be asked for now")
     return controls

@@ -23,6 +23,8 @@ from mls_assets.replication.reconciliation.case import (
     Reconciliation,
     SweepResult,
     how_to_approve,
+    once_mended,
+    voided,
 )
 from mls_assets.replication.reconciliation.confirmation import confirm_absent, fetch_missing
 from mls_assets.replication.undated import fetch_undated
@@ -58,14 +60,11 @@ def reconcile(
         staged = sweeps.count_staged(con, sweep_id)
     case = Reconciliation(workspace, row, evidence, approve, hides)
     if row.verdict != Verdict.RUNNING:
-        return case.judged(
-            Verdict.VOID,
-            f"{case.name}: {sweep_id} has a verdict already ({row.verdict}: {row.explanation}) "
-            "Sweep again.",
-        )
+        told = f"{case.name}: {sweep_id} has a verdict already ({row.verdict}: {row.explanation})"
+        return case.judged(Verdict.VOID, voided(told, row.feed))
     if staged != row.source_keys:
         told = f"{staged:,} of its {row.source_keys or 0:,} keys are still staged"
-        return _broken_off(case, SweepVoid(f"{case.name}: {told}. Sweep again."))
+        return _broken_off(case, SweepVoid(f"{case.name}: {told}"))
     try:
         normalise_locked(workspace, row.feed)
         return _judge(case, thresholds, dry_run, doubts)
@@ -74,8 +73,9 @@ def reconcile(
 
 
 def _broken_off(case: Reconciliation, error: MlsAssetsError) -> SweepResult:
-    removed = case.facts.get("removed", case.row.removed or 0)
-    verdict, text = Verdict.VOID, str(error)
+    removed, feed = case.facts.get("removed", case.row.removed or 0), case.row.feed
+    step = "" if isinstance(error, SweepVoid) else once_mended(feed)
+    verdict, text = Verdict.VOID, voided(str(error), feed, step)
     if removed:
         verdict = Verdict.UNEQUAL
         text = f"{removed:,} were removed, then the sets could not be compared: {error}"
@@ -90,11 +90,14 @@ def _judge(case: Reconciliation, thresholds: Thresholds, dry_run: bool, doubts: 
     if doubts and not why:
         why, case.updates_go_on = doubts, True
     if dry_run:
+        real = f"`mls-assets purge {case.row.feed}`"
         text = (
-            f"dry run: would be blocked: {why}"
+            f"dry run: would be blocked: {why}. Nothing was removed, and a dry run cannot be "
+            f"approved: run {real}, and then approve the sweep that it blocks, by the id that it "
+            "prints"
             if why
             else f"dry run: {len(plan.absent):,} would be asked for again and removed if they do "
-            f"not answer, {len(plan.missing):,} fetched"
+            f"not answer, {len(plan.missing):,} fetched. Nothing was removed; {real} does it"
         )
         case.close(Verdict.PLANNED, text)
         return case.judged(Verdict.PLANNED, text, would_block=bool(why))
@@ -212,7 +215,7 @@ def _remove(case: Reconciliation, keys: Sequence[str]) -> None:
     removed = case.facts["removed"]
     with case.workspace.warehouse.write() as con:
         if sweeps.sweep_row(con, row.sweep_id).verdict != Verdict.RUNNING:
-            raise SweepVoid(f"{case.name}: another process judged {row.sweep_id}. Sweep again.")
+            raise SweepVoid(f"{case.name}: another process judged {row.sweep_id}")
         _spend_keyless(case, con)
         arrived = sweeps.arrived_since(con, row.sweep_id, keys)
         case.changed.update(arrived)

@@ -30,6 +30,8 @@ from mls_assets.replication.reconciliation.case import (
     ApprovalOf,
     KeyEvidence,
     SweepResult,
+    once_mended,
+    voided,
 )
 from mls_assets.replication.reconciliation.judge import reconcile
 from mls_assets.replication.reconciliation.replay_proof import (
@@ -143,6 +145,7 @@ def replay_locked(
         doubts = doubts_of(workspace, told, approve, go_on=resync and not dry_run)
     except MlsAssetsError as error:
         told.void = f"the replay broke off after {told.pages} page(s): {error}"
+        told.step = once_mended(feed)
         told.error = error
         doubts = ""
     last = told.last
@@ -219,8 +222,9 @@ def _land(workspace: Workspace, sweep_id: str) -> None:
 
 
 def _close_void(workspace: Workspace, told: Told) -> SweepResult:
+    void = voided(told.void, told.feed, told.step)
     with workspace.warehouse.write() as con:
-        sweeps.close_sweep(con, told.sweep_id, verdict=Verdict.VOID, explanation=told.void)
+        sweeps.close_sweep(con, told.sweep_id, verdict=Verdict.VOID, explanation=void)
     if isinstance(told.error, ConfigurationError):
         raise told.error
     return SweepResult(
@@ -228,6 +232,6 @@ def _close_void(workspace: Workspace, told: Told) -> SweepResult:
         told.feed,
         told.resource,
         Verdict.VOID,
-        told.void,
+        void,
         error_code=told.error.exit_code if told.error else 0,
     )

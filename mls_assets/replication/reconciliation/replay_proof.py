@@ -22,7 +22,7 @@ _NAMED = 5
 
 @dataclass(slots=True)
 class Told:
-    """What a replay was told so far; `void` says why it proves nothing."""
+    """What a replay was told so far; `void` says why it proves nothing, `step` what to do."""
 
     sweep_id: str
     feed: str
@@ -33,6 +33,7 @@ class Told:
     #: keys of which the newest event does not say whether they are there or gone
     unsure: set[str] = field(default_factory=set)
     void: str = ""
+    step: str = ""
     error: MlsAssetsError | None = None
 
     def note_doubts(self, page: Page) -> None:
@@ -68,8 +69,7 @@ def expect_end(told: Told) -> None:
         )
         if told.last and told.last.remaining is None:
             told.void += (
-                ": the source did not say that no events remain (its `remaining` is no number). "
-                "Nothing was applied; run again, and tell the source if it stays so"
+                ": the source did not say that no events remain (its `remaining` is no number)"
             )
 
 
@@ -95,15 +95,10 @@ def note_reset(workspace: Workspace, told: Told, later: Iterable[Page]) -> None:
     except CursorWentBack:
         with workspace.warehouse.write() as con:
             resets.note_reset(con, told.feed, told.resource, datetime.now(UTC))
-        told.void += (
-            ". Asked for later ones, the source says so too, so its log was reset. Nothing was "
-            "applied; the next run replays the log as it is"
-        )
+        told.void += ". Asked for later ones, the source says so too, so its log was reset"
+        told.step = "The next run replays the log as it is"
     else:
-        told.void += (
-            ". Asked for later ones, the source knows them. Nothing was applied; run again, and "
-            "tell the source if it stays so"
-        )
+        told.void += ". Asked for later ones, the source knows them"
 
 
 def expect_reset(
@@ -132,7 +127,7 @@ def expect_reset(
         if not dry_run:
             with workspace.warehouse.write() as con:
                 resets.forget_reset(con, told.feed, told.resource)
-        told.void = f"{ends}, and the source knows them again. Nothing was applied; run again"
+        told.void = f"{ends}, and the source knows them again"
         return
     with workspace.warehouse.read() as con:
         later = lagging.later_keys(con, told.sweep_id, end)
@@ -143,8 +138,11 @@ def expect_reset(
     told.void = (
         f"{ends}. All that differs ({later.absent:,} key(s) absent, {later.back:,} back, "
         f"{later.changed:,} with other values) came after event {end:,}, so the answers may come "
-        "from a replica that is behind. Nothing was applied or removed; if the log still ends "
-        f"there {hours:.0f} hour(s) after that was first seen, the next run takes it as it is"
+        "from a replica that is behind"
+    )
+    told.step = (
+        f"If the log still ends there {hours:.0f} hour(s) after that was first seen, the next run "
+        "takes it as it is"
     )
 
 
@@ -166,6 +164,6 @@ def doubts_of(workspace: Workspace, told: Told, approve: ApprovalOf | None, *, g
         return ""
     doubts += ", and the source cannot be asked about them"
     if not go_on:
-        how = how_to_approve(told.feed, told.sweep_id)
-        told.void = f"{doubts}. If they may be passed over, {how}"
+        told.void = doubts
+        told.step = f"If they may be passed over, {how_to_approve(told.feed, told.sweep_id)}"
     return doubts

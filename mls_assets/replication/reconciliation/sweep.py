@@ -17,7 +17,12 @@ from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.proof import SweepProof
 from mls_assets.replication.clients import spark_client
 from mls_assets.replication.ending import Window, beyond_last_key, how_to_widen
-from mls_assets.replication.reconciliation.case import ApprovalOf, how_to_approve
+from mls_assets.replication.reconciliation.case import (
+    ApprovalOf,
+    how_to_approve,
+    once_mended,
+    voided,
+)
 from mls_assets.replication.settings import SparkSettings
 from mls_assets.replication.source_binding import bind_source
 from mls_assets.replication.workspace import Progress, Workspace
@@ -102,7 +107,7 @@ def _sweep(
     with workspace.warehouse.write() as con:
         sweeps.begin_sweep(con, sweep_id, feed, resource, started_at, workspace.run_id)
     proof = SweepProof()
-    exit_code = 1
+    exit_code, step = 1, ""
     try:
         _walk(workspace, client, feed, resource, sweep_id, proof)
         if proof.paged_by_skip:
@@ -120,13 +125,13 @@ def _sweep(
     except MlsAssetsError as error:
         distinct, count_after = proof.keys, None
         reasons = (f"the walk broke off after {proof.pages} page(s): {error}",)
-        exit_code = error.exit_code
-    void = "; ".join(reasons)
-    if proof.end_untold and void:
-        void += f". {how_to_widen(feed)}"
+        exit_code, step = error.exit_code, once_mended(feed)
+    if proof.end_untold:
+        step = how_to_widen(feed)
     others = len(reasons) - (0 if keyless else len(proof.keyless_breaches))
-    if void and proof.keyless and not others:
-        void += f". If such records may stay out, {how_to_approve(feed, sweep_id)}"
+    if proof.keyless and not others:
+        step = f"If such records may stay out, {how_to_approve(feed, sweep_id)}"
+    void = voided("; ".join(reasons), feed, step) if reasons else ""
     with workspace.warehouse.write() as con:
         sweeps.update_sweep(
             con,

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from mls_assets.configuration.feeds import REMOVAL_HOURS, Feeds, forge_feed
+from mls_assets.model.feed_names import FeedName
 from mls_assets.model.states import ReplicationState
 from mls_assets.replication.reporting.findings import Finding, Findings, refused_by_findings
 from mls_assets.replication.upkeep import unconfigured
 from mls_assets.replication.upkeep.unconfigured import UnconfiguredResource
 from mls_assets.replication.workspace import PUBLISHED, Workspace
-from mls_assets.sources.registry import has_event_log
+from mls_assets.sources.registry import all_sources, has_event_log
 from mls_assets.warehouse import sweeps
 from mls_assets.warehouse.landing import cursors, origins, vanishing
 from mls_assets.warehouse.landing.cursors import FeedState
@@ -65,7 +66,7 @@ class Status:
 
     `unasked` is what is stored and not asked for, with its remedies; `remarks` what else
     the configuration and what is stored have to do with each other; `findings` what sources do
-    not serve us.
+    not serve us; `not_asked` which source is configured and was never asked what feeds it has.
     """
 
     feeds: tuple[FeedStatus, ...]
@@ -75,6 +76,7 @@ class Status:
     findings: tuple[Finding, ...] = ()
     published: Path = Path(PUBLISHED)
     published_file: PublishedFile = PublishedFile.READABLE
+    not_asked: tuple[str, ...] = ()
 
     @property
     def published_problem(self) -> str:
@@ -135,6 +137,7 @@ def status(workspace: Workspace, feeds: Feeds, *, now: datetime | None = None) -
     idle = unasked_here - holding
     for feed, resource in (*_configured(feeds), *begun):
         states.setdefault((feed, resource), FeedState(feed=feed, resource=resource))
+    known = {FeedName.of(feed).source for feed, _ in states}
     findings = Findings(workspace.folder).standing(feeds)
     for key in refused_by_findings(findings, states.keys() - unasked_here):
         states[key] = replace(states[key], state=ReplicationState.REFUSED)
@@ -156,6 +159,11 @@ def status(workspace: Workspace, feeds: Feeds, *, now: datetime | None = None) -
         tuple(findings),
         workspace.published,
         published_file,
+        tuple(
+            f"{source.name}: not asked yet; `mls-assets replicate` asks it which MLSs it lists"
+            for source in all_sources()
+            if feeds.log_of(source) is not None and source.name not in known
+        ),
     )
 
 

@@ -242,7 +242,7 @@ class ForgeClient:
         )
 
     def _access_lost(self, mls: str) -> AccessLost:
-        unlisted = False
+        unlisted, advice = False, "check the access, or erase the feed"
         try:
             answer = self.mlses()
         except MlsAssetsError:
@@ -251,10 +251,12 @@ class ForgeClient:
             keys = [found.key for found in answer.mlses]
             known = ", ".join(shown_text(key, 60) for key in keys) or "none"
             unlisted = bool(keys) and not answer.odd and mls not in keys
+            alike = [key for key in keys if key != mls and key.casefold() == mls.casefold()]
+            if unlisted and alike:
+                advice = f"did you mean {shown_text(alike[0], 60)}? Correct `mlses` under [forge]"
         return AccessLost(
             f"{shown_text(mls, 60)} is unknown to the source, or access to it has ended (MLSs it "
-            f"lists: {known}). Nothing was applied or removed; check the access, or erase the "
-            "feed.",
+            f"lists: {known}). Nothing was applied or removed; {advice}.",
             unlisted=unlisted,
         )
 

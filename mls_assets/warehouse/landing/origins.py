@@ -57,8 +57,10 @@ def compared(
         if scalar(con, "select count(*) from raw.pages where feed = ?", [feed]):
             raise ConfigurationError(
                 f"{feed} was filled from {known}, but is configured for {_normalised(origin)}. "
-                "Nothing was done; give the other source a name of its own, or end this one with "
-                f"`mls-assets erase {feed} --yes`."
+                "Nothing was done. Give the other source a name of its own; or end this one in "
+                "three steps: take it out of the configuration (its table in the feeds file, or "
+                f"the variable of its token), run `mls-assets erase {feed} --yes`, and configure "
+                "it anew."
             )
         return "new"
     asked = _asked(con, feed, resource)

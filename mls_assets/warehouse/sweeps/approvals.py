@@ -39,6 +39,9 @@ def approval(
     if row is None or (row.feed, row.resource) != (feed, resource):
         raise _refused(sweep_id, f"no sweep of {feed} {resource} has this id")
     keyless = is_keyless(con, sweep_id)
+    if row.verdict == Verdict.PLANNED:
+        real = f"run `mls-assets purge {feed}` and approve the sweep that it blocks"
+        raise _refused(sweep_id, f"it was a dry run; {real}")
     if row.verdict != Verdict.BLOCKED and not (keyless and row.verdict == Verdict.VOID):
         raise _refused(sweep_id, f"it is {row.verdict}, there is nothing to approve")
     used_by = scalar(con, "select used_by from raw.approvals where sweep_id = ?", [sweep_id])
