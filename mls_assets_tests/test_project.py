@@ -105,7 +105,7 @@ def test_continuous_integration_runs_the_make_targets():
     lines = [line for line in script.read_text().splitlines() if line and line[0] != "#"]
     assert lines[0] == "set -euo pipefail"
     made = [line.partition("make ")[2] for line in lines if "make " in line]
-    assert made == ["install", "lint", "test", "test-matrix", "test-long", "demo"]
+    assert made == ["install", "lint", "test", "test-long", "demo"]
 
 
 def test_the_top_level_holds_the_project_and_what_convention_wants_there():
