@@ -341,7 +341,7 @@ def test_a_replay_with_records_without_a_key_proves_nothing_until_a_person_passe
     tell({"a": "Bend", "?": Reject("no key", "sha")})
     void = place.replay()
     assert (void.verdict, void.removed) == ("void", 0)
-    assert f"Nothing was removed. If such records may stay out, run `mls-assets purge {ARMLS} " in (
+    assert f"Nothing was removed. If they may be passed over, run `mls-assets purge {ARMLS} " in (
         void.explanation
     )
     assert f"--approve {void.sweep_id}" in void.explanation

@@ -309,7 +309,7 @@ def test_a_changed_question_is_answered_by_a_fresh_download_and_old_rows_stay_me
 
 def test_a_selected_field_that_the_source_does_not_know_never_costs_the_listings(place):
     place.begin(Resource.PROPERTY)
-    place.feeds.spark["spark/default"] = replace(place.spark, select=("ListPrize", "City"))
+    place.feeds.spark["spark/default"] = structs.replace(place.spark, select=("ListPrize", "City"))
     with pytest.raises(SourceError) as raised:
         place.replicate(Resource.PROPERTY)
     told = str(raised.value)
@@ -319,7 +319,9 @@ def test_a_selected_field_that_the_source_does_not_know_never_costs_the_listings
 
 
 def test_a_selected_field_that_the_source_drops_later_is_told_by_the_update_too(place):
-    place.feeds.spark["spark/default"] = replace(place.spark, select=("City",), relations=())
+    place.feeds.spark["spark/default"] = structs.replace(
+        place.spark, select=("City",), relations=()
+    )
     place.replicate(Resource.PROPERTY)
     place.control("change", count=2, what="price")
     place.fault("status_400", resource="Property", match="City", times=0)

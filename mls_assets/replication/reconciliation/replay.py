@@ -40,7 +40,7 @@ from mls_assets.replication.reconciliation.replay_proof import (
     expect_end,
     expect_event,
     expect_reset,
-    note_reset,
+    look_for_reset,
 )
 from mls_assets.replication.reconciliation.sweep import new_sweep_id
 from mls_assets.replication.selection import settle
@@ -141,7 +141,7 @@ def replay_locked(
         elif state.cursor is not None:
             short = expect_event(told, int(state.cursor))
             if short and resync and not dry_run:
-                note_reset(workspace, told, asked(after=int(state.cursor)))
+                look_for_reset(workspace, told, asked(after=int(state.cursor)))
         doubts = doubts_of(workspace, told, approve, go_on=resync and not dry_run)
     except MlsAssetsError as error:
         told.void = f"the replay broke off after {told.pages} page(s): {error}"

@@ -84,7 +84,7 @@ def expect_event(told: Told, cursor: int) -> bool:
     return True
 
 
-def note_reset(workspace: Workspace, told: Told, later: Iterable[Page]) -> None:
+def look_for_reset(workspace: Workspace, told: Told, later: Iterable[Page]) -> None:
     """Find out whether a log ends where its replay did, by asking for what is `later`.
 
     If it does, it was reset, and the next run replays it as it is; what the guard makes of that
@@ -134,7 +134,7 @@ def expect_reset(
         proven = resets.is_proven(con, told.feed, told.resource, datetime.now(UTC))
     if proven or later.known or not (later.absent or later.back or later.changed):
         return
-    hours = resets.PROVEN_AFTER / timedelta(hours=1)
+    hours = resets.RESET_PROVEN_AFTER / timedelta(hours=1)
     told.void = (
         f"{ends}. All that differs ({later.absent:,} key(s) absent, {later.back:,} back, "
         f"{later.changed:,} with other values) came after event {end:,}, so the answers may come "

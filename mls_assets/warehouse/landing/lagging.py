@@ -6,9 +6,10 @@ end. A log that was reset tells something else, sooner or later. Nothing is judg
 
 from typing import NamedTuple
 
+from mls_assets.model.states import LedgerEvent
 from mls_assets.warehouse.landing.landing import PAGE_EVIDENCE
 from mls_assets.warehouse.storage.queries import Connection, rows
-from mls_assets.warehouse.sweeps.staging import table_of
+from mls_assets.warehouse.sweeps.staging import staged_table
 from mls_assets.warehouse.sweeps.verdicts import about
 
 
@@ -28,7 +29,7 @@ class LaterKeys(NamedTuple):
 def later_keys(con: Connection, sweep_id: str, end: int) -> LaterKeys:
     """Hold what differs in a replay that ended at event `end` against when it was told here."""
     whose = about(con, sweep_id)
-    table, key = table_of(con, sweep_id)
+    table, key = staged_table(con, sweep_id)
     staged = "select record_key from raw.sweep_keys where sweep_id = ?"
     held = f"select {key} as record_key from {table} where feed = ?"
     of_feed = "feed = ? and resource = ?"
@@ -57,7 +58,8 @@ def later_keys(con: Connection, sweep_id: str, end: int) -> LaterKeys:
         f"with extra as (select distinct record_key from ({staged}) "
         f"where record_key not in ({held})), "
         "gone as (select record_key, arg_max(evidence_id, entry_id) as evidence "
-        f"from deletion_ledger where {of_feed} and event = 'removed' group by record_key), "
+        f"from deletion_ledger where {of_feed} and event = '{LedgerEvent.REMOVED}' "
+        "group by record_key), "
         "refused as (select distinct record_key from rejected_values "
         f"where {of_feed} and field is null and record_key is not null) "
         "select count(*) filter (evidence is not null), "

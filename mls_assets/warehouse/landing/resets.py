@@ -12,7 +12,7 @@ from mls_assets.warehouse.storage.queries import Connection, scalar
 
 #: How long a log must end too early before it is taken for reset, where a replica that is behind
 #: could say the same.
-PROVEN_AFTER = timedelta(hours=1)
+RESET_PROVEN_AFTER = timedelta(hours=1)
 
 
 def note_reset(con: Connection, feed: str, resource: Resource, moment: datetime) -> None:
@@ -28,7 +28,7 @@ def is_proven(con: Connection, feed: str, resource: Resource, now: datetime) -> 
         "select min(since) from raw.resets where feed = ? and resource = ?",
         [feed, resource],
     )
-    return since is not None and now - since >= PROVEN_AFTER
+    return since is not None and now - since >= RESET_PROVEN_AFTER
 
 
 def is_reset(con: Connection, feed: str, resource: Resource) -> bool:

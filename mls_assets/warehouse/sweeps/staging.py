@@ -67,7 +67,7 @@ def sample_staged(con: Connection, sweep_id: str, how_many: int) -> list[str]:
     Such as are held here, if there are any: they are known for longer. Of open houses those that
     end last: others may be over before they are asked for.
     """
-    table, key = table_of(con, sweep_id)
+    table, key = staged_table(con, sweep_id)
     last = f"{ENDS} desc nulls last, " if table == TABLE_OF_RESOURCE[Resource.OPEN_HOUSE] else ""
     found = rows(
         con,
@@ -163,7 +163,7 @@ def _staged(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
     accounted for.
     """
     whose = about(con, sweep_id)
-    table, key = table_of(con, sweep_id)
+    table, key = staged_table(con, sweep_id)
     query = (
         "select record_key as key from raw.sweep_keys where sweep_id = ? and not ("
         f"record_key in ({status_deletes.KEYS}) "
@@ -179,7 +179,7 @@ def _local(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
     sources drop them in time.
     """
     whose = about(con, sweep_id)
-    table, key = table_of(con, sweep_id)
+    table, key = staged_table(con, sweep_id)
     query = f"select held.{key} as key from {table} held where held.feed = ?"
     params: list[object] = [whose.feed]
     if whose.resource is Resource.OPEN_HOUSE:
@@ -191,7 +191,7 @@ def _local(con: Connection, sweep_id: str) -> tuple[str, list[object]]:
     return query, params
 
 
-def table_of(con: Connection, sweep_id: str) -> tuple[str, str]:
+def staged_table(con: Connection, sweep_id: str) -> tuple[str, str]:
     """Return the table of what a sweep is about, and the (quoted) name of its key."""
     resource = about(con, sweep_id).resource
     return TABLE_OF_RESOURCE[resource], quoted(KEY_FIELDS[resource])

@@ -18,6 +18,7 @@ from mls_assets.orchestration.sensors import all_sensors
 from mls_assets.orchestration.sensors.ticking import RUN_PAGES
 from mls_assets.replication.reporting.status import status
 from mls_assets.replication.workspace import Workspace
+from mls_assets.sources.registry import all_sources
 from mls_assets_tests.orchestration.assets.world import World, world
 
 CALM, WILD = "spark/calm", "spark/wild"
@@ -43,7 +44,7 @@ def configure(here: World, patch: pytest.MonkeyPatch, wild: str, calm: str = "")
 
 def tick(here: World, sensor: str) -> dict[str, dg.RunRequest]:
     """Return the runs that a sensor requests now, by their feed."""
-    (found,) = [one for one in all_sensors(load_feeds()) if one.name == sensor]
+    (found,) = [one for one in all_sensors(all_sources(), load_feeds()) if one.name == sensor]
     with persistent_instance() as instance:
         told: Any = found(
             dg.build_sensor_context(
