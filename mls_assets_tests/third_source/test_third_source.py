@@ -76,6 +76,7 @@ def _succeeded(done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.timeout(900)  # a dozen processes one after the other
 def test_it_is_downloaded_updated_purged_and_erased(meridian: Meridian, script: MeridianScript):
     _succeeded(script("replicate"))
     assert _rows(
