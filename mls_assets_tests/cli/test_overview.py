@@ -13,19 +13,20 @@ import pytest
 from mls_assets.cli import overview
 from mls_assets.cli.verbs import verbs
 from mls_assets.model.resources import Resource
+from mls_assets.model.states import ReplicationState
 from mls_assets.model.text import counted
 from mls_assets.model.verdicts import Verdict
 from mls_assets.replication.reporting.status import FeedStatus, Status
 from mls_assets.replication.reporting.status_table import as_markdown
 from mls_assets.terminal.screen import Screen
-from mls_assets.warehouse.landing.cursors import FeedState, State
+from mls_assets.warehouse.landing.cursors import FeedState
 from mls_assets.warehouse.sweeps import SweepRow
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
 
 
-def entry(feed, state: State = "current", *, blocked=False, proven_hours_ago=1, rows=1_234_567):
+def entry(feed, state: str = "current", *, blocked=False, proven_hours_ago=1, rows=1_234_567):
     sweep = None
     if blocked:
         facts: dict[str, Any] = dict.fromkeys(field.name for field in fields(SweepRow))
@@ -36,7 +37,7 @@ def entry(feed, state: State = "current", *, blocked=False, proven_hours_ago=1, 
     stored = FeedState(
         feed=feed,
         resource=Resource.PROPERTY,
-        state=state,
+        state=ReplicationState(state),
         rows=rows,
         source_rows=rows + 1,
         last_success_at=proof,
