@@ -85,7 +85,8 @@ def ended_by_signals() -> Iterator[None]:
         raise KeyboardInterrupt
 
     for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+        # as under nohup, or behind `&` in a script; nobody wants to be deaf to SIGTERM
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)
     with suppress(KeyboardInterrupt):
         yield

@@ -15,9 +15,16 @@ import requests
 from mls_assets.demo import dev
 from mls_assets.demo.dev import environment_of
 from mls_assets.errors import ConfigurationError
+from mls_assets.terminal.keeper import ENDING
 from mls_assets.terminal.serving import free_port, refuse_survivors
 
 PATIENCE = 240
+
+
+def heard():
+    """Let a process hear the signals that the tests themselves may have been started deaf to."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
@@ -31,6 +38,7 @@ def serving(script, *arguments, **env):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heard,
     )
     try:
         yield running
