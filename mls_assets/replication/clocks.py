@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+_NO_TIME = timedelta(0)
 #: What a Date header cannot tell apart.
 CLOCK_GRAIN = timedelta(seconds=1)
 #: A lead that loses nothing, for each update asks again for a longer time before its cursor (the
@@ -13,6 +14,15 @@ HARMLESS = timedelta(minutes=15)
 SKEW_TOLD = timedelta(minutes=5)
 #: How far back changes are asked for where no earlier cursor is known.
 FAR_BACK = timedelta(days=30)
+
+
+def lead_of_source(skew: timedelta | None) -> timedelta:
+    """Return by how much the source's clock is ahead of ours; nothing where it is not, or tells
+    none.
+
+    `skew` is by how much ours is ahead of it.
+    """
+    return max(-(skew or _NO_TIME), _NO_TIME)
 
 
 def is_ahead(moment: datetime, now: datetime) -> bool:

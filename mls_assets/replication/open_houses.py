@@ -13,6 +13,7 @@ from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import AnswerBroken
 from mls_assets.model.records import Page, Removal
 from mls_assets.model.resources import Reason, Resource
+from mls_assets.replication.clocks import lead_of_source
 from mls_assets.replication.reconciliation.confirmation import CONTROLS
 from mls_assets.replication.workspace import Workspace
 from mls_assets.sources import ListedOpenHouses, SparkClient
@@ -25,7 +26,6 @@ MOST_A_DAY, SHARE_A_DAY = 25, 0.10
 _DAY = timedelta(hours=24)
 #: What ends so soon may be over before the source has answered.
 _MARGIN = timedelta(minutes=1)
-_NO_TIME = timedelta(0)
 _BATCH = 40
 
 
@@ -75,7 +75,7 @@ def pages_of(
 
 def _latest(client: SparkClient) -> datetime:
     """The later one of the source's time now and ours, and a little more."""
-    return datetime.now(UTC) + max(-(client.skew or _NO_TIME), _NO_TIME) + _MARGIN
+    return datetime.now(UTC) + lead_of_source(client.skew) + _MARGIN
 
 
 def _denied(

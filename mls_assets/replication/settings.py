@@ -12,6 +12,7 @@ from mls_assets.configuration.feeds_file import problem
 from mls_assets.errors import ConfigurationError
 from mls_assets.reconcile.guard import Thresholds
 from mls_assets.sources.source import Source, changes_of
+from mls_assets.sources.spark.source import SPARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class SparkSettings:
     a run may take before it ends with more to do; 0 is no bound.
     """
 
-    page_size: PageSize = 1000
-    relations_page_size: PageSize = 250
-    overlap_minutes: OverlapMinutes = 20.0
+    page_size: PageSize = SPARK.page_size
+    relations_page_size: PageSize = SPARK.relations_page_size
+    overlap_minutes: OverlapMinutes = changes_of(SPARK).overlap_minutes
     two_sided_window: bool = False
     patience_seconds: float = 30.0
     page_budget: PageBudget = 0

@@ -1,6 +1,6 @@
 """What key sweeps came to, as checks tell it: reconciled, unequal, blocked or void.
 
-Read here from stored rows; judged in `passes.judge`.
+Read here from stored rows; judged in `replication.reconciliation.judge`.
 """
 
 from collections.abc import Collection, Iterable, Sequence

@@ -6,7 +6,7 @@ Only keys are staged here; what follows from them is decided and done in `judge`
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from mls_assets.configuration.feeds import SparkFeed
 from mls_assets.errors import MlsAssetsError, NotDownloaded
@@ -16,6 +16,7 @@ from mls_assets.model.resources import Resource
 from mls_assets.model.verdicts import Verdict
 from mls_assets.reconcile.proof import SweepProof
 from mls_assets.replication.clients import spark_client
+from mls_assets.replication.clocks import lead_of_source
 from mls_assets.replication.ending import Window, beyond_last_key, how_to_widen
 from mls_assets.replication.reconciliation.case import (
     ApprovalOf,
@@ -31,7 +32,6 @@ from mls_assets.warehouse import sweeps
 
 #: Keys that wait in memory to be staged together: opening the warehouse takes longer than them.
 KEY_BATCH_SIZE = 50_000
-NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def _follow(
             with workspace.warehouse.write() as con:
                 # the earlier of both clocks says as of when removals will be proven
                 sweeps.update_sweep(con, sweep_id, started_at=page.fetched_at)
-                lead = max(-(client.skew or NO_TIME), NO_TIME)
+                lead = lead_of_source(client.skew)
                 sweeps.note_source_at(con, sweep_id, page.fetched_at + lead)
         proof.take(page)
         full = len(page.keys) + page.keyless >= client.page_size

@@ -2,7 +2,7 @@
 
 The guide (Spark, "Update Data") names change timestamps for photos, videos and documents; floor
 plans have one too, tours have only their addresses. They are asked for with every `select`, and
-`passes.children` decides by them.
+`replication.children` decides by them.
 
 What a field tells is the same in both payload shapes: a value tells, `null` in a timestamp or a
 count tells nothing. Shape v2 sends every standard field (unused ones as `null`), v3 only those

@@ -1,6 +1,6 @@
 """Storing a page as its source sent it: records, child sets, removals, rejects, facts.
 
-All in the caller's transaction, together with the cursor that the caller moves. StoredResource
+All in the caller's transaction, together with the cursor that the caller moves. Stored
 bodies are never read to find out what a page changes: their digests are. Nothing is decoded here.
 """
 

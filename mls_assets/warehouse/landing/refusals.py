@@ -1,7 +1,7 @@
 """Resources of feeds whose token their source refuses: marked, so that readers see it in `feeds`.
 
-Who finds that out, and when it has ended, is the business of `passes.findings`. The stored state
-stays beside the mark, for a token that works again changes nothing that is here.
+Who finds that out, and when it has ended, is the business of `replication.reporting.findings`. The
+stored state stays beside the mark, for a token that works again changes nothing that is here.
 """
 
 from collections.abc import Mapping
